@@ -1,0 +1,1 @@
+//! Inputs that benches share with tests.

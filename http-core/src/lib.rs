@@ -1,0 +1,3 @@
+//! A sans-IO HTTP/1.x parser and serializer.
+#![no_std]
+#![forbid(unsafe_code)]

@@ -1,0 +1,1 @@
+//! `kqueue(2)` and `kevent(2)` for Linux.
