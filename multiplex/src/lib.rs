@@ -1,1 +1,3 @@
 //! Readiness for event loops.
+
+pub mod timers;
