@@ -1,0 +1,245 @@
+//! What the kernel answered: one event, and the buffer that a wait fills.
+
+use std::fmt;
+
+use crate::sys::{self, RawEvent};
+use crate::token::{Kind, Tagged, Token};
+
+/// What a registration reported.
+///
+/// *Readable* and *writable* mean that the call will not block; it may still fail or transfer nothing. An event is a
+/// hint, not a promise: another thread may have been faster, and a source that was closed or changed after the kernel
+/// made its list may still be named once. Sources are therefore non-blocking, and `WouldBlock` is never a surprise.
+///
+/// # Portability
+///
+/// epoll reports both directions of a source in one event, kqueue in two with the same token, and perhaps not in the
+/// same wait. Callers act on each event as it comes.
+#[derive(Clone, Copy)]
+pub struct Event {
+    data: Tagged,
+    ready: Ready,
+    backlog: Option<usize>,
+}
+
+impl Event {
+    #[inline]
+    pub(crate) fn new(data: Tagged, ready: Ready, backlog: Option<usize>) -> Self {
+        Self { data, ready, backlog }
+    }
+
+    /// The token that this source, listener or waker was registered with.
+    #[inline]
+    pub const fn token(&self) -> Token {
+        self.data.token()
+    }
+
+    /// True if a listener has a connection to accept.
+    ///
+    /// Set for what was registered with [`Poller::add_listener`](crate::Poller::add_listener), and for nothing else.
+    #[inline]
+    pub const fn is_acceptable(&self) -> bool {
+        self.data.is(Kind::Listener)
+    }
+
+    /// How many connections wait to be accepted, where the kernel tells.
+    ///
+    /// # Portability
+    ///
+    /// kqueue tells, epoll does not. It is a hint for reserving room, never a reason to stop accepting before
+    /// `WouldBlock`.
+    #[inline]
+    pub const fn backlog(&self) -> Option<usize> {
+        if self.is_acceptable() { self.backlog } else { None }
+    }
+
+    /// True if a read from the source will not block: there is data, the end of the stream, or an error.
+    #[inline]
+    pub const fn is_readable(&self) -> bool {
+        self.source_is(Ready::READABLE)
+    }
+
+    /// True if a write to the source will not block: there is space, or an error.
+    #[inline]
+    pub const fn is_writable(&self) -> bool {
+        self.source_is(Ready::WRITABLE)
+    }
+
+    /// True if the kernel says that nothing more will come to be read after what is there now.
+    ///
+    /// # Portability
+    ///
+    /// Best effort: that it is not set means nothing. The end is when a read returns 0.
+    #[inline]
+    pub const fn is_read_closed(&self) -> bool {
+        self.source_is(Ready::READ_CLOSED)
+    }
+
+    /// True if the kernel says that nothing can be written any more.
+    ///
+    /// # Portability
+    ///
+    /// Best effort: that it is not set means nothing. The end is when a write fails. kqueue also says it after this
+    /// process shut its own side down, and when the reader of a pipe has gone; epoll does not.
+    #[inline]
+    pub const fn is_write_closed(&self) -> bool {
+        self.source_is(Ready::WRITE_CLOSED)
+    }
+
+    /// True if the kernel says that the source has an error to be fetched, as with `TcpStream::take_error`.
+    ///
+    /// # Portability
+    ///
+    /// Best effort: that it is not set means nothing. The next read or write tells.
+    #[inline]
+    pub const fn is_error(&self) -> bool {
+        !self.is_wake() && self.ready.has(Ready::ERROR)
+    }
+
+    /// True if a [`Waker`](crate::Waker) was used. Nothing else is true of such an event.
+    #[inline]
+    pub const fn is_wake(&self) -> bool {
+        self.data.is(Kind::Waker)
+    }
+
+    #[inline]
+    const fn source_is(&self, ready: Ready) -> bool {
+        self.data.is(Kind::Source) && self.ready.has(ready)
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event")
+            .field("token", &self.token().value())
+            .field("acceptable", &self.is_acceptable())
+            .field("backlog", &self.backlog())
+            .field("readable", &self.is_readable())
+            .field("writable", &self.is_writable())
+            .field("read_closed", &self.is_read_closed())
+            .field("write_closed", &self.is_write_closed())
+            .field("error", &self.is_error())
+            .field("wake", &self.is_wake())
+            .finish()
+    }
+}
+
+/// The facts of an event, as a backend reports them.
+#[derive(Clone, Copy)]
+pub(crate) struct Ready(u8);
+
+impl Ready {
+    pub(crate) const NOTHING: Ready = Ready(0);
+    pub(crate) const READABLE: Ready = Ready(1);
+    pub(crate) const WRITABLE: Ready = Ready(2);
+    pub(crate) const READ_CLOSED: Ready = Ready(4);
+    pub(crate) const WRITE_CLOSED: Ready = Ready(8);
+    pub(crate) const ERROR: Ready = Ready(16);
+
+    /// These facts, and `more` if `condition` holds.
+    #[inline]
+    pub(crate) const fn with(self, more: Ready, condition: bool) -> Self {
+        Self(self.0 | if condition { more.0 } else { 0 })
+    }
+
+    #[inline]
+    const fn has(self, fact: Ready) -> bool {
+        self.0 & fact.0 != 0
+    }
+}
+
+/// The buffer that [`Poller::wait`](crate::Poller::wait) fills: made once, used for every wait.
+///
+/// More ready sources than it holds are reported by the next waits, and none of them starves.
+pub struct Events {
+    raw: Vec<RawEvent>,
+}
+
+impl Events {
+    /// Makes a buffer for `capacity` events; 0 is taken as 1. Nothing is allocated after this.
+    ///
+    /// # Panics
+    ///
+    /// If so many events do not fit into memory.
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self {
+            raw: Vec::with_capacity(capacity.max(1)),
+        }
+    }
+
+    /// The number of events that one wait can report.
+    pub fn capacity(&self) -> usize {
+        self.raw.capacity()
+    }
+
+    /// The number of events that the last wait reported.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.raw.len()
+    }
+
+    /// True if the last wait ended because its time was over.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.raw.is_empty()
+    }
+
+    /// Forgets the events. [`Poller::wait`](crate::Poller::wait) does this by itself.
+    pub fn clear(&mut self) {
+        self.raw.clear();
+    }
+
+    /// The events that the last wait reported.
+    #[inline]
+    pub fn iter(&self) -> Iter<'_> {
+        Iter { raw: self.raw.iter() }
+    }
+
+    #[inline]
+    pub(crate) fn raw(&mut self) -> &mut Vec<RawEvent> {
+        &mut self.raw
+    }
+}
+
+impl<'a> IntoIterator for &'a Events {
+    type Item = Event;
+    type IntoIter = Iter<'a>;
+
+    #[inline]
+    fn into_iter(self) -> Iter<'a> {
+        self.iter()
+    }
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self).finish()
+    }
+}
+
+/// The iterator over [`Events`].
+pub struct Iter<'a> {
+    raw: std::slice::Iter<'a, RawEvent>,
+}
+
+impl Iterator for Iter<'_> {
+    type Item = Event;
+
+    #[inline]
+    fn next(&mut self) -> Option<Event> {
+        self.raw.next().map(sys::report)
+    }
+
+    #[inline]
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.raw.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Iter<'_> {}
+
+impl fmt::Debug for Iter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.raw.clone().map(sys::report)).finish()
+    }
+}

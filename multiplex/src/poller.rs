@@ -1,0 +1,191 @@
+//! The kernel's queue: what is registered, and waiting for it.
+
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::event::Events;
+use crate::interest::{Fanout, Interest, Trigger};
+use crate::sys::Queue;
+use crate::token::{Kind, Token};
+
+/// A queue of the kernel that reports which of its registered sources are ready: an epoll instance or a kqueue.
+///
+/// All methods take `&self` and may be called from many threads at once, also while others wait.
+pub struct Poller {
+    queue: Arc<Queue>,
+}
+
+impl Poller {
+    /// Makes a poller with nothing registered. Its fd is closed on exec.
+    ///
+    /// # Errors
+    ///
+    /// When the process or the system is out of fds (EMFILE, ENFILE) or memory (ENOMEM).
+    pub fn new() -> io::Result<Self> {
+        Ok(Self {
+            queue: Arc::new(Queue::new()?),
+        })
+    }
+
+    /// Registers `source`, and leaves it registered exactly as asked, whatever it was before.
+    ///
+    /// This is the fast call for a source that is not registered yet. A source that is ready now is reported, also
+    /// to a thread that already waits. The source should be non-blocking; the poller does not make it so.
+    /// [Remove](Poller::remove) the source before it is closed.
+    ///
+    /// # Errors
+    ///
+    /// - `InvalidInput`: `token` is larger than [`Token::MAX`], or `source` is this poller.
+    /// - `Unsupported`: `source` is a file that is always ready, such as a regular file. Read and write it without
+    ///   asking.
+    /// - `BrokenPipe`: writable is asked of a pipe whose reader has gone (kqueue; epoll reports an event).
+    /// - What epoll_ctl(2) or kevent(2) says about an exhausted system (ENOMEM, ENOSPC).
+    ///
+    /// After an error the source may be unregistered, but is never half registered.
+    #[inline]
+    pub fn add(
+        &self,
+        source: impl AsFd,
+        token: Token,
+        interest: Interest,
+        trigger: Trigger,
+    ) -> io::Result<()> {
+        self.queue
+            .add(source.as_fd(), token.tagged(Kind::Source)?, interest, trigger)
+    }
+
+    /// Changes how `source` is registered, and leaves it registered exactly as asked, whatever it was before.
+    ///
+    /// This is the fast call for a source that is registered already; it is also how a one-shot source is armed
+    /// again. It states the whole interest, not a difference. A source that is ready now is reported, also to a
+    /// thread that already waits.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Poller::add`].
+    #[inline]
+    pub fn modify(
+        &self,
+        source: impl AsFd,
+        token: Token,
+        interest: Interest,
+        trigger: Trigger,
+    ) -> io::Result<()> {
+        self.queue
+            .modify(source.as_fd(), token.tagged(Kind::Source)?, interest, trigger)
+    }
+
+    /// Ends the registration of `source`.
+    ///
+    /// Events that a wait has already fetched may still name it.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` if it is not registered.
+    #[inline]
+    pub fn remove(&self, source: impl AsFd) -> io::Result<()> {
+        self.queue.remove(source.as_fd())
+    }
+
+    /// Registers a listening socket: level-triggered, with events that say
+    /// [`is_acceptable`](crate::Event::is_acceptable).
+    ///
+    /// The answer is the fanout in force: `Exclusive` becomes `Shared` where the kernel has no such thing. Like
+    /// [`Poller::add`] it leaves the listener registered as asked, whatever it was before.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Poller::add`].
+    #[inline]
+    pub fn add_listener(&self, listener: impl AsFd, token: Token, fanout: Fanout) -> io::Result<Fanout> {
+        self.queue
+            .add_listener(listener.as_fd(), token.tagged(Kind::Listener)?, fanout)
+    }
+
+    /// Waits until something is ready or `timeout` has passed, and puts what is ready into `events`.
+    ///
+    /// `events` is cleared first, and is empty after a timeout. `None` waits for ever, zero only looks. The call
+    /// never returns early: a signal makes it wait on for the time that is left. It may be called from many threads at
+    /// once; with edge and one-shot triggers one of them is told, with level several may be.
+    ///
+    /// # Errors
+    ///
+    /// None is expected of a poller that this process made. After fork(2) a child has no kqueue (EBADF).
+    pub fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
+        let end = End::after(timeout);
+        let mut left = timeout;
+        loop {
+            let interrupted = match self
+                .queue
+                .wait(events.raw(), left.map(|left| left.min(LONGEST_WAIT)))
+            {
+                Ok(()) if !events.is_empty() => return Ok(()),
+                Ok(()) => false,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => true,
+                Err(error) => return Err(error),
+            };
+            left = end.left();
+            if left == Some(Duration::ZERO) && !interrupted {
+                return Ok(());
+            }
+        }
+    }
+
+    pub(crate) fn queue(&self) -> &Arc<Queue> {
+        &self.queue
+    }
+}
+
+/// The longest time that is asked of a kernel at once; a longer wait is made of several.
+///
+/// FreeBSD kevent(2), BUGS: a timeout is limited to 24 hours. epoll_wait(2) takes an `int` of milliseconds.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60 - 1);
+
+/// When a wait ends if nothing happens. The clock is read only if there is a time to compare it with.
+enum End {
+    Never,
+    Now,
+    At(Instant),
+}
+
+impl End {
+    #[inline]
+    fn after(timeout: Option<Duration>) -> Self {
+        match timeout {
+            None => End::Never,
+            Some(Duration::ZERO) => End::Now,
+            // A time that the clock cannot express does not come.
+            Some(timeout) => Instant::now().checked_add(timeout).map_or(End::Never, End::At),
+        }
+    }
+
+    fn left(&self) -> Option<Duration> {
+        match self {
+            End::Never => None,
+            End::Now => Some(Duration::ZERO),
+            End::At(end) => Some(end.saturating_duration_since(Instant::now())),
+        }
+    }
+}
+
+impl AsFd for Poller {
+    /// The queue's fd: readable, level-triggered, while there are events. So a poller can be a source of another one.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.queue.as_fd()
+    }
+}
+
+impl AsRawFd for Poller {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
+    }
+}
+
+impl fmt::Debug for Poller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Poller").field("fd", &self.as_raw_fd()).finish()
+    }
+}

@@ -1,0 +1,115 @@
+//! The system calls of the epoll backend: every unsafe line of it, and nothing else.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::time::Duration;
+
+use libc::c_int;
+pub(crate) use libc::epoll_event as RawEvent;
+pub(super) use libc::{
+    EPOLL_CTL_ADD as ADD, EPOLL_CTL_DEL as DEL, EPOLL_CTL_MOD as MOD, EPOLLERR, EPOLLET, EPOLLEXCLUSIVE,
+    EPOLLHUP, EPOLLIN, EPOLLONESHOT, EPOLLOUT, EPOLLRDHUP,
+};
+
+/// epoll_create1(2), closed on exec.
+pub(super) fn create() -> io::Result<OwnedFd> {
+    // SAFETY: the call takes no pointers.
+    let fd = check(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
+    // SAFETY: the kernel just made this fd for us; nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// epoll_ctl(2).
+#[inline]
+pub(super) fn control(
+    epoll: BorrowedFd<'_>,
+    op: c_int,
+    fd: BorrowedFd<'_>,
+    mask: u32,
+    data: u64,
+) -> io::Result<()> {
+    let mut event = RawEvent {
+        events: mask,
+        u64: data,
+    };
+    // SAFETY: `event` lives until the call returns, and the kernel only reads it.
+    check(unsafe { libc::epoll_ctl(epoll.as_raw_fd(), op, fd.as_raw_fd(), &mut event) }).map(drop)
+}
+
+/// epoll_wait(2): -1 waits for ever.
+#[inline]
+pub(super) fn wait(epoll: BorrowedFd<'_>, events: &mut Vec<RawEvent>, millis: c_int) -> io::Result<()> {
+    events.clear();
+    let room = room(events);
+    // SAFETY: `events` has space for `room` events, and the kernel writes at most as many.
+    let n = check(unsafe { libc::epoll_wait(epoll.as_raw_fd(), events.as_mut_ptr(), room, millis) })?;
+    // SAFETY: the kernel initialised the first `n` events.
+    unsafe { events.set_len(n as usize) };
+    Ok(())
+}
+
+/// epoll_pwait2(2), which takes nanoseconds: Linux 5.11.
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+pub(super) fn wait_precisely(
+    epoll: BorrowedFd<'_>,
+    events: &mut Vec<RawEvent>,
+    timeout: Duration,
+) -> io::Result<()> {
+    events.clear();
+    let room = room(events);
+    // On 64 bits this is the kernel's own timespec. The poller keeps the seconds far below the range.
+    let timeout = libc::timespec {
+        tv_sec: timeout.as_secs() as _,
+        tv_nsec: timeout.subsec_nanos().into(),
+    };
+    let no_mask = std::ptr::null::<libc::sigset_t>();
+    let (epoll, list) = (epoll.as_raw_fd(), events.as_mut_ptr());
+    // SAFETY: `events` has space for `room` events and the kernel writes at most as many; `timeout` lives until the call
+    // returns; a null signal mask is allowed, and its size is ignored then.
+    let n = unsafe {
+        libc::syscall(
+            libc::SYS_epoll_pwait2,
+            epoll,
+            list,
+            room,
+            &timeout,
+            no_mask,
+            0_usize,
+        )
+    };
+    let n = check(n as c_int)?;
+    // SAFETY: the kernel initialised the first `n` events.
+    unsafe { events.set_len(n as usize) };
+    Ok(())
+}
+
+/// On 32 bits the kernel's timespec is not libc's, and Android's seccomp filter kills a process for an unknown call.
+#[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
+pub(super) fn wait_precisely(_: BorrowedFd<'_>, _: &mut Vec<RawEvent>, _: Duration) -> io::Result<()> {
+    Err(io::Error::from_raw_os_error(libc::ENOSYS))
+}
+
+/// eventfd(2), non-blocking and closed on exec.
+pub(in crate::sys) fn eventfd() -> io::Result<OwnedFd> {
+    // SAFETY: the call takes no pointers.
+    let fd = check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
+    // SAFETY: the kernel just made this fd for us; nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// How many events the kernel may write. It refuses more than `i32::MAX` bytes of them.
+#[inline]
+fn room(events: &Vec<RawEvent>) -> c_int {
+    const MOST: usize = c_int::MAX as usize / size_of::<RawEvent>();
+    events.capacity().min(MOST) as c_int
+}
+
+#[inline]
+fn check(result: c_int) -> io::Result<c_int> {
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
+    }
+}

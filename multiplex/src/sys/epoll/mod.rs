@@ -1,0 +1,227 @@
+//! The epoll backend: Linux and Android.
+
+mod ffi;
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+use crate::event::{Event, Ready};
+use crate::interest::{Fanout, Interest, Trigger};
+use crate::token::Tagged;
+
+pub(crate) use super::waker::eventfd::EventFd as Signal;
+pub(crate) use ffi::RawEvent;
+pub(super) use ffi::eventfd;
+
+/// An epoll instance.
+pub(crate) struct Queue {
+    epoll: OwnedFd,
+}
+
+impl Queue {
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self {
+            epoll: ffi::create()?,
+        })
+    }
+
+    #[inline]
+    pub(crate) fn add(
+        &self,
+        fd: BorrowedFd<'_>,
+        data: Tagged,
+        interest: Interest,
+        trigger: Trigger,
+    ) -> io::Result<()> {
+        self.register(ffi::ADD, fd, data, request(interest, trigger))
+    }
+
+    #[inline]
+    pub(crate) fn modify(
+        &self,
+        fd: BorrowedFd<'_>,
+        data: Tagged,
+        interest: Interest,
+        trigger: Trigger,
+    ) -> io::Result<()> {
+        self.register(ffi::MOD, fd, data, request(interest, trigger))
+    }
+
+    #[inline]
+    pub(crate) fn remove(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        self.control(ffi::DEL, fd, Tagged::from_bits(0), 0)
+    }
+
+    pub(crate) fn add_listener(
+        &self,
+        fd: BorrowedFd<'_>,
+        data: Tagged,
+        fanout: Fanout,
+    ) -> io::Result<Fanout> {
+        if fanout == Fanout::Exclusive && self.register_exclusively(fd, data)? {
+            return Ok(Fanout::Exclusive);
+        }
+        self.register(ffi::ADD, fd, data, LISTENER)?;
+        Ok(Fanout::Shared)
+    }
+
+    /// Waits once. The events of an earlier wait are forgotten, also when this one fails.
+    #[inline]
+    pub(crate) fn wait(&self, events: &mut Vec<RawEvent>, timeout: Option<Duration>) -> io::Result<()> {
+        let Some(timeout) = timeout else {
+            return ffi::wait(self.as_fd(), events, -1);
+        };
+        if !timeout.subsec_nanos().is_multiple_of(NANOS_PER_MILLI) && PRECISE.load(Relaxed) {
+            match ffi::wait_precisely(self.as_fd(), events, timeout) {
+                Err(error) if is_refusal(&error) => PRECISE.store(false, Relaxed),
+                result => return result,
+            }
+        }
+        ffi::wait(self.as_fd(), events, whole_millis(timeout))
+    }
+
+    /// Leaves `fd` registered with this mask. `op` is tried first; the kernel's answer says what it takes instead.
+    #[inline]
+    fn register(&self, mut op: i32, fd: BorrowedFd<'_>, data: Tagged, mask: u32) -> io::Result<()> {
+        loop {
+            let Err(error) = self.control(op, fd, data, mask) else {
+                return Ok(());
+            };
+            op = match (op, error.raw_os_error()) {
+                (ffi::ADD, Some(libc::EEXIST)) => ffi::MOD,
+                (ffi::MOD, Some(libc::ENOENT)) => ffi::ADD,
+                (ffi::MOD, Some(libc::EINVAL)) => {
+                    // epoll_ctl(2), ERRORS: an entry that is exclusive cannot be modified, only made anew.
+                    self.forget(fd)?;
+                    ffi::ADD
+                }
+                _ => return Err(explained(error)),
+            };
+        }
+    }
+
+    /// Registers a listener exclusively, or says false where the kernel cannot.
+    fn register_exclusively(&self, fd: BorrowedFd<'_>, data: Tagged) -> io::Result<bool> {
+        let mask = LISTENER | ffi::EPOLLEXCLUSIVE as u32;
+        let mut result = self.control(ffi::ADD, fd, data, mask);
+        if os_error(&result) == Some(libc::EEXIST) {
+            // epoll_ctl(2), ERRORS: EPOLLEXCLUSIVE is refused with EPOLL_CTL_MOD.
+            self.forget(fd)?;
+            result = self.control(ffi::ADD, fd, data, mask);
+        }
+        match os_error(&result) {
+            None => Ok(self.is_exclusive(fd, data)),
+            // Linux emulations that do not know the flag, and listeners that are epoll instances.
+            Some(libc::EINVAL) => Ok(false),
+            Some(_) => Err(result.map_err(explained).unwrap_err()),
+        }
+    }
+
+    /// True if this kernel took the flag for what it is. Kernels before 4.5 ignore it without a word; those that know it
+    /// refuse to modify an exclusive entry. Asked once in a process.
+    fn is_exclusive(&self, fd: BorrowedFd<'_>, data: Tagged) -> bool {
+        if !EXCLUSIVE.load(Relaxed) {
+            let modified = self.control(ffi::MOD, fd, data, LISTENER);
+            EXCLUSIVE.store(os_error(&modified) == Some(libc::EINVAL), Relaxed);
+        }
+        EXCLUSIVE.load(Relaxed)
+    }
+
+    /// Removes what may have been removed by another thread meanwhile.
+    fn forget(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        match self.remove(fd) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    #[inline]
+    fn control(&self, op: i32, fd: BorrowedFd<'_>, data: Tagged, mask: u32) -> io::Result<()> {
+        ffi::control(self.as_fd(), op, fd, mask, data.bits() as u64)
+    }
+}
+
+impl AsFd for Queue {
+    #[inline]
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.as_fd()
+    }
+}
+
+/// What we ask the kernel.
+///
+/// EPOLLRDHUP only with readable: alone with EPOLLOUT it would be reported for ever, and nobody asked. Never EPOLLPRI: a
+/// peer could send one urgent byte, and a reader would spin on it.
+#[inline]
+fn request(interest: Interest, trigger: Trigger) -> u32 {
+    let read = if interest.is_readable() {
+        ffi::EPOLLIN | ffi::EPOLLRDHUP
+    } else {
+        0
+    };
+    let write = if interest.is_writable() { ffi::EPOLLOUT } else { 0 };
+    let again = match trigger {
+        Trigger::Level => 0,
+        Trigger::Edge => ffi::EPOLLET,
+        Trigger::OneShot => ffi::EPOLLONESHOT,
+    };
+    (read | write | again) as u32
+}
+
+/// What the kernel answered.
+#[inline]
+pub(crate) fn report(raw: &RawEvent) -> Event {
+    let RawEvent { events, u64: data } = *raw;
+    let has = |mask: i32| events & mask as u32 != 0;
+    let ready = Ready::NOTHING
+        .with(
+            Ready::READABLE,
+            has(ffi::EPOLLIN | ffi::EPOLLRDHUP | ffi::EPOLLHUP | ffi::EPOLLERR),
+        )
+        .with(
+            Ready::WRITABLE,
+            has(ffi::EPOLLOUT | ffi::EPOLLHUP | ffi::EPOLLERR),
+        )
+        .with(Ready::READ_CLOSED, has(ffi::EPOLLRDHUP | ffi::EPOLLHUP))
+        .with(Ready::WRITE_CLOSED, has(ffi::EPOLLHUP))
+        .with(Ready::ERROR, has(ffi::EPOLLERR));
+    Event::new(Tagged::from_bits(data as usize), ready, None)
+}
+
+const LISTENER: u32 = ffi::EPOLLIN as u32;
+const NANOS_PER_MILLI: u32 = 1_000_000;
+
+/// False once the kernel, or a filter in front of it, has refused epoll_pwait2.
+static PRECISE: AtomicBool = AtomicBool::new(true);
+
+/// True once this kernel is known to understand EPOLLEXCLUSIVE.
+static EXCLUSIVE: AtomicBool = AtomicBool::new(false);
+
+fn is_refusal(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::ENOSYS | libc::EPERM | libc::EACCES | libc::EOPNOTSUPP)
+    )
+}
+
+/// Rounds up, so that no wait returns early.
+#[inline]
+fn whole_millis(timeout: Duration) -> i32 {
+    let millis = timeout.as_secs() * 1_000 + u64::from(timeout.subsec_nanos().div_ceil(NANOS_PER_MILLI));
+    i32::try_from(millis).unwrap_or(i32::MAX)
+}
+
+/// Says what to do about a file that epoll does not take.
+#[cold]
+fn explained(error: io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(libc::EPERM) => super::always_ready(),
+        _ => error,
+    }
+}
+
+fn os_error(result: &io::Result<()>) -> Option<i32> {
+    result.as_ref().err().and_then(io::Error::raw_os_error)
+}

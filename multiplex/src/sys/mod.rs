@@ -1,0 +1,31 @@
+//! The one place that chooses a backend, and what a backend has to provide.
+//!
+//! - `Queue`: the kernel's queue, with `new`, `add`, `modify`, `remove`, `add_listener`, `wait` and `AsFd`. `wait` asks
+//!   the kernel once and may end early or with `Interrupted`; the poller waits on.
+//! - `RawEvent`: what the kernel writes, and `report`, which says it in our words.
+//! - `Signal`: what a waker raises, with `new`, `raise` and `detach`.
+//!
+//! The folders `epoll` and `kqueue` are twins: the same items in the same order, so that they can be read side by side.
+//!
+//! The cfg `multiplex_kqueue` builds the kqueue backend on a system that has none of its own; see `kqueue/ffi.rs`.
+
+use std::io;
+
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(multiplex_kqueue)))]
+mod epoll;
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(multiplex_kqueue)))]
+pub(crate) use epoll::{Queue, RawEvent, Signal, report};
+
+mod waker {
+    #[cfg(all(any(target_os = "linux", target_os = "android"), not(multiplex_kqueue)))]
+    pub(super) mod eventfd;
+}
+
+/// What is said about a file that the kernel refuses to watch.
+#[cold]
+fn always_ready() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::Unsupported,
+        "this file (a regular file, a directory or a simple device) is always ready: read and write it without asking",
+    )
+}

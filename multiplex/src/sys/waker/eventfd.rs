@@ -1,0 +1,44 @@
+//! The waker's signal on Linux and Android: an eventfd(2).
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+
+use crate::interest::{Interest, Trigger};
+use crate::sys::epoll::{Queue, eventfd};
+use crate::token::Tagged;
+
+/// A counter that is raised by each wake.
+///
+/// It is registered edge-triggered, and nobody reads it: each write is reported once, so a wake and the wait that it
+/// ends are one system call each.
+pub(crate) struct EventFd {
+    counter: File,
+}
+
+impl EventFd {
+    pub(crate) fn new(queue: &Queue, data: Tagged) -> io::Result<Self> {
+        let counter = File::from(eventfd()?);
+        queue.add(counter.as_fd(), data, Interest::READABLE, Trigger::Edge)?;
+        Ok(Self { counter })
+    }
+
+    pub(crate) fn raise(&self, _: &Queue) -> io::Result<()> {
+        let one = 1_u64.to_ne_bytes();
+        match (&self.counter).write(&one) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                // The counter is full, after 2^64 - 2 wakes. Reading sets it to 0, and the write after it is an edge.
+                // If another thread is ahead of us with either, its write comes after our call and is the edge.
+                let _ = (&self.counter).read(&mut [0; 8]);
+                let _ = (&self.counter).write(&one);
+                Ok(())
+            }
+            result => result.map(drop),
+        }
+    }
+
+    pub(crate) fn detach(&self, queue: &Queue) {
+        // Closing would do, but not if a child of fork(2) still has the fd.
+        let _ = queue.remove(self.counter.as_fd());
+    }
+}
