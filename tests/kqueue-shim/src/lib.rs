@@ -1,1 +1,69 @@
-//! `kqueue(2)` and `kevent(2)` for Linux.
+//! `kqueue(2)` and `kevent(2)` for Linux, over epoll and eventfd: for tests only.
+//!
+//! The crate lets a kqueue backend be compiled, run and tested on Linux. It exports the two C symbols with the
+//! 64-bit layout of macOS and FreeBSD 11 ([`Kevent`], 32 bytes), answers like the BSD kernels do where they
+//! agree, and in its two strict modes is harsher than any of them: what passes here should not depend on one
+//! kernel's kindness. `tests/golden.rs` compares it with answers recorded from NetBSD's own kernel code.
+//!
+//! # Linking
+//!
+//! A dependency in `Cargo.toml` alone links nothing: an rlib is linked only when a path into it is used.
+//! The crate that declares the symbols says so once:
+//!
+//! ```
+//! use kqueue_shim as _; // links `kqueue` and `kevent`
+//!
+//! unsafe extern "C" {
+//!     fn kqueue() -> std::ffi::c_int;
+//! }
+//! // SAFETY: takes no argument.
+//! assert!(unsafe { kqueue() } >= 0);
+//! ```
+//!
+//! On other systems the crate is empty, and the system's own symbols are linked.
+//!
+//! # Modes
+//!
+//! The environment variable `KQUEUE_SHIM` is read once per process, at the first call; [`set_mode`] overrides it.
+//!
+//! | value | effect |
+//! | --- | --- |
+//! | unset, `plain` | answers as recorded from NetBSD, or as FreeBSD's sources say |
+//! | `lint` | aborts with a message on what some BSD would silently get wrong |
+//! | `chaos`, `chaos:SEED` | does everything a kernel may do; an odd seed refuses EVFILT_USER, too |
+//! | `lint,chaos:SEED` | both |
+//!
+//! # How it works
+//!
+//! The descriptor that `kqueue` returns is an epoll (so it can be polled and nested). It holds one inner epoll
+//! per filter, because READ and WRITE of one descriptor are independent in a kqueue, and an eventfd that is
+//! raised while events wait in user space. A call waits on the outer epoll without a lock and harvests the inner
+//! ones under it, so each event is delivered to one thread only.
+//!
+//! # What it leaves out
+//!
+//! EVFILT_TIMER, VNODE, PROC and SIGNAL, NOTE_LOWAT, regular files (all answer EINVAL), the socket's error in
+//! `fflags` (reading it would clear it), and the exact free space in a WRITE event's `data`. Closing a kqueue
+//! cannot be seen: its inner descriptors live until the next `kqueue()` or [`sweep`].
+
+#![cfg(any(target_os = "linux", target_os = "android"))]
+
+mod abi;
+mod changes;
+mod chaos;
+mod ffi;
+mod harvest;
+mod inner;
+mod knote;
+mod lint;
+mod mode;
+mod queue;
+mod registry;
+mod user;
+
+pub use self::{
+    abi::*,
+    ffi::{kevent, kqueue},
+    mode::{Mode, set_mode},
+    registry::sweep,
+};

@@ -1,0 +1,122 @@
+//! What one entry of the changelist does.
+
+use std::os::fd::RawFd;
+
+use crate::{
+    abi::*,
+    chaos::Chaos,
+    ffi,
+    inner::Filter,
+    knote::{Knote, Udata},
+    lint,
+    queue::{Errno, State},
+};
+
+impl State {
+    /// Applies one change.
+    pub(crate) fn change(&mut self, change: &Kevent) -> Result<(), Errno> {
+        lint::change(change);
+        let filter = match change.filter {
+            EVFILT_READ => Filter::Read,
+            EVFILT_WRITE => Filter::Write,
+            EVFILT_USER if self.chaos.as_ref().is_some_and(|chaos| chaos.refuses_user()) => {
+                return Err(Errno(libc::EINVAL));
+            }
+            EVFILT_USER => {
+                let outcome = self.users.change(change);
+                self.raise_or_lower()?;
+                return outcome;
+            }
+            _ => return Err(Errno(libc::EINVAL)),
+        };
+        let fd = RawFd::try_from(change.ident).map_err(|_| Errno(libc::EBADF))?;
+        if !ffi::is_open(fd) {
+            return Err(self.closed(filter, fd, change));
+        }
+        match self.knotes.find(filter, fd) {
+            Some(generation) => self.change_existing(generation, change),
+            None => self.change_missing(filter, fd, change),
+        }
+    }
+
+    /// The number names no file: its knote went with the file, and the table learns it now.
+    fn closed(&mut self, filter: Filter, fd: RawFd, change: &Kevent) -> Errno {
+        if let Some(generation) = self.knotes.find(filter, fd) {
+            self.knotes.remove(generation);
+        }
+        // Darwin says ENOENT where the others say EBADF.
+        let like_darwin = change.flags & EV_ADD == 0 && self.chaos.as_mut().is_some_and(Chaos::flip);
+        Errno(if like_darwin { libc::ENOENT } else { libc::EBADF })
+    }
+
+    fn change_missing(&mut self, filter: Filter, fd: RawFd, change: &Kevent) -> Result<(), Errno> {
+        if change.flags & EV_ADD == 0 {
+            return Err(Errno(libc::ENOENT));
+        }
+        if change.fflags & NOTE_LOWAT != 0 {
+            return Err(Errno(libc::EINVAL));
+        }
+        if filter == Filter::Write && ffi::is_fifo(fd) && ffi::state(fd, libc::POLLOUT) & libc::POLLERR != 0 {
+            return Err(Errno(libc::EPIPE));
+        }
+        let disabled = change.flags & EV_DISABLE != 0;
+        let knote = Knote {
+            fd,
+            filter,
+            flags: change.flags,
+            disabled,
+            udata: Udata(change.udata as usize),
+        };
+        let generation = self.knotes.next_generation();
+        self.inner(filter)
+            .add(fd, knote.bits(), generation)
+            .map_err(|Errno(errno)| match errno {
+                // Regular files and directories; the queue itself, or a ring of queues.
+                libc::EPERM | libc::ELOOP | libc::EINVAL => Errno(libc::EINVAL),
+                other => Errno(other),
+            })?;
+        self.knotes.insert(generation, knote);
+        self.arm(generation)
+    }
+
+    fn change_existing(&mut self, generation: u64, change: &Kevent) -> Result<(), Errno> {
+        let Some(knote) = self.knotes.get_mut(generation) else {
+            return Err(Errno(libc::ENOENT));
+        };
+        let (filter, fd) = (knote.filter, knote.fd);
+        lint::change_existing(change, knote);
+        if change.flags & EV_DELETE != 0 {
+            let outcome = self.inner(filter).remove(fd);
+            self.forget(generation)?;
+            return outcome;
+        }
+        if change.flags & EV_DISABLE != 0 {
+            knote.disabled = true;
+        } else if change.flags & EV_ENABLE != 0 {
+            knote.disabled = false;
+        }
+        // FreeBSD, OpenBSD and Darwin take udata from every change, not from EV_ADD alone.
+        knote.udata = Udata(change.udata as usize);
+        let bits = knote.bits();
+        self.deferred.retain(|record| record.generation != generation);
+        match self.inner(filter).modify(fd, bits, generation) {
+            // The number names another file: the knote went when the old one was closed.
+            Err(Errno(libc::ENOENT)) => {
+                self.forget(generation)?;
+                self.change_missing(filter, fd, change)
+            }
+            Err(other) => Err(other),
+            Ok(()) => {
+                self.arm(generation)?;
+                self.raise_or_lower()
+            }
+        }
+    }
+
+    /// Drops a knote whose epoll registration is gone, and what was put off for it.
+    pub(crate) fn forget(&mut self, generation: u64) -> Result<(), Errno> {
+        self.knotes.remove(generation);
+        self.deferred.retain(|record| record.generation != generation);
+        self.raise_or_lower()
+    }
+}

@@ -1,0 +1,127 @@
+//! Taking events out of the sources.
+
+use crate::{
+    abi::*,
+    ffi::Record,
+    inner::Filter,
+    queue::{Errno, State},
+};
+
+/// READ, WRITE, and what waits in user space.
+const SOURCES: usize = 3;
+
+impl State {
+    /// At most `room` events. Each harvest that finds some starts with another source, so none starves.
+    pub(crate) fn harvest(&mut self, room: usize) -> Result<Vec<Kevent>, Errno> {
+        let mut events = Vec::new();
+        for step in 0..SOURCES {
+            let left = room - events.len();
+            if left == 0 {
+                break;
+            }
+            match (self.turn + step) % SOURCES {
+                0 => self.harvest_filter(Filter::Read, left, &mut events)?,
+                1 => self.harvest_filter(Filter::Write, left, &mut events)?,
+                _ => self.harvest_user_space(left, &mut events)?,
+            }
+        }
+        self.disturb(room, &mut events)?;
+        for (generation, _) in &events {
+            self.delivered(*generation)?;
+        }
+        if !events.is_empty() {
+            self.turn += 1;
+        }
+        self.raise_or_lower()?;
+        Ok(events.into_iter().map(|(_, event)| event).collect())
+    }
+
+    fn harvest_filter(
+        &mut self,
+        filter: Filter,
+        room: usize,
+        events: &mut Vec<(u64, Kevent)>,
+    ) -> Result<(), Errno> {
+        let mut dead = false;
+        for record in self.inner(filter).ready(room)? {
+            let generation = record.generation;
+            let Some(knote) = self.knotes.get(generation) else {
+                // A dup keeps the registration of a number that was closed and added anew.
+                dead = true;
+                continue;
+            };
+            if !self.inner(filter).holds(knote.fd) {
+                dead = true;
+                self.forget(generation)?;
+                continue;
+            }
+            // The stray HUP of a disabled knote; or an event that was put off is in the answer already.
+            if knote.disabled || events.iter().any(|(other, _)| *other == generation) {
+                continue;
+            }
+            events.push((generation, knote.event(record.bits)));
+        }
+        if dead { self.rebuild(filter) } else { Ok(()) }
+    }
+
+    /// What a report does to its knote.
+    fn delivered(&mut self, generation: u64) -> Result<(), Errno> {
+        let Some(knote) = self.knotes.get_mut(generation) else {
+            return Ok(());
+        };
+        if knote.flags & EV_ONESHOT != 0 {
+            let (filter, fd) = (knote.filter, knote.fd);
+            // The descriptor may have been closed by another thread since the record was taken.
+            let _ = self.inner(filter).remove(fd);
+            return self.forget(generation);
+        }
+        if knote.flags & EV_DISPATCH != 0 {
+            knote.disabled = true;
+        }
+        Ok(())
+    }
+
+    fn harvest_user_space(&mut self, room: usize, events: &mut Vec<(u64, Kevent)>) -> Result<(), Errno> {
+        let mut left = room;
+        while left > 0 && !self.deferred.is_empty() {
+            let Record { generation, bits } = self.deferred.remove(0);
+            let Some(knote) = self.knotes.get(generation) else {
+                continue;
+            };
+            if !self.inner(knote.filter).holds(knote.fd) {
+                self.forget(generation)?;
+            } else if events.iter().all(|(other, _)| *other != generation) {
+                events.push((generation, knote.event(bits)));
+                left -= 1;
+            }
+        }
+        events.extend(self.users.harvest(left).into_iter().map(|event| (0, event)));
+        Ok(())
+    }
+
+    /// Starts the filter's epoll anew with the knotes that live.
+    fn rebuild(&mut self, filter: Filter) -> Result<(), Errno> {
+        match filter {
+            Filter::Read => self.read.replace()?,
+            Filter::Write => self.write.replace()?,
+        }
+        let mut gone = Vec::new();
+        for (generation, knote) in self.knotes.iter().filter(|(_, knote)| knote.filter == filter) {
+            if self
+                .inner(filter)
+                .add(knote.fd, knote.bits(), generation)
+                .is_err()
+            {
+                gone.push(generation);
+            }
+        }
+        gone.into_iter()
+            .try_for_each(|generation| self.forget(generation))
+    }
+
+    /// Makes the queue readable exactly while something waits in user space.
+    pub(crate) fn raise_or_lower(&mut self) -> Result<(), Errno> {
+        let pending = self.users.pending() || !self.deferred.is_empty();
+        self.signal.set(pending)
+    }
+}

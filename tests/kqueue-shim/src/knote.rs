@@ -1,0 +1,135 @@
+//! Knotes of descriptors, and the table of them.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    os::fd::RawFd,
+};
+
+use crate::{abi::*, ffi, inner::Filter};
+
+/// The flags that a knote is created with and keeps: a later EV_ADD does not change them on any BSD.
+pub(crate) const MODE: u16 = EV_ONESHOT | EV_CLEAR | EV_DISPATCH;
+
+/// The caller's own value: never followed, only handed back, so any thread may hold it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Udata(pub(crate) usize);
+
+impl Udata {
+    pub(crate) fn pointer(self) -> *mut std::ffi::c_void {
+        self.0 as *mut std::ffi::c_void
+    }
+}
+
+/// A registration of one filter of one descriptor.
+#[derive(Clone, Debug)]
+pub(crate) struct Knote {
+    pub(crate) fd: RawFd,
+    pub(crate) filter: Filter,
+    /// The flags of the EV_ADD that created it; events echo them.
+    pub(crate) flags: u16,
+    pub(crate) disabled: bool,
+    pub(crate) udata: Udata,
+}
+
+impl Knote {
+    /// What its epoll is asked for.
+    pub(crate) fn bits(&self) -> u32 {
+        if self.disabled {
+            // Without any bit epoll still reports HUP and ERR: so at most once, and that record is ignored.
+            return (libc::EPOLLET | libc::EPOLLONESHOT) as u32;
+        }
+        let mut bits = self.filter.bits();
+        if self.flags & EV_CLEAR != 0 {
+            bits |= libc::EPOLLET as u32;
+        }
+        if self.flags & (EV_ONESHOT | EV_DISPATCH) != 0 {
+            bits |= libc::EPOLLONESHOT as u32;
+        }
+        bits
+    }
+
+    /// The event that epoll's `ready` bits stand for.
+    pub(crate) fn event(&self, ready: u32) -> Kevent {
+        let gone = match self.filter {
+            Filter::Read => ready & (libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR) as u32 != 0,
+            Filter::Write => ready & (libc::EPOLLHUP | libc::EPOLLERR) as u32 != 0,
+        };
+        let data = match self.filter {
+            Filter::Read => readable(self.fd),
+            Filter::Write => writable(self.fd, ready, gone),
+        };
+        let flags = if gone { self.flags | EV_EOF } else { self.flags };
+        let ident = usize::try_from(self.fd).expect("checked when the knote was made");
+        Kevent {
+            ident,
+            filter: self.filter.number(),
+            flags,
+            fflags: 0,
+            data,
+            udata: self.udata.pointer(),
+        }
+    }
+}
+
+fn readable(fd: RawFd) -> isize {
+    if ffi::listens(fd) {
+        // A Unix listener tells no length.
+        return ffi::backlog(fd).map_or(1, |length| length as isize);
+    }
+    ffi::unread(fd).map_or(1, |count| count as isize)
+}
+
+/// Linux does not tell the free space: a page stands for "some".
+fn writable(fd: RawFd, ready: u32, gone: bool) -> isize {
+    if ready & libc::EPOLLOUT as u32 == 0 || (gone && ffi::is_fifo(fd)) {
+        0
+    } else {
+        4096
+    }
+}
+
+/// Knotes by generation and by descriptor.
+#[derive(Default)]
+pub(crate) struct Knotes {
+    /// In order, so that chaos chooses the same knote again under the same seed.
+    by_generation: BTreeMap<u64, Knote>,
+    by_fd: HashMap<(Filter, RawFd), u64>,
+    last: u64,
+}
+
+impl Knotes {
+    /// A number no knote has had yet: an event of a knote that is gone can be told by it.
+    pub(crate) fn next_generation(&mut self) -> u64 {
+        self.last += 1;
+        self.last
+    }
+
+    pub(crate) fn insert(&mut self, generation: u64, knote: Knote) {
+        self.by_fd.insert((knote.filter, knote.fd), generation);
+        self.by_generation.insert(generation, knote);
+    }
+
+    pub(crate) fn remove(&mut self, generation: u64) {
+        if let Some(knote) = self.by_generation.remove(&generation) {
+            self.by_fd.remove(&(knote.filter, knote.fd));
+        }
+    }
+
+    pub(crate) fn find(&self, filter: Filter, fd: RawFd) -> Option<u64> {
+        self.by_fd.get(&(filter, fd)).copied()
+    }
+
+    pub(crate) fn get(&self, generation: u64) -> Option<&Knote> {
+        self.by_generation.get(&generation)
+    }
+
+    pub(crate) fn get_mut(&mut self, generation: u64) -> Option<&mut Knote> {
+        self.by_generation.get_mut(&generation)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &Knote)> {
+        self.by_generation
+            .iter()
+            .map(|(generation, knote)| (*generation, knote))
+    }
+}

@@ -1,0 +1,82 @@
+//! How strict the shim is.
+
+use std::{
+    env,
+    sync::{Mutex, PoisonError},
+};
+
+/// How strict the shim is; the default is plain.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mode {
+    /// Abort on what some BSD would silently get wrong.
+    pub lint: bool,
+    /// Do everything a kernel may, decided by this seed. An odd one refuses EVFILT_USER.
+    pub chaos: Option<u64>,
+}
+
+static MODE: Mutex<Option<Mode>> = Mutex::new(None);
+
+/// Sets the mode of the process, in place of `KQUEUE_SHIM`. Chaos reaches the kqueues made afterwards.
+pub fn set_mode(mode: Mode) {
+    *MODE.lock().unwrap_or_else(PoisonError::into_inner) = Some(mode);
+}
+
+/// The mode in force.
+pub(crate) fn mode() -> Mode {
+    let mut mode = MODE.lock().unwrap_or_else(PoisonError::into_inner);
+    *mode.get_or_insert_with(|| parse(env::var("KQUEUE_SHIM").as_deref().unwrap_or_default()))
+}
+
+/// # Panics
+///
+/// On what is not a mode: a typing error must not pass for a green run.
+fn parse(text: &str) -> Mode {
+    let mut mode = Mode::default();
+    for word in text.split(',').filter(|word| !word.is_empty()) {
+        match word.split_once(':').unwrap_or((word, "1")) {
+            ("plain", _) => {}
+            ("lint", _) => mode.lint = true,
+            ("chaos", seed) => mode.chaos = Some(seed.parse().expect("KQUEUE_SHIM: the seed is a number")),
+            _ => panic!("KQUEUE_SHIM: {word} is none of plain, lint, chaos, chaos:SEED"),
+        }
+    }
+    mode
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_the_variable_add_up() {
+        assert_eq!(parse(""), Mode::default());
+        assert_eq!(parse("plain"), Mode::default());
+        assert_eq!(
+            parse("lint"),
+            Mode {
+                lint: true,
+                chaos: None
+            }
+        );
+        assert_eq!(
+            parse("chaos"),
+            Mode {
+                lint: false,
+                chaos: Some(1)
+            }
+        );
+        assert_eq!(
+            parse("lint,chaos:42"),
+            Mode {
+                lint: true,
+                chaos: Some(42)
+            }
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "lnit is none of")]
+    fn a_typing_error_is_no_mode() {
+        parse("lnit");
+    }
+}
