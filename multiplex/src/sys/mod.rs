@@ -6,8 +6,7 @@
 //! - `Signal`: what a waker raises, with `new`, `raise` and `detach`.
 //!
 //! The folders `epoll` and `kqueue` are twins: the same items in the same order, so that they can be read side by side.
-//!
-//! The cfg `multiplex_kqueue` builds the kqueue backend on a system that has none of its own; see `kqueue/ffi.rs`.
+//! The cfg `multiplex_kqueue` builds the kqueue backend on a system that has epoll; `kqueue/ffi.rs` says how.
 
 use std::io;
 
@@ -16,10 +15,24 @@ mod epoll;
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(multiplex_kqueue)))]
 pub(crate) use epoll::{Queue, RawEvent, Signal, report};
 
-mod waker {
-    #[cfg(all(any(target_os = "linux", target_os = "android"), not(multiplex_kqueue)))]
-    pub(super) mod eventfd;
-}
+#[cfg(any(
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly",
+    multiplex_kqueue
+))]
+mod kqueue;
+#[cfg(any(
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly",
+    multiplex_kqueue
+))]
+pub(crate) use kqueue::{Queue, RawEvent, Signal, report};
 
 /// What is said about a file that the kernel refuses to watch.
 #[cold]

@@ -91,7 +91,7 @@ pub(super) fn wait_precisely(_: BorrowedFd<'_>, _: &mut Vec<RawEvent>, _: Durati
 }
 
 /// eventfd(2), non-blocking and closed on exec.
-pub(in crate::sys) fn eventfd() -> io::Result<OwnedFd> {
+pub(super) fn eventfd() -> io::Result<OwnedFd> {
     // SAFETY: the call takes no pointers.
     let fd = check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
     // SAFETY: the kernel just made this fd for us; nobody else has it.

@@ -1,5 +1,7 @@
 //! The epoll backend: Linux and Android.
 
+#[path = "../waker/eventfd.rs"]
+mod eventfd;
 mod ffi;
 
 use std::io;
@@ -11,9 +13,8 @@ use crate::event::{Event, Ready};
 use crate::interest::{Fanout, Interest, Trigger};
 use crate::token::Tagged;
 
-pub(crate) use super::waker::eventfd::EventFd as Signal;
+pub(crate) use eventfd::EventFd as Signal;
 pub(crate) use ffi::RawEvent;
-pub(super) use ffi::eventfd;
 
 /// An epoll instance.
 pub(crate) struct Queue {

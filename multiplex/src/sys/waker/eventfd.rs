@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 
+use super::{Queue, ffi};
 use crate::interest::{Interest, Trigger};
-use crate::sys::epoll::{Queue, eventfd};
 use crate::token::Tagged;
 
 /// A counter that is raised by each wake.
@@ -18,7 +18,7 @@ pub(crate) struct EventFd {
 
 impl EventFd {
     pub(crate) fn new(queue: &Queue, data: Tagged) -> io::Result<Self> {
-        let counter = File::from(eventfd()?);
+        let counter = File::from(ffi::eventfd()?);
         queue.add(counter.as_fd(), data, Interest::READABLE, Trigger::Edge)?;
         Ok(Self { counter })
     }

@@ -1,0 +1,302 @@
+//! The kqueue backend: macOS, iOS, FreeBSD, NetBSD, OpenBSD and DragonFly.
+
+mod ffi;
+#[path = "../waker/pipe.rs"]
+mod pipe;
+#[path = "../waker/user_filter.rs"]
+mod user_filter;
+
+use std::fs::File;
+use std::io::{self, IsTerminal};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileTypeExt;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use crate::event::{Event, Ready};
+use crate::interest::{Fanout, Interest, Trigger};
+use crate::token::Tagged;
+
+pub(crate) use ffi::RawEvent;
+use pipe::Pipe;
+use user_filter::UserFilter;
+
+/// A kqueue.
+pub(crate) struct Queue {
+    kqueue: OwnedFd,
+    next_ident: AtomicUsize,
+}
+
+impl Queue {
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self {
+            kqueue: ffi::create()?,
+            next_ident: AtomicUsize::new(0),
+        })
+    }
+
+    #[inline]
+    pub(crate) fn add(
+        &self,
+        fd: BorrowedFd<'_>,
+        data: Tagged,
+        interest: Interest,
+        trigger: Trigger,
+    ) -> io::Result<()> {
+        self.register(fd, data, interest, trigger)
+    }
+
+    #[inline]
+    pub(crate) fn modify(
+        &self,
+        fd: BorrowedFd<'_>,
+        data: Tagged,
+        interest: Interest,
+        trigger: Trigger,
+    ) -> io::Result<()> {
+        self.register(fd, data, interest, trigger)
+    }
+
+    #[inline]
+    pub(crate) fn remove(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        let receipts = self.control(&deletes(fd))?;
+        match receipts.errnos().find(|errno| *errno != libc::ENOENT) {
+            Some(0) => Ok(()),
+            // Sent twice, the second answer does not tell what the first one found.
+            None if receipts.resent => Ok(()),
+            other => Err(io::Error::from_raw_os_error(other.unwrap_or(libc::ENOENT))),
+        }
+    }
+
+    /// A kqueue has nothing like EPOLLEXCLUSIVE.
+    pub(crate) fn add_listener(&self, fd: BorrowedFd<'_>, data: Tagged, _: Fanout) -> io::Result<Fanout> {
+        self.register(fd, data, Interest::READABLE, Trigger::Level)?;
+        Ok(Fanout::Shared)
+    }
+
+    /// Waits once. The events of an earlier wait are forgotten, also when this one fails.
+    #[inline]
+    pub(crate) fn wait(&self, events: &mut Vec<RawEvent>, timeout: Option<Duration>) -> io::Result<()> {
+        ffi::wait(self.as_fd(), events, timeout)
+    }
+
+    /// Makes a knote that [`Queue::trigger`] triggers. EINVAL where the kernel has no EVFILT_USER.
+    fn add_user(&self, data: Tagged) -> io::Result<usize> {
+        // A number of its own, because two wakers must not be one knote.
+        let ident = self.next_ident.fetch_add(1, Relaxed);
+        self.change_user(ident, ffi::EV_ADD | ffi::EV_CLEAR, 0, data)?;
+        Ok(ident)
+    }
+
+    /// Without EV_CLEAR, with which FreeBSD resets the knote instead; and with the same `data`, which it overwrites.
+    fn trigger(&self, ident: usize, data: Tagged) -> io::Result<()> {
+        self.change_user(ident, 0, ffi::NOTE_TRIGGER, data)
+    }
+
+    fn remove_user(&self, ident: usize, data: Tagged) -> io::Result<()> {
+        self.change_user(ident, ffi::EV_DELETE, 0, data)
+    }
+
+    fn change_user(&self, ident: usize, flags: ffi::Flags, fflags: u32, data: Tagged) -> io::Result<()> {
+        let flags = flags | ffi::EV_RECEIPT;
+        let receipts = self.control(&[RawEvent::change(
+            ident,
+            ffi::EVFILT_USER,
+            flags,
+            fflags,
+            data.bits(),
+        )])?;
+        match receipts.errnos().find(|errno| *errno != 0) {
+            Some(errno) => Err(io::Error::from_raw_os_error(errno)),
+            None => Ok(()),
+        }
+    }
+
+    /// Leaves `fd` registered like this, by deleting and adding each direction in one call.
+    ///
+    /// A second EV_ADD never changes EV_CLEAR or EV_DISPATCH of a knote, EV_ADD alone leaves a dispatched one disabled, and
+    /// EV_ENABLE alone does not report what is pending on NetBSD before 10.
+    fn register(
+        &self,
+        fd: BorrowedFd<'_>,
+        data: Tagged,
+        interest: Interest,
+        trigger: Trigger,
+    ) -> io::Result<()> {
+        if fd.as_raw_fd() == self.kqueue.as_raw_fd() {
+            // NetBSD takes it, and panics when an event comes.
+            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        }
+        let ([no_read, no_write], [read, write]) = (deletes(fd), request(fd, data, trigger));
+        let changes: &[RawEvent] = match (interest.is_readable(), interest.is_writable()) {
+            (true, true) => &[no_read, no_write, read, write],
+            (true, false) => &[no_read, no_write, read],
+            _ => &[no_read, no_write, write],
+        };
+        let receipts = self.control(changes)?;
+        for (change, errno) in changes.iter().zip(receipts.errnos()) {
+            let was_not_there = errno == libc::ENOENT && change.has(ffi::EV_DELETE);
+            if errno != 0 && !was_not_there {
+                // The other direction may have been added.
+                let _ = self.control(&deletes(fd));
+                return Err(explained(errno, fd, change.filter()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends changes that all ask for a receipt: with a slot for each of them, the kernel applies all and answers all.
+    fn control(&self, changes: &[RawEvent]) -> io::Result<Receipts> {
+        let mut receipts = Receipts {
+            list: [changes[0]; MOST_CHANGES],
+            len: changes.len(),
+            resent: false,
+        };
+        let list = &mut receipts.list[..changes.len()];
+        loop {
+            match ffi::control(self.as_fd(), changes, list) {
+                Ok(n) if n == changes.len() && list.iter().all(|receipt| receipt.has(ffi::EV_ERROR)) => {
+                    return Ok(receipts);
+                }
+                Ok(_) => return Err(io::Error::other("kevent(2) did not answer every change")),
+                // FreeBSD kevent(2), ERRORS: every change was applied, but their answers are lost. Each of ours can be
+                // sent again.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => receipts.resent = true,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl AsFd for Queue {
+    #[inline]
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.kqueue.as_fd()
+    }
+}
+
+/// What we ask the kernel: one change for each direction.
+///
+/// One-shot is EV_DISPATCH, which disables the knote, and not EV_ONESHOT, which deletes it: so the source stays
+/// registered, as with epoll. With EV_CLEAR or EV_ONESHOT beside it, each system does something else.
+#[inline]
+fn request(fd: BorrowedFd<'_>, data: Tagged, trigger: Trigger) -> [RawEvent; 2] {
+    let again = match trigger {
+        Trigger::Level => 0,
+        Trigger::Edge => ffi::EV_CLEAR,
+        Trigger::OneShot => ffi::EV_DISPATCH,
+    };
+    both(fd, ffi::EV_ADD | again, data)
+}
+
+/// What the kernel answered.
+#[inline]
+pub(crate) fn report(raw: &RawEvent) -> Event {
+    let (read, write) = (
+        raw.filter() == ffi::EVFILT_READ,
+        raw.filter() == ffi::EVFILT_WRITE,
+    );
+    let closed = raw.has(ffi::EV_EOF);
+    let ready = Ready::NOTHING
+        .with(Ready::READABLE, read)
+        .with(Ready::WRITABLE, write)
+        .with(Ready::READ_CLOSED, read && closed)
+        .with(Ready::WRITE_CLOSED, write && closed)
+        .with(Ready::ERROR, closed && raw.fflags() != 0);
+    Event::new(Tagged::from_bits(raw.udata()), ready, raw.data())
+}
+
+/// The answers to the changes of one call, in their order.
+struct Receipts {
+    list: [RawEvent; MOST_CHANGES],
+    len: usize,
+    resent: bool,
+}
+
+/// Two directions, each deleted and added.
+const MOST_CHANGES: usize = 4;
+
+impl Receipts {
+    /// 0 for a change that was applied.
+    fn errnos(&self) -> impl Iterator<Item = i32> {
+        self.list[..self.len].iter().map(|receipt| receipt.errno())
+    }
+}
+
+#[inline]
+fn deletes(fd: BorrowedFd<'_>) -> [RawEvent; 2] {
+    both(fd, ffi::EV_DELETE, Tagged::from_bits(0))
+}
+
+#[inline]
+fn both(fd: BorrowedFd<'_>, flags: ffi::Flags, data: Tagged) -> [RawEvent; 2] {
+    [ffi::EVFILT_READ, ffi::EVFILT_WRITE].map(|filter| {
+        RawEvent::change(
+            fd.as_raw_fd() as usize,
+            filter,
+            flags | ffi::EV_RECEIPT,
+            0,
+            data.bits(),
+        )
+    })
+}
+
+/// What a waker raises: the kernel's own means, where there is one.
+pub(crate) enum Signal {
+    User(UserFilter),
+    Pipe(Pipe),
+}
+
+impl Signal {
+    pub(crate) fn new(queue: &Queue, data: Tagged) -> io::Result<Self> {
+        match UserFilter::new(queue, data) {
+            // NetBSD before 10 does not know the filter.
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+                Pipe::new(queue, data).map(Signal::Pipe)
+            }
+            result => result.map(Signal::User),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn raise(&self, queue: &Queue) -> io::Result<()> {
+        match self {
+            Signal::User(filter) => filter.raise(queue),
+            Signal::Pipe(pipe) => pipe.raise(),
+        }
+    }
+
+    pub(crate) fn detach(&self, queue: &Queue) {
+        match self {
+            Signal::User(filter) => filter.detach(queue),
+            Signal::Pipe(pipe) => pipe.detach(queue),
+        }
+    }
+}
+
+/// Says what an error means, where the systems use several for one thing.
+#[cold]
+fn explained(errno: i32, fd: BorrowedFd<'_>, filter: ffi::Filter) -> io::Error {
+    match errno {
+        // NetBSD's answer for a pipe whose reader has gone, where others say EPIPE.
+        libc::EBADF if filter == ffi::EVFILT_WRITE && ffi::is_open(fd) => {
+            io::Error::from_raw_os_error(libc::EPIPE)
+        }
+        libc::EINVAL | libc::ENODEV | libc::EOPNOTSUPP | libc::EPERM if is_always_ready(fd) => {
+            super::always_ready()
+        }
+        _ => io::Error::from_raw_os_error(errno),
+    }
+}
+
+/// True for files that never block. macOS refuses terminals too, and those do block.
+fn is_always_ready(fd: BorrowedFd<'_>) -> bool {
+    let metadata = fd.try_clone_to_owned().and_then(|fd| File::from(fd).metadata());
+    metadata.is_ok_and(|metadata| {
+        let kind = metadata.file_type();
+        kind.is_file()
+            || kind.is_dir()
+            || kind.is_block_device()
+            || (kind.is_char_device() && !fd.is_terminal())
+    })
+}

@@ -1,0 +1,45 @@
+//! The waker's signal on a kqueue that has no EVFILT_USER: a pipe.
+
+use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::os::fd::AsFd;
+
+use super::{Queue, ffi};
+use crate::interest::{Interest, Trigger};
+use crate::token::Tagged;
+
+/// A pipe into which each wake writes a byte.
+///
+/// It is registered edge-triggered, and nobody reads it until it is full: each write is reported once, so a wake and the
+/// wait that it ends are one system call each.
+pub(crate) struct Pipe {
+    reader: PipeReader,
+    writer: PipeWriter,
+}
+
+impl Pipe {
+    pub(crate) fn new(queue: &Queue, data: Tagged) -> io::Result<Self> {
+        let (reader, writer) = io::pipe()?;
+        ffi::set_nonblocking(reader.as_fd())?;
+        ffi::set_nonblocking(writer.as_fd())?;
+        queue.add(reader.as_fd(), data, Interest::READABLE, Trigger::Edge)?;
+        Ok(Self { reader, writer })
+    }
+
+    pub(crate) fn raise(&self) -> io::Result<()> {
+        match (&self.writer).write(&[1]) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                // The pipe is full. Emptying it makes the write after it an edge. If other threads fill it again before
+                // us, their writes come after our call and are the edge.
+                while (&self.reader).read(&mut [0; 4096]).is_ok_and(|n| n > 0) {}
+                let _ = (&self.writer).write(&[1]);
+                Ok(())
+            }
+            result => result.map(drop),
+        }
+    }
+
+    pub(crate) fn detach(&self, queue: &Queue) {
+        // Closing would do, but not if a child of fork(2) still has the fd.
+        let _ = queue.remove(self.reader.as_fd());
+    }
+}
