@@ -1,25 +1,35 @@
-//! Timers for an event loop: a timing wheel that tells `wait` how long it may sleep.
+//! Timers for an event loop: a timing wheel that tells [`Poller::wait`](crate::Poller::wait) how long it may sleep.
 //!
 //! [`Timers`] is a plain data structure. It reads no clock, makes no system call and starts no thread: time comes in
 //! as an argument, so an event loop reads its clock once a turn, and a test owns the clock.
 //!
 //! ```
 //! use multiplex::timers::Timers;
+//! use multiplex::{Events, Poller};
 //! use std::time::{Duration, Instant};
 //!
+//! # fn main() -> std::io::Result<()> {
+//! let poller = Poller::new()?;
+//! let mut events = Events::with_capacity(64);
 //! let mut now = Instant::now();
 //! let mut timers = Timers::new(now);
 //! let idle = timers.insert(now + Duration::from_secs(60), "idle");
 //! timers.insert(now + Duration::from_millis(5), "retry");
 //!
-//! let timeout = timers.next_timeout(now).unwrap();
-//! assert_eq!(timeout, Duration::from_millis(5));
-//!
-//! now += timeout;
-//! while let Some((_id, what)) = timers.expire(now) {
-//!     assert_eq!(what, "retry");
+//! while timers.len() == 2 {
+//!     poller.wait(&mut events, timers.next_timeout(now))?;
+//!     now = Instant::now();
+//!     for event in &events {
+//!         // Serve what is ready, and move the deadline of what was heard of.
+//!         timers.rearm(idle, now + Duration::from_secs(60));
+//!     }
+//!     while let Some((_id, what)) = timers.expire(now) {
+//!         assert_eq!(what, "retry");
+//!     }
 //! }
 //! assert_eq!(timers.cancel(idle), Some("idle"));
+//! # Ok(())
+//! # }
 //! ```
 //!
 //! # How it works

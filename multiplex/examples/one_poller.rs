@@ -1,0 +1,152 @@
+//! Several threads wait on one poller: the shape of an answer to "how do worker threads share a multiplexer?"
+//!
+//! Each connection is one-shot: a single thread is told, and nobody is told again until that thread has done its work
+//! and re-arms the connection with `modify`. So whichever worker is free takes the next event, a slow one delays nobody
+//! but its own client, and no connection is ever in two hands. The price is one more system call per event, and a
+//! table that all threads lock; `shared_listener` shows the other shape, a poller per worker.
+//!
+//!     cargo run -p multiplex --example one_poller [ADDRESS] [THREADS]
+
+use multiplex::{Events, Fanout, Interest, Poller, Token, Trigger};
+use std::collections::HashMap;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+struct Server {
+    poller: Poller,
+    listener: TcpListener,
+    table: Mutex<Table>,
+}
+
+#[derive(Default)]
+struct Table {
+    connections: HashMap<Token, Arc<Mutex<Connection>>>,
+    accepted: usize,
+}
+
+struct Connection {
+    stream: TcpStream,
+    unsent: Vec<u8>,
+}
+
+fn main() -> io::Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let address = arguments.next().unwrap_or("127.0.0.1:0".into());
+    let threads = arguments.next().and_then(|n| n.parse().ok()).unwrap_or(4);
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    println!("listening on {}", listener.local_addr()?);
+    let server = Server {
+        poller: Poller::new()?,
+        listener,
+        table: Mutex::default(),
+    };
+    server
+        .poller
+        .add_listener(&server.listener, Token::new(0), Fanout::Shared)?;
+
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(|| server.work())).collect();
+        workers
+            .into_iter()
+            .try_for_each(|worker| worker.join().expect("a worker panicked"))
+    })
+}
+
+impl Server {
+    /// What each thread does. One event per wait: a batch would wait for this thread while others are free.
+    fn work(&self) -> io::Result<()> {
+        let mut events = Events::with_capacity(1);
+        loop {
+            self.poller.wait(&mut events, None)?;
+            for event in &events {
+                if event.is_acceptable() {
+                    self.accept()?;
+                } else {
+                    self.serve(event.token())?;
+                }
+            }
+        }
+    }
+
+    /// Takes one connection. Several threads may have been woken for it; all but one find nothing.
+    fn accept(&self) -> io::Result<()> {
+        let stream = match self.listener.accept() {
+            Ok((stream, _)) => stream,
+            Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(()),
+            // What to do when the process is out of fds is shown in `echo_level`.
+            Err(e) => {
+                eprintln!("accept: {e}");
+                return Ok(());
+            }
+        };
+        stream.set_nonblocking(true)?;
+        let mut table = lock(&self.table);
+        table.accepted += 1;
+        let token = Token::new(table.accepted);
+        let connection = Arc::new(Mutex::new(Connection {
+            stream,
+            unsent: Vec::new(),
+        }));
+        table.connections.insert(token, connection.clone());
+        drop(table);
+        // Last of all: from here on another thread may be at work on it.
+        self.poller.add(
+            &lock(&connection).stream,
+            token,
+            Interest::READABLE,
+            Trigger::OneShot,
+        )
+    }
+
+    fn serve(&self, token: Token) -> io::Result<()> {
+        let Some(connection) = lock(&self.table).connections.get(&token).cloned() else {
+            return Ok(());
+        };
+        // Nobody else wants this lock but a thread that is told while we re-arm, and that is soon over.
+        let mut connection = lock(&connection);
+        match connection.echo() {
+            Ok(Some(interest)) => self
+                .poller
+                .modify(&connection.stream, token, interest, Trigger::OneShot),
+            Ok(None) | Err(_) => {
+                self.poller.remove(&connection.stream)?;
+                lock(&self.table).connections.remove(&token);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Connection {
+    /// Reads or writes once, and answers what to wait for next; `None` when the connection has ended.
+    fn echo(&mut self) -> io::Result<Option<Interest>> {
+        let blocked = |e: &io::Error| e.kind() == ErrorKind::WouldBlock;
+        if self.unsent.is_empty() {
+            let mut buffer = [0; 16 * 1024];
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return Ok(None),
+                Ok(n) => self.unsent.extend_from_slice(&buffer[..n]),
+                Err(e) if blocked(&e) => return Ok(Some(Interest::READABLE)),
+                Err(e) => return Err(e),
+            }
+        }
+        match self.stream.write(&self.unsent) {
+            Ok(n) => drop(self.unsent.drain(..n)),
+            Err(e) if blocked(&e) => {}
+            Err(e) => return Err(e),
+        }
+        Ok(Some(if self.unsent.is_empty() {
+            Interest::READABLE
+        } else {
+            Interest::WRITABLE
+        }))
+    }
+}
+
+/// A thread that panicked spoiled its own connection at most; the others go on.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

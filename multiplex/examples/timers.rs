@@ -1,0 +1,99 @@
+//! Echoes what clients send, and ends the connection of one that is silent for too long.
+//!
+//! The loop sleeps until a source is ready or a timer is due, whichever comes first: `next_timeout` is the longest that
+//! `wait` may take. The clock is read once per turn.
+//!
+//!     cargo run -p multiplex --example timers [ADDRESS] [MILLISECONDS]
+
+use multiplex::timers::{TimerId, Timers};
+use multiplex::{Events, Fanout, Interest, Poller, Token, Trigger};
+use std::collections::HashMap;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+fn main() -> io::Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let address = arguments.next().unwrap_or("127.0.0.1:0".into());
+    let patience = Duration::from_millis(arguments.next().and_then(|n| n.parse().ok()).unwrap_or(5000));
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    println!("listening on {}", listener.local_addr()?);
+    let poller = Poller::new()?;
+    poller.add_listener(&listener, Token::new(0), Fanout::Shared)?;
+
+    let mut events = Events::with_capacity(256);
+    let mut now = Instant::now();
+    let mut server = Server {
+        poller,
+        patience,
+        timers: Timers::new(now),
+        clients: HashMap::new(),
+        next_token: 1,
+    };
+    loop {
+        server.poller.wait(&mut events, server.timers.next_timeout(now))?;
+        now = Instant::now();
+        for event in &events {
+            if event.is_acceptable() {
+                // What to do when the process is out of fds is shown in `echo_level`.
+                server
+                    .accept(&listener, now)
+                    .unwrap_or_else(|e| eprintln!("accept: {e}"));
+            } else {
+                server.echo(event.token(), now)?;
+            }
+        }
+        // After the events: what arrived in time counts, even if this turn came late.
+        while let Some((_, token)) = server.timers.expire(now) {
+            server.end(token, "too silent\n")?;
+        }
+    }
+}
+
+struct Server {
+    poller: Poller,
+    patience: Duration,
+    /// Each timer's value is the token of the client that it watches.
+    timers: Timers<Token>,
+    clients: HashMap<Token, (TcpStream, TimerId)>,
+    next_token: usize,
+}
+
+impl Server {
+    fn accept(&mut self, listener: &TcpListener, now: Instant) -> io::Result<()> {
+        let (stream, _) = listener.accept()?;
+        stream.set_nonblocking(true)?;
+        let token = Token::new(self.next_token);
+        self.next_token += 1;
+        self.poller
+            .add(&stream, token, Interest::READABLE, Trigger::Level)?;
+        let timer = self.timers.insert(now + self.patience, token);
+        self.clients.insert(token, (stream, timer));
+        Ok(())
+    }
+
+    fn echo(&mut self, token: Token, now: Instant) -> io::Result<()> {
+        let Some((stream, timer)) = self.clients.get_mut(&token) else {
+            return Ok(());
+        };
+        let mut buffer = [0; 4096];
+        match stream.read(&mut buffer) {
+            Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(()),
+            Ok(0) | Err(_) => return self.end(token, ""),
+            // What to do when not all can be written is shown in `echo_level`.
+            Ok(n) => drop(stream.write(&buffer[..n])),
+        }
+        self.timers.rearm(*timer, now + self.patience);
+        Ok(())
+    }
+
+    fn end(&mut self, token: Token, farewell: &str) -> io::Result<()> {
+        let Some((mut stream, timer)) = self.clients.remove(&token) else {
+            return Ok(());
+        };
+        self.timers.cancel(timer);
+        stream.write_all(farewell.as_bytes()).ok();
+        self.poller.remove(&stream)
+    }
+}

@@ -1,0 +1,310 @@
+//! Runs each example as a process and talks to it as its clients would. Every step has a time limit.
+
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Longer than anything here takes, also on a machine that is busy with other tests.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// An example that runs, and is killed at the end of the test.
+struct Example {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: mpsc::Receiver<String>,
+}
+
+impl Drop for Example {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+impl Example {
+    fn start(name: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new(path_of(name));
+        command.arg("127.0.0.1:0").args(arguments);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect(name);
+        let input = child.stdin.take();
+        let output = lines_of(child.stdout.take().expect("it is piped"));
+        Self { child, input, output }
+    }
+
+    fn line(&self) -> String {
+        self.output
+            .recv_timeout(LIMIT)
+            .expect("the example should have printed a line")
+    }
+
+    /// Waits for the line "… on ADDRESS" and answers the address.
+    fn address(&self) -> String {
+        let line = self.line();
+        line.split_once(" on ")
+            .unwrap_or_else(|| panic!("no address in {line:?}"))
+            .1
+            .to_owned()
+    }
+}
+
+/// A thread reads, because a pipe has no read timeout.
+fn lines_of(output: ChildStdout) -> mpsc::Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+/// Cargo builds the examples of a package for its tests, into the directory beside theirs.
+fn path_of(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its own path");
+    let path = test
+        .parent()
+        .and_then(|deps| deps.parent())
+        .expect("…/deps/test")
+        .join("examples")
+        .join(name);
+    assert!(
+        path.exists(),
+        "{} is missing: cargo build -p multiplex --examples",
+        path.display()
+    );
+    path
+}
+
+fn connect(address: &str) -> TcpStream {
+    let stream = TcpStream::connect(address).expect("the example should listen");
+    stream.set_read_timeout(Some(LIMIT)).expect("a time limit");
+    stream.set_write_timeout(Some(LIMIT)).expect("a time limit");
+    stream
+}
+
+/// Says something, and expects exactly `answer`.
+#[track_caller]
+fn ask(stream: &mut TcpStream, question: &[u8], answer: &[u8]) {
+    stream.write_all(question).expect("the example should read");
+    let mut buffer = vec![0; answer.len()];
+    stream.read_exact(&mut buffer).expect("the example should answer");
+    assert_eq!(buffer, answer);
+}
+
+fn read_to_end(stream: &mut TcpStream) -> String {
+    let mut text = String::new();
+    stream
+        .read_to_string(&mut text)
+        .expect("the example should end the connection");
+    text
+}
+
+/// Bytes in which a lost or repeated block shows.
+fn pattern(length: usize) -> Vec<u8> {
+    (0..length as u32 / 4).flat_map(u32::to_le_bytes).collect()
+}
+
+/// Sends without reading until nothing fits any more, then reads all of it back; answers how much that was.
+///
+/// This is the client that a server without back-pressure would buffer for.
+#[track_caller]
+fn flood(address: &str) -> usize {
+    let mut stream = connect(address);
+    let bytes = pattern(64 << 20);
+    stream
+        .set_write_timeout(Some(Duration::from_millis(500)))
+        .expect("a time limit");
+    let mut sent = 0;
+    while sent < bytes.len() {
+        match stream.write(&bytes[sent..]) {
+            Ok(n) => sent += n,
+            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => break,
+            Err(e) => panic!("after {sent} bytes: {e}"),
+        }
+    }
+    stream.shutdown(Shutdown::Write).expect("our side is open");
+    let mut echo = Vec::new();
+    stream.read_to_end(&mut echo).expect("the example should answer");
+    assert!(
+        echo == bytes[..sent],
+        "{} bytes came back for {sent}, or others",
+        echo.len()
+    );
+    sent
+}
+
+/// What every echo server should do.
+fn echoes(example: &Example) {
+    let address = example.address();
+    let mut clients: Vec<_> = (0..20).map(|_| connect(&address)).collect();
+    for round in 0..10 {
+        for (number, client) in clients.iter_mut().enumerate() {
+            let text = format!("round {round}, client {number}\n");
+            ask(client, text.as_bytes(), text.as_bytes());
+        }
+    }
+    drop(clients.split_off(10));
+    let sent = flood(&address);
+    assert!(
+        sent < 64 << 20,
+        "the server took {sent} bytes from a client that reads nothing"
+    );
+    ask(&mut clients[0], b"still there?", b"still there?");
+}
+
+#[test]
+fn echo_level_echoes_and_keeps_no_more_than_it_can_send() {
+    echoes(&Example::start("echo_level", &[]));
+}
+
+#[test]
+fn echo_edge_echoes_and_keeps_no_more_than_it_can_send() {
+    echoes(&Example::start("echo_edge", &[]));
+}
+
+#[test]
+fn one_poller_echoes_from_several_threads() {
+    echoes(&Example::start("one_poller", &["3"]));
+}
+
+#[test]
+fn shared_listener_accepts_in_each_mode_and_every_worker_has_its_turn() {
+    for mode in ["shared", "exclusive", "reuseport"] {
+        let example = Example::start("shared_listener", &[mode, "3"]);
+        let address = example.address();
+        let mut served = [0; 3];
+        for _ in 0..300 {
+            let text = read_to_end(&mut connect(&address));
+            let worker = text
+                .strip_prefix("worker ")
+                .and_then(|rest| rest[..1].parse::<usize>().ok());
+            served[worker.unwrap_or_else(|| panic!("{mode}: {text:?}"))] += 1;
+        }
+        assert_eq!(served.iter().sum::<u32>(), 300);
+        // Shared promises no balance at all, and only Linux deals out by SO_REUSEPORT.
+        if mode != "shared" && cfg!(target_os = "linux") {
+            assert!(served.iter().all(|n| *n > 0), "{mode}: {served:?}");
+        }
+    }
+}
+
+#[test]
+fn waker_queue_brings_each_result_to_its_client() {
+    let example = Example::start("waker_queue", &[]);
+    let address = example.address();
+    let mut clients: Vec<_> = (0..20).map(|_| connect(&address)).collect();
+    for _ in 0..20 {
+        for (number, client) in clients.iter_mut().enumerate() {
+            client
+                .write_all(format!("client {number:02}").as_bytes())
+                .expect("it fits");
+        }
+        for (number, client) in clients.iter_mut().enumerate() {
+            ask(client, b"", format!("CLIENT {number:02}").as_bytes());
+        }
+    }
+}
+
+#[test]
+fn timers_ends_a_silent_connection_and_not_one_that_speaks() {
+    let example = Example::start("timers", &["1000"]);
+    let address = example.address();
+    let start = Instant::now();
+    let (mut silent, mut speaking) = (connect(&address), connect(&address));
+    for _ in 0..8 {
+        ask(&mut speaking, b"here", b"here");
+        thread::sleep(Duration::from_millis(200));
+    }
+    assert_eq!(read_to_end(&mut silent), "too silent\n");
+    ask(&mut speaking, b"here", b"here");
+    assert_eq!(read_to_end(&mut speaking), "too silent\n");
+    assert!(
+        start.elapsed() >= Duration::from_millis(2600),
+        "the second end came early"
+    );
+}
+
+#[test]
+fn tcp_proxy_forwards_both_ways_with_back_pressure() {
+    let echo = Example::start("echo_level", &[]);
+    let proxy = Example::start("tcp_proxy", &[&echo.address()]);
+    echoes(&proxy);
+}
+
+#[test]
+fn tcp_proxy_passes_each_end_on_by_itself() {
+    let upstream = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = upstream.local_addr().expect("its address").to_string();
+    let proxy = Example::start("tcp_proxy", &[&address]);
+    let mut client = connect(&proxy.address());
+    client.write_all(b"question").expect("it fits");
+    client.shutdown(Shutdown::Write).expect("our side is open");
+    let (mut server, _) = upstream.accept().expect("the proxy should connect");
+    server.set_read_timeout(Some(LIMIT)).expect("a time limit");
+    assert_eq!(read_to_end(&mut server), "question");
+    server.write_all(b"answer").expect("it fits");
+    drop(server);
+    assert_eq!(read_to_end(&mut client), "answer");
+}
+
+#[test]
+fn tcp_proxy_ends_a_connection_that_it_cannot_forward() {
+    let nobody = TcpListener::bind("127.0.0.1:0")
+        .and_then(|l| l.local_addr())
+        .expect("a port")
+        .to_string();
+    let proxy = Example::start("tcp_proxy", &[&nobody]);
+    let address = proxy.address();
+    for _ in 0..3 {
+        let mut end = [0; 1];
+        assert!(matches!(connect(&address).read(&mut end), Ok(0) | Err(_)));
+    }
+}
+
+#[test]
+fn nested_serves_the_ports_of_both_pollers() {
+    let example = Example::start("nested", &[]);
+    let (echo, status) = (example.address(), example.address());
+    let mut clients: Vec<_> = (0..5).map(|_| connect(&echo)).collect();
+    for client in &mut clients {
+        ask(client, b"hello", b"hello");
+    }
+    assert_eq!(read_to_end(&mut connect(&status)), "5 clients\n");
+    ask(&mut clients[4], b"and again", b"and again");
+}
+
+#[test]
+fn raw_fd_hands_its_input_to_all_clients() {
+    let mut example = Example::start("raw_fd", &[]);
+    let address = example.address();
+    let mut input = example.input.take().expect("it is piped");
+    let (mut one, mut other) = (connect(&address), connect(&address));
+    // A client that connected is in the kernel's queue; both are accepted before or after the first line.
+    let end = Instant::now() + LIMIT;
+    for client in [&mut one, &mut other] {
+        client
+            .set_read_timeout(Some(Duration::from_millis(50)))
+            .expect("a time limit");
+        let mut line = [0; 5];
+        while client.read_exact(&mut line).is_err() {
+            assert!(Instant::now() < end, "no client was told anything");
+            input.write_all(b"news\n").expect("the example should read");
+        }
+        assert_eq!(&line, b"news\n");
+    }
+    drop(input);
+    for mut client in [one, other] {
+        client.set_read_timeout(Some(LIMIT)).expect("a time limit");
+        assert!(read_to_end(&mut client).lines().all(|line| line == "news"));
+    }
+}
