@@ -1,1 +1,14 @@
-//! What the system tests share.
+//! What the system tests share: the built server as a guarded process, a client that sends any bytes, outside tools
+//! that may be missing, and the project's documents, whose Rust blocks `cargo test` compiles and runs.
+
+pub mod client;
+pub mod process;
+pub mod server;
+pub mod tools;
+
+pub use client::{Client, Response, find};
+pub use server::{Launch, Server};
+
+/// The longest that a test waits for anything that should happen at once. Far more than a loaded machine needs:
+/// what fails by it hangs.
+pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
