@@ -1,8 +1,8 @@
 //! A row of a table, and the loop that runs a table.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
-use std::{io, thread};
 
 use support::{Client, Launch, Response, Server};
 
@@ -225,8 +225,4 @@ fn ends(client: &mut Client) -> Result<(), String> {
     } else {
         Err(format!("more came: \"{}\"", rest.escape_ascii()))
     }
-}
-
-fn text(error: io::Error) -> String {
-    error.to_string()
 }
