@@ -1,0 +1,189 @@
+//! How the server starts, refuses to start, and ends.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use nix::sys::signal::Signal;
+use support::{Client, Launch, PATIENCE, Server, process};
+
+const REQUEST: &str = "GET /plaintext HTTP/1.1\r\nHost: a\r\n\r\n";
+
+/// Starts it, and expects one line on standard error with that word in it, nothing on standard output, and a failure.
+#[track_caller]
+fn refuses(launch: Launch, word: &str) {
+    let output = launch.fails();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "it says success: {stderr}");
+    assert_eq!(
+        stderr.trim_end().lines().count(),
+        1,
+        "one line says what is wrong: {stderr}"
+    );
+    assert!(stderr.contains(word), "the line names {word}: {stderr}");
+    assert!(
+        output.stdout.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+}
+
+#[test]
+fn a_taken_port_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("an address").to_string();
+    refuses(Launch::new().args(["--listen", &address]), &address);
+}
+
+#[test]
+fn a_root_that_cannot_be_served_is_named() {
+    refuses(Launch::of(Path::new("/nowhere/at/all")), "/nowhere/at/all");
+    let folder = tempfile::tempdir().expect("a directory");
+    let file = folder.path().join("file");
+    fs::write(&file, "not a directory").expect("a file");
+    refuses(Launch::of(&file), "file");
+}
+
+#[test]
+fn a_flag_out_of_range_is_named() {
+    refuses(Launch::new().args(["--workers", "0"]), "--workers");
+    refuses(Launch::new().args(["--workers", "many"]), "--workers");
+    refuses(Launch::new().args(["--workers", "-1"]), "--workers");
+    refuses(Launch::new().args(["--workers", "100000000"]), "--workers");
+    refuses(Launch::new().args(["--listen", "nowhere"]), "--listen");
+    refuses(Launch::new().args(["--listen", "127.0.0.1:99999"]), "--listen");
+    refuses(Launch::new().args(["--no-such-flag"]), "--no-such-flag");
+}
+
+#[test]
+fn every_flag_is_an_environment_variable_too() {
+    let help = Launch::new().arg("--help").fails();
+    let help = String::from_utf8_lossy(&help.stdout).into_owned();
+    let workers = help
+        .split_whitespace()
+        .find(|word| word.ends_with("WORKERS=]") && word.starts_with("[env:"));
+    assert!(
+        workers.is_some() || help.contains("WORKERS="),
+        "the help names the variable: {help}"
+    );
+}
+
+#[test]
+fn a_low_limit_of_open_files_is_raised() {
+    let server = Launch::new().args(["--workers", "1"]).start();
+    let limits = fs::read_to_string(format!("/proc/{}/limits", server.pid())).expect("the server runs");
+    let line = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"))
+        .expect("a line of that name");
+    let numbers: Vec<_> = line
+        .split_whitespace()
+        .filter(|word| word.bytes().all(|byte| byte.is_ascii_digit()))
+        .collect();
+    assert_eq!(numbers[0], numbers[1], "the soft limit is the hard one: {line}");
+}
+
+/// A server, a connection that has been answered and is idle now, and one in the middle of a slow answer.
+fn busy() -> (Server, Client, Client) {
+    let server = Launch::new().args(["--workers", "1"]).start();
+    let mut idle = server.connect();
+    assert_eq!(idle.exchange(REQUEST).expect("an answer").status, 200);
+    let mut slow = server.connect();
+    slow.send("GET /slow?ms=1500 HTTP/1.1\r\nHost: a\r\n\r\n")
+        .expect("the server reads");
+    // The server has it before the signal comes: its answer to a later request says so.
+    thread::sleep(Duration::from_millis(200));
+    assert_eq!(server.connect().exchange(REQUEST).expect("an answer").status, 200);
+    (server, idle, slow)
+}
+
+#[test]
+fn a_signal_drains_the_server() {
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let (mut server, mut idle, mut slow) = busy();
+        server.signal(signal);
+        thread::sleep(Duration::from_millis(300));
+        assert!(server.is_running(), "an answer is still due");
+        let last = idle
+            .exchange(REQUEST)
+            .expect("an idle connection gets one more request");
+        assert!(last.status == 200 && last.says_close(), "{last:?}");
+        assert_eq!(idle.rest().expect("an orderly end"), b"");
+        let late = std::net::TcpStream::connect(server.address());
+        assert!(late.is_err(), "{signal}: the listener is closed");
+        let answer = slow.response().expect("the answer that was due");
+        assert!(answer.status == 200 && answer.says_close(), "{answer:?}");
+        assert_eq!(slow.rest().expect("an orderly end"), b"");
+        let status = server.ends_within(Duration::from_secs(3));
+        assert!(status.success(), "{signal}: {status}");
+    }
+}
+
+#[test]
+fn idle_connections_do_not_keep_a_draining_server_for_long() {
+    let server = Launch::new().start();
+    let mut idle: Vec<_> = (0..50).map(|_| server.connect()).collect();
+    assert_eq!(idle[0].exchange(REQUEST).expect("an answer").status, 200);
+    let mut server = server;
+    server.signal(Signal::SIGTERM);
+    let started = Instant::now();
+    assert!(server.ends_within(Duration::from_secs(8)).success());
+    assert!(
+        started.elapsed() < Duration::from_secs(7),
+        "it took {:?}",
+        started.elapsed()
+    );
+    for client in &mut idle {
+        assert_eq!(client.rest().expect("an orderly end"), b"");
+    }
+}
+
+#[test]
+fn a_second_signal_stops_it_at_once() {
+    for (first, second) in [
+        (Signal::SIGTERM, Signal::SIGTERM),
+        (Signal::SIGINT, Signal::SIGINT),
+        (Signal::SIGTERM, Signal::SIGINT),
+    ] {
+        let (mut server, _idle, mut slow) = busy();
+        server.signal(first);
+        thread::sleep(Duration::from_millis(100));
+        assert!(server.is_running(), "the first one drains");
+        let started = Instant::now();
+        server.signal(second);
+        server.ends_within(Duration::from_secs(1));
+        assert!(
+            started.elapsed() < Duration::from_millis(700),
+            "{first} then {second}: {:?}",
+            started.elapsed()
+        );
+        assert!(slow.response().is_err(), "the answer that was due is lost");
+    }
+}
+
+#[test]
+fn connections_that_wait_to_be_accepted_are_served_before_the_listener_closes() {
+    let mut server = Launch::new().args(["--workers", "2"]).start();
+    let mut clients: Vec<_> = (0..200).map(|_| server.connect()).collect();
+    server.signal(Signal::SIGTERM);
+    for client in &mut clients {
+        let response = client.exchange(REQUEST).expect("it was accepted");
+        assert!(response.status == 200 && response.says_close(), "{response:?}");
+    }
+    assert!(server.ends_within(PATIENCE).success());
+}
+
+#[test]
+fn an_idle_server_costs_no_cpu() {
+    let server = Launch::new().start();
+    let _idle: Vec<_> = (0..100).map(|_| server.connect()).collect();
+    thread::sleep(Duration::from_millis(300));
+    let before = process::cpu_time(server.pid());
+    thread::sleep(Duration::from_secs(2));
+    let used = process::cpu_time(server.pid()) - before;
+    assert!(
+        used <= Duration::from_millis(20),
+        "it used {used:?} in two idle seconds"
+    );
+}
