@@ -1,0 +1,146 @@
+//! Counted from outside the built server: system calls by strace, user instructions by callgrind.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use support::{Launch, PATIENCE, Server, find, tools};
+
+const REQUEST: &str =
+    "GET /plaintext HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: budget\r\nAccept: */*\r\n\r\n";
+const BODY: &[u8] = b"\r\n\r\nHello, World!";
+
+/// Sends `count` requests over one connection, `at_once` in one write, and reads all their answers before the next.
+fn ask(server: &Server, count: usize, at_once: usize) {
+    let mut stream = TcpStream::connect(server.address()).expect("the server takes connections");
+    stream
+        .set_nodelay(true)
+        .expect("a TCP connection sends without delay");
+    stream
+        .set_read_timeout(Some(PATIENCE))
+        .expect("a deadline can be set");
+    let requests = REQUEST.repeat(at_once);
+    for _ in 0..count / at_once {
+        stream.write_all(requests.as_bytes()).expect("the server reads");
+        let (mut answers, mut piece) = (Vec::new(), [0; 16 * 1024]);
+        let mut answered = 0;
+        while answered < at_once {
+            let read = stream.read(&mut piece).expect("an answer in time");
+            assert!(read > 0, "the server closed the connection");
+            answers.extend_from_slice(&piece[..read]);
+            while let Some(at) = find(&answers, BODY) {
+                assert!(
+                    answers.starts_with(b"HTTP/1.1 200 "),
+                    "{}",
+                    answers.escape_ascii()
+                );
+                answers.drain(..at + BODY.len());
+                answered += 1;
+            }
+        }
+    }
+}
+
+/// The lines of strace for `count` requests: one per system call, of all threads.
+fn system_calls(count: usize) -> Vec<String> {
+    let folder = tempfile::tempdir().expect("a directory");
+    let log = folder.path().join("strace");
+    // -D keeps the process id for the server.
+    let strace = [
+        "strace",
+        "-D",
+        "-f",
+        "-qq",
+        "-o",
+        log.to_str().expect("a path of text"),
+    ];
+    let server = Launch::new().args(["--workers", "1"]).under(strace).start();
+    ask(&server, count, 1);
+    server.stop();
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        // strace writes its last line after the server has ended.
+        let lines = fs::read_to_string(&log).expect("strace writes its log");
+        if lines.contains("exit_group(") {
+            return lines.lines().map(str::to_owned).collect();
+        }
+        assert!(Instant::now() < deadline, "strace does not end");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn a_keep_alive_request_is_three_system_calls() {
+    if tools::tool("strace").is_none() {
+        return;
+    }
+    const COUNT: usize = 1000;
+    let (once, twice) = (system_calls(COUNT), system_calls(2 * COUNT));
+    let per_request = (twice.len() as f64 - once.len() as f64) / COUNT as f64;
+    println!("system calls per keep-alive request: {per_request:.3}");
+    let sample = twice[twice.len() / 2..][..9].join("\n");
+    // A call that strace shows in two lines, or a timer that fires, makes a few more in a thousand requests.
+    assert!(
+        (2.5..=3.02).contains(&per_request),
+        "{per_request} system calls per request, for instance:\n{sample}"
+    );
+}
+
+/// The user instructions that the server executes for `count` requests and for its start and end.
+fn instructions(count: usize, at_once: usize) -> u64 {
+    let folder = tempfile::tempdir().expect("a directory");
+    let file = folder.path().join("callgrind");
+    let out = format!("--callgrind-out-file={}", file.display());
+    let server = Launch::new()
+        .args(["--workers", "1"])
+        .under(["valgrind", "--tool=callgrind", &out])
+        .start();
+    ask(&server, count, at_once);
+    server.stop();
+    total(&file)
+}
+
+fn total(file: &Path) -> u64 {
+    let profile = fs::read_to_string(file).expect("callgrind writes its profile when the server ends");
+    let line = profile
+        .lines()
+        .find_map(|line| line.strip_prefix("totals: "))
+        .expect("a line of totals");
+    line.trim().parse().expect("a number of instructions")
+}
+
+#[track_caller]
+fn instructions_are_within(what: &str, at_once: usize, must: f64, goal: f64) {
+    if tools::tool("valgrind").is_none() {
+        return;
+    }
+    const COUNT: usize = 3200;
+    let (once, twice) = (instructions(COUNT, at_once), instructions(2 * COUNT, at_once));
+    let per_request = (twice as f64 - once as f64) / COUNT as f64;
+    let verdict = if per_request <= goal {
+        "reached"
+    } else {
+        "not reached"
+    };
+    println!("user instructions per {what} request: {per_request:.1} (must {must}, goal {goal} {verdict})");
+    assert!(
+        per_request > 100.0,
+        "{per_request} instructions cannot serve a request: the count is wrong"
+    );
+    assert!(
+        per_request <= must,
+        "{per_request} user instructions per {what} request, the most is {must}"
+    );
+}
+
+#[test]
+fn a_keep_alive_request_stays_within_its_instructions() {
+    instructions_are_within("keep-alive", 1, 1900.0, 1600.0);
+}
+
+#[test]
+fn a_pipelined_request_stays_within_its_instructions() {
+    instructions_are_within("pipelined (x16)", 16, 1700.0, 1400.0);
+}
