@@ -2,6 +2,7 @@
 //! that may be missing, and the project's documents, whose Rust blocks `cargo test` compiles and runs.
 
 pub mod client;
+pub mod documents;
 pub mod process;
 pub mod server;
 pub mod tools;
