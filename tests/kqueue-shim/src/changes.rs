@@ -57,7 +57,9 @@ impl State {
             return Err(Errno(libc::EINVAL));
         }
         if filter == Filter::Write && ffi::is_fifo(fd) && ffi::state(fd, libc::POLLOUT) & libc::POLLERR != 0 {
-            return Err(Errno(libc::EPIPE));
+            // NetBSD says EBADF, though the number is open.
+            let like_netbsd = self.chaos.as_mut().is_some_and(Chaos::flip);
+            return Err(Errno(if like_netbsd { libc::EBADF } else { libc::EPIPE }));
         }
         let disabled = change.flags & EV_DISABLE != 0;
         let knote = Knote {

@@ -31,12 +31,19 @@ impl Chaos {
         thread_local!(static MADE: Cell<u64> = const { Cell::new(0) });
         let seed = mode().chaos?;
         let mut hasher = DefaultHasher::new();
-        (seed, thread::current().name(), MADE.replace(MADE.get() + 1)).hash(&mut hasher);
-        Some(Self {
+        (thread::current().name(), MADE.replace(MADE.get() + 1)).hash(&mut hasher);
+        Some(Self::new(seed, hasher.finish()))
+    }
+
+    /// The dice for the queue number `queue` under `seed`.
+    pub(crate) fn new(seed: u64, queue: u64) -> Self {
+        let mut hasher = DefaultHasher::new();
+        (seed, queue).hash(&mut hasher);
+        Self {
             state: hasher.finish(),
             refuses_user: seed % 2 == 1,
             interrupted: false,
-        })
+        }
     }
 
     /// Whether this kernel lacks EVFILT_USER: a property of the kernel, hence the same for all queues of a process.
@@ -183,5 +190,253 @@ fn distort(chaos: &mut Chaos, event: &mut Kevent) {
     let listens = i32::try_from(event.ident).is_ok_and(ffi::listens);
     if descriptor && !listens && chaos.flip() {
         event.data = chaos.next() as isize;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::BTreeSet,
+        io::{self, Read, Write},
+        net::{TcpListener, TcpStream},
+        os::{fd::AsRawFd, unix::net::UnixStream},
+    };
+
+    use super::*;
+    use crate::queue::{Queue, testing::*};
+
+    const TRIES: usize = 1000;
+
+    /// A queue under an even seed, which has EVFILT_USER.
+    fn chaotic(number: u64) -> Queue {
+        queue(Some(Chaos::new(0, number)))
+    }
+
+    /// What a poll finds that goes on when it is interrupted.
+    fn poll(queue: &Queue, room: usize) -> Vec<Kevent> {
+        persist(|| queue.call(&[], room, AT_ONCE))
+    }
+
+    /// Applies a change that must succeed.
+    fn set(queue: &Queue, change: Kevent) {
+        persist(|| queue.call(&[change], 0, None));
+    }
+
+    fn persist(mut call: impl FnMut() -> Result<Vec<Kevent>, Errno>) -> Vec<Kevent> {
+        loop {
+            match call() {
+                Err(Errno(libc::EINTR)) => {}
+                outcome => return outcome.expect("only interrupted"),
+            }
+        }
+    }
+
+    fn idents(events: &[Kevent]) -> Vec<usize> {
+        events.iter().map(|event| event.ident).collect()
+    }
+
+    #[test]
+    fn an_edge_comes_out_of_nothing() {
+        let (a, _b) = UnixStream::pair().expect("socketpair");
+        let queue = chaotic(1);
+        set(&queue, change(&a, EVFILT_READ, EV_ADD | EV_CLEAR));
+        assert!((0..TRIES).any(|_| !poll(&queue, 8).is_empty()));
+    }
+
+    #[test]
+    fn a_level_or_one_shot_event_does_not_come_out_of_nothing() {
+        let (a, _b) = UnixStream::pair().expect("socketpair");
+        for mode in [0, EV_ONESHOT, EV_DISPATCH] {
+            let queue = chaotic(2);
+            set(&queue, change(&a, EVFILT_READ, EV_ADD | mode));
+            assert!((0..TRIES).all(|_| poll(&queue, 8).is_empty()), "mode {mode:#x}");
+        }
+    }
+
+    #[test]
+    fn a_one_shot_event_may_be_stale_and_then_the_knote_is_gone() {
+        let (mut a, mut b) = UnixStream::pair().expect("socketpair");
+        let queue = chaotic(3);
+        let mut stale = 0;
+        for _ in 0..TRIES {
+            b.write_all(b"x").expect("room");
+            set(&queue, change(&a, EVFILT_READ, EV_ADD | EV_ONESHOT));
+            a.read_exact(&mut [0]).expect("a byte");
+            let gone = !poll(&queue, 8).is_empty();
+            stale += usize::from(gone);
+            let delete = queue.call(&[change(&a, EVFILT_READ, EV_DELETE)], 0, None);
+            assert_eq!(delete.err(), gone.then_some(Errno(libc::ENOENT)));
+        }
+        assert!(stale > 0 && stale < TRIES, "{stale} of {TRIES}");
+    }
+
+    #[test]
+    fn receipts_come_in_both_forms_with_the_same_errno() {
+        let (a, _b) = UnixStream::pair().expect("socketpair");
+        let queue = chaotic(4);
+        let mut forms = BTreeSet::new();
+        for _ in 0..TRIES {
+            let delete = change(&a, EVFILT_WRITE, EV_DELETE | EV_RECEIPT);
+            let receipts = persist(|| queue.call(&[delete], 1, AT_ONCE));
+            assert_eq!(receipts[0].data, libc::ENOENT as isize);
+            forms.insert(receipts[0].flags);
+        }
+        assert_eq!(
+            forms,
+            BTreeSet::from([EV_ERROR, EV_ERROR | EV_DELETE | EV_RECEIPT])
+        );
+    }
+
+    #[test]
+    fn ev_add_is_echoed_or_not() {
+        let (a, _b) = UnixStream::pair().expect("socketpair");
+        let queue = chaotic(5);
+        set(&queue, change(&a, EVFILT_WRITE, EV_ADD));
+        let forms: BTreeSet<_> = (0..TRIES).map(|_| poll(&queue, 8)[0].flags).collect();
+        assert_eq!(forms, BTreeSet::from([0, EV_ADD]));
+    }
+
+    #[test]
+    fn answers_are_split_and_reordered_and_nothing_is_lost() {
+        for mode in [0, EV_CLEAR, EV_ONESHOT, EV_DISPATCH] {
+            let queue = chaotic(u64::from(mode));
+            let pairs: Vec<_> = (0..6).map(|_| UnixStream::pair().expect("socketpair")).collect();
+            let all: BTreeSet<_> = pairs.iter().map(|(a, _)| a.as_raw_fd() as usize).collect();
+            let (mut split, mut orders) = (false, BTreeSet::new());
+            for _ in 0..TRIES {
+                for (a, _) in &pairs {
+                    set(&queue, change(a, EVFILT_WRITE, EV_ADD | EV_ENABLE | mode));
+                }
+                let first = idents(&poll(&queue, 16));
+                split |= first.len() < pairs.len();
+                let mut seen: BTreeSet<_> = first.iter().copied().collect();
+                orders.insert(first);
+                for _ in 0..100 {
+                    seen.extend(idents(&poll(&queue, 16)));
+                }
+                assert_eq!(seen, all, "mode {mode:#x}");
+            }
+            assert!(
+                split && orders.len() > 100,
+                "mode {mode:#x}: {} orders",
+                orders.len()
+            );
+        }
+    }
+
+    #[test]
+    fn a_one_shot_event_comes_once_even_if_it_was_put_off() {
+        for mode in [EV_ONESHOT, EV_DISPATCH] {
+            let queue = chaotic(6);
+            let pairs: Vec<_> = (0..4).map(|_| UnixStream::pair().expect("socketpair")).collect();
+            for _ in 0..TRIES {
+                for (a, _) in &pairs {
+                    set(&queue, change(a, EVFILT_WRITE, EV_ADD | EV_ENABLE | mode));
+                }
+                let events: usize = (0..20).map(|_| poll(&queue, 16).len()).sum();
+                assert_eq!(events, pairs.len(), "mode {mode:#x}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_trigger_is_not_lost_when_its_event_is_put_off() {
+        let queue = chaotic(7);
+        let (a, _b) = UnixStream::pair().expect("socketpair");
+        set(&queue, change(&a, EVFILT_WRITE, EV_ADD));
+        set(&queue, user(EV_ADD | EV_CLEAR, 0));
+        for _ in 0..TRIES {
+            set(&queue, user(0, NOTE_TRIGGER));
+            let came = (0..50)
+                .flat_map(|_| poll(&queue, 8))
+                .filter(|event| event.filter == EVFILT_USER);
+            assert_eq!(came.count(), 1);
+        }
+    }
+
+    #[test]
+    fn a_signal_comes_after_the_changes_and_never_twice_in_a_row() {
+        let (a, _b) = UnixStream::pair().expect("socketpair");
+        let queue = chaotic(8);
+        let interrupted = Some(Errno(libc::EINTR));
+        let (mut signals, mut last) = (0, false);
+        for _ in 0..TRIES {
+            let add = change(&a, EVFILT_READ, EV_ADD | EV_RECEIPT);
+            let now = queue.call(&[add], 1, AT_ONCE).err() == interrupted;
+            assert!(!(now && last));
+            // Without room for an answer no wait is asked for, and no signal can come.
+            queue
+                .call(&[change(&a, EVFILT_READ, EV_DELETE)], 0, None)
+                .expect("the change was applied");
+            signals += usize::from(now);
+            last = now;
+        }
+        assert!(signals > 50, "{signals} of {TRIES}");
+    }
+
+    #[test]
+    fn data_is_nonsense_but_for_a_backlog() {
+        let (a, _b) = UnixStream::pair().expect("socketpair");
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("bind");
+        let _client = TcpStream::connect(listener.local_addr().expect("bound")).expect("connect");
+        let queue = chaotic(9);
+        set(&queue, change(&a, EVFILT_WRITE, EV_ADD));
+        set(&queue, change(&listener, EVFILT_READ, EV_ADD));
+        let (mut room, mut backlogs) = (BTreeSet::new(), BTreeSet::new());
+        for event in (0..TRIES).flat_map(|_| poll(&queue, 8)) {
+            let set = if event.filter == EVFILT_WRITE {
+                &mut room
+            } else {
+                &mut backlogs
+            };
+            set.insert(event.data);
+        }
+        assert!(room.len() > 100 && room.iter().any(|data| *data < 0));
+        assert_eq!(backlogs, BTreeSet::from([1]));
+    }
+
+    #[test]
+    fn an_odd_seed_refuses_evfilt_user() {
+        for seed in 0..10 {
+            let queue = queue(Some(Chaos::new(seed, 0)));
+            let outcome = queue.call(&[user(EV_ADD | EV_CLEAR, 0)], 0, None);
+            assert_eq!(outcome.err(), (seed % 2 == 1).then_some(Errno(libc::EINVAL)));
+        }
+    }
+
+    #[test]
+    fn errors_differ_as_they_do_between_kernels() {
+        let queue = chaotic(10);
+        let (reader, writer) = io::pipe().expect("pipe");
+        drop(reader);
+        let (mut broken, mut closed) = (BTreeSet::new(), BTreeSet::new());
+        // Nobody opens so many files.
+        let no_file = i32::MAX;
+        for _ in 0..TRIES {
+            let add = queue.call(&[change(&writer, EVFILT_WRITE, EV_ADD)], 0, None);
+            broken.insert(add.expect_err("the reader is gone").0);
+            let delete = queue.call(&[change(&no_file, EVFILT_READ, EV_DELETE)], 0, None);
+            closed.insert(delete.expect_err("no such file").0);
+        }
+        assert_eq!(broken, BTreeSet::from([libc::EPIPE, libc::EBADF]));
+        assert_eq!(closed, BTreeSet::from([libc::ENOENT, libc::EBADF]));
+    }
+
+    #[test]
+    fn the_same_seed_replays() {
+        let (a, _b) = UnixStream::pair().expect("socketpair");
+        let run = |seed| {
+            let queue = queue(Some(Chaos::new(seed, 0)));
+            set(&queue, change(&a, EVFILT_WRITE, EV_ADD));
+            set(&queue, change(&a, EVFILT_READ, EV_ADD | EV_CLEAR));
+            let answer = |_| {
+                queue
+                    .call(&[], 8, AT_ONCE)
+                    .map(|events| events.iter().map(|event| event.data).collect())
+            };
+            (0..TRIES).map(answer).collect::<Vec<Result<Vec<_>, _>>>()
+        };
+        assert_eq!(run(12), run(12));
+        assert_ne!(run(12), run(14));
     }
 }

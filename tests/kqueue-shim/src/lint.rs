@@ -102,3 +102,151 @@ fn forbid(wrong: bool, message: &str) {
         std::process::abort();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        env,
+        os::unix::{net::UnixStream, process::ExitStatusExt},
+        process::{Command, Output},
+    };
+
+    use super::*;
+    use crate::queue::{
+        Queue,
+        testing::{self, AT_ONCE, user},
+    };
+
+    /// The words that name what is wrong, and the calls.
+    type Case = (&'static str, fn(&Queue, &UnixStream));
+
+    const CASES: [Case; 16] = [
+        ("EV_RECEIPT with fewer slots", |queue, a| {
+            let _ = queue.call(
+                &[read(a, EV_ADD | EV_RECEIPT), read(a, EV_DELETE | EV_RECEIPT)],
+                1,
+                AT_ONCE,
+            );
+        }),
+        ("neither changes nor slots", |queue, _| {
+            drop(queue.call(&[], 0, None))
+        }),
+        ("not normalised", |queue, _| {
+            drop(queue.call(
+                &[],
+                1,
+                Some(&libc::timespec {
+                    tv_sec: 0,
+                    tv_nsec: 1_000_000_000,
+                }),
+            ));
+        }),
+        ("not normalised", |queue, _| {
+            drop(queue.call(
+                &[],
+                1,
+                Some(&libc::timespec {
+                    tv_sec: -1,
+                    tv_nsec: 0,
+                }),
+            ));
+        }),
+        ("over 24 hours", |queue, a| {
+            let change = testing::change(a, EVFILT_WRITE, EV_ADD);
+            drop(queue.call(
+                &[change],
+                1,
+                Some(&libc::timespec {
+                    tv_sec: DAY + 1,
+                    tv_nsec: 0,
+                }),
+            ));
+        }),
+        ("EV_ENABLE without EV_ADD", |queue, a| {
+            apply(queue, &[read(a, EV_ADD), read(a, EV_ENABLE)])
+        }),
+        ("EV_ENABLE with EV_DISABLE", |queue, a| {
+            apply(queue, &[read(a, EV_ADD | EV_ENABLE | EV_DISABLE)])
+        }),
+        ("EV_DISPATCH with", |queue, a| {
+            apply(queue, &[read(a, EV_ADD | EV_DISPATCH | EV_CLEAR)])
+        }),
+        ("EV_DISPATCH with", |queue, a| {
+            apply(queue, &[read(a, EV_ADD | EV_DISPATCH | EV_ONESHOT)])
+        }),
+        ("EV_ADD with EV_DELETE", |queue, a| {
+            apply(queue, &[read(a, EV_ADD | EV_DELETE)])
+        }),
+        ("flags that only a kernel sets", |queue, a| {
+            apply(queue, &[read(a, EV_ADD | EV_EOF)])
+        }),
+        ("another mode", |queue, a| {
+            apply(queue, &[read(a, EV_ADD), read(a, EV_ADD | EV_CLEAR)])
+        }),
+        ("without EV_ENABLE: it stays disabled", |queue, a| {
+            let add = testing::change(a, EVFILT_WRITE, EV_ADD | EV_DISPATCH);
+            drop(queue.call(&[add], 1, AT_ONCE));
+            apply(queue, &[add]);
+        }),
+        ("NOTE_TRIGGER with EV_CLEAR", |queue, _| {
+            apply(
+                queue,
+                &[user(EV_ADD | EV_CLEAR, 0), user(EV_ADD | EV_CLEAR, NOTE_TRIGGER)],
+            );
+        }),
+        ("that makes the knote", |queue, _| {
+            apply(queue, &[user(EV_ADD, NOTE_TRIGGER)])
+        }),
+        ("another udata", |queue, _| {
+            let other = Kevent {
+                udata: std::ptr::null_mut(),
+                ..user(0, NOTE_TRIGGER)
+            };
+            apply(queue, &[user(EV_ADD | EV_CLEAR, 0), other]);
+        }),
+    ];
+
+    fn read(a: &UnixStream, flags: u16) -> Kevent {
+        testing::change(a, EVFILT_READ, flags)
+    }
+
+    fn apply(queue: &Queue, changes: &[Kevent]) {
+        let _ = queue.call(changes, 0, None);
+    }
+
+    /// Not a test of its own: what a child process runs for the test below.
+    #[test]
+    fn one_case_in_a_child() {
+        let Ok(case) = env::var("LINT_CASE") else { return };
+        let (_, wrong) = CASES[case.parse::<usize>().expect("a number")];
+        let (a, _b) = UnixStream::pair().expect("socketpair");
+        wrong(&testing::queue(None), &a);
+    }
+
+    fn child(case: usize, mode: &str) -> Output {
+        let mut command = Command::new(env::current_exe().expect("it runs"));
+        command.args(["--exact", "lint::tests::one_case_in_a_child", "--nocapture"]);
+        command
+            .env("LINT_CASE", case.to_string())
+            .env("KQUEUE_SHIM", mode);
+        command.output().expect("it runs again")
+    }
+
+    #[test]
+    fn each_wrong_call_aborts_with_its_message_and_in_lint_mode_only() {
+        for (case, (message, _)) in CASES.iter().enumerate() {
+            let strict = child(case, "lint");
+            assert_eq!(
+                strict.status.signal(),
+                Some(libc::SIGABRT),
+                "case {case}, {message}"
+            );
+            let said = String::from_utf8_lossy(&strict.stderr);
+            assert!(
+                said.contains("kqueue-shim lint: ") && said.contains(message),
+                "case {case}: {said}"
+            );
+            assert!(child(case, "plain").status.success(), "case {case}, {message}");
+        }
+    }
+}

@@ -55,7 +55,7 @@ impl State {
 
 impl Queue {
     /// Makes a queue around the epoll `outer`.
-    pub(crate) fn new(outer: RawFd) -> Result<Self, Errno> {
+    pub(crate) fn new(outer: RawFd, chaos: Option<Chaos>) -> Result<Self, Errno> {
         let state = State {
             read: Inner::new(outer, Filter::Read)?,
             write: Inner::new(outer, Filter::Write)?,
@@ -64,7 +64,7 @@ impl Queue {
             signal: Signal::new(outer)?,
             deferred: Vec::new(),
             turn: 0,
-            chaos: Chaos::for_a_new_queue(),
+            chaos,
         };
         Ok(Self {
             outer,
@@ -181,4 +181,43 @@ pub(crate) fn watch(outer: RawFd, fd: &OwnedFd) -> Result<(), Errno> {
 
 fn modify_watch(outer: RawFd, fd: RawFd) -> Result<(), Errno> {
     ffi::control(outer, libc::EPOLL_CTL_MOD, fd, libc::EPOLLIN as u32, 0)
+}
+
+/// What the unit tests of several modules work with.
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+
+    /// A queue of its own. Its outer epoll is never closed: no test makes many.
+    pub(crate) fn queue(chaos: Option<Chaos>) -> Queue {
+        let outer = ffi::inheritable_epoll().expect("an fd is left");
+        Queue::new(outer, chaos).expect("fds are left")
+    }
+
+    /// A change of a descriptor, with `udata` 1.
+    pub(crate) fn change(fd: &impl AsRawFd, filter: i16, flags: u16) -> Kevent {
+        let ident = usize::try_from(fd.as_raw_fd()).expect("an open fd");
+        Kevent {
+            ident,
+            filter,
+            flags,
+            fflags: 0,
+            data: 0,
+            udata: std::ptr::without_provenance_mut(1),
+        }
+    }
+
+    /// A change of the EVFILT_USER knote 1, with `udata` 1.
+    pub(crate) fn user(flags: u16, fflags: u32) -> Kevent {
+        Kevent {
+            fflags,
+            ..change(&1, EVFILT_USER, flags)
+        }
+    }
+
+    /// A timeout that ends at once.
+    pub(crate) const AT_ONCE: Option<&libc::timespec> = Some(&libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    });
 }

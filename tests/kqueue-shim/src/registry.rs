@@ -11,6 +11,7 @@ use std::{
 };
 
 use crate::{
+    chaos::Chaos,
     ffi,
     queue::{Errno, Queue},
 };
@@ -35,7 +36,7 @@ pub(crate) fn create() -> Result<RawFd, Errno> {
     sweep();
     let outer = ffi::inheritable_epoll()?;
     // An older entry of the number is of a kqueue that was closed meanwhile.
-    queues().insert(outer, Arc::new(Queue::new(outer)?));
+    queues().insert(outer, Arc::new(Queue::new(outer, Chaos::for_a_new_queue())?));
     Ok(outer)
 }
 
