@@ -1,0 +1,184 @@
+//! Classes of octets, and the two scans that every parser here is made of.
+
+/// `tchar` of RFC 9110 section 5.6.2.
+pub(crate) const TOKEN: u8 = 1;
+/// `pchar` and `/` without `%` (RFC 3986 section 3.3): what a path is made of.
+pub(crate) const PATH: u8 = 2;
+/// [`PATH`] and `?` (RFC 3986 section 3.4): what a query is made of.
+pub(crate) const QUERY: u8 = 4;
+/// `unreserved` and `sub-delims` (RFC 3986 section 3.2.2): what a registered name is made of.
+pub(crate) const NAME: u8 = 8;
+/// HTAB, SP, VCHAR and `obs-text` (RFC 9110 section 5.5): what a field value is made of.
+pub(crate) const VALUE: u8 = 16;
+
+static CLASS: [u8; 256] = classes();
+
+const fn classes() -> [u8; 256] {
+    let mut table = [0; 256];
+    let mut b = 0;
+    while b < 256 {
+        let byte = b as u8;
+        let alnum = byte.is_ascii_alphanumeric();
+        let sub_delim = matches!(
+            byte,
+            b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'='
+        );
+        let unreserved = alnum || matches!(byte, b'-' | b'.' | b'_' | b'~');
+        let path = unreserved || sub_delim || matches!(byte, b':' | b'@' | b'/');
+        let token = alnum
+            || matches!(byte, b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+')
+            || matches!(byte, b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~');
+        let value = byte == b'\t' || (byte >= b' ' && byte != 0x7f);
+        table[b] = TOKEN * (token as u8)
+            + PATH * (path as u8)
+            + QUERY * ((path || byte == b'?') as u8)
+            + NAME * ((unreserved || sub_delim) as u8)
+            + VALUE * (value as u8);
+        b += 1;
+    }
+    table
+}
+
+/// Whether `byte` is of `class`.
+#[inline(always)]
+pub(crate) const fn is(byte: u8, class: u8) -> bool {
+    CLASS[byte as usize] & class != 0
+}
+
+/// The index of the first octet from `from` on that is not of `class`, or the length.
+///
+/// Eight octets are looked at for one check of the bounds: that halves the instructions.
+#[inline(always)]
+pub(crate) fn span(bytes: &[u8], from: usize, class: u8) -> usize {
+    let mut at = from;
+    while let Some(eight) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        for (i, &byte) in eight.iter().enumerate() {
+            if !is(byte, class) {
+                return at + i;
+            }
+        }
+        at += 8;
+    }
+    while let Some(&byte) = bytes.get(at) {
+        if !is(byte, class) {
+            return at;
+        }
+        at += 1;
+    }
+    at
+}
+
+const ONES: u64 = u64::from_ne_bytes([1; 8]);
+const HIGHS: u64 = ONES << 7;
+
+/// The high bit is set in the first octet of `word` (little endian) that is no printable ASCII: a control, DEL or over
+/// 0x7f. What stands above that octet means nothing: the additions carry.
+#[inline(always)]
+const fn odd(word: u64) -> u64 {
+    (word.wrapping_sub(ONES * 0x20) | word.wrapping_add(ONES) | word) & HIGHS
+}
+
+/// The index of the first octet from `from` on that no field value holds, or the length.
+///
+/// Sixteen octets at a time in two words; HTAB and octets over 0x7f, which are legal but rare, stop the fast loop and
+/// are stepped over one by one.
+#[inline(always)]
+pub(crate) fn value_end(bytes: &[u8], from: usize) -> usize {
+    let mut at = from;
+    loop {
+        while let Some(eight) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+            let odd = odd(u64::from_le_bytes(*eight));
+            if odd != 0 {
+                at += (odd.trailing_zeros() / 8) as usize;
+                break;
+            }
+            at += 8;
+        }
+        match bytes.get(at) {
+            Some(&byte) if is(byte, VALUE) => at += 1,
+            Some(_) | None => return at,
+        }
+    }
+}
+
+/// Whether `name` is `lower` without regard to case. `lower` is a lower-case token and `name` was checked to be one, so
+/// that setting bit 5 folds the letters and nothing else.
+#[inline(always)]
+pub(crate) fn is_name<const N: usize>(name: &[u8], lower: &[u8; N]) -> bool {
+    let Ok(name) = <&[u8; N]>::try_from(name) else {
+        return false;
+    };
+    if name[0] | 0x20 != lower[0] {
+        return false;
+    }
+    let mut difference = 0;
+    for (a, b) in name.iter().zip(lower) {
+        difference |= (a | 0x20) ^ b;
+    }
+    difference == 0
+}
+
+/// `bytes` without the SP and HTAB on both sides (OWS, RFC 9110 section 5.6.3).
+pub(crate) fn trim(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = bytes {
+        bytes = rest;
+    }
+    while let [rest @ .., b' ' | b'\t'] = bytes {
+        bytes = rest;
+    }
+    bytes
+}
+
+/// The elements of a comma-separated list, trimmed, without the empty ones (RFC 9110 section 5.6.1).
+pub(crate) fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value
+        .split(|&b| b == b',')
+        .map(trim)
+        .filter(|element| !element.is_empty())
+}
+
+/// `bytes` as text. They were checked to be ASCII; if the caller changed them since, the answer is empty.
+#[inline]
+pub(crate) fn text(bytes: &[u8]) -> &str {
+    core::str::from_utf8(bytes).unwrap_or("")
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::vec::Vec;
+
+    #[test]
+    fn the_fast_scan_of_a_value_agrees_with_the_class_at_every_place() {
+        for byte in 0..=255u8 {
+            for length in 0..24 {
+                for at in 0..length {
+                    let mut value: Vec<u8> = std::vec![b'v'; length];
+                    value[at] = byte;
+                    let slow = value.iter().position(|&b| !is(b, VALUE)).unwrap_or(length);
+                    assert_eq!(value_end(&value, 0), slow, "{byte:#x} at {at} of {length}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_span_ends_at_the_first_octet_of_another_class() {
+        for length in 0..24 {
+            for at in 0..length {
+                let mut name: Vec<u8> = std::vec![b'n'; length];
+                name[at] = b':';
+                assert_eq!(span(&name, 0, TOKEN), at);
+            }
+            assert_eq!(span(&std::vec![b'n'; length], 0, TOKEN), length);
+        }
+    }
+
+    #[test]
+    fn names_fold_letters_only() {
+        assert!(is_name(b"CoNtEnT-LeNgTh", b"content-length"));
+        assert!(!is_name(b"content_length", b"content-length"));
+        assert!(!is_name(b"host2", b"host"));
+    }
+}

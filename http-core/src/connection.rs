@@ -1,0 +1,585 @@
+//! One connection, server side: octets in, events out; decisions in, octets out.
+
+use crate::limits::{Caps, Limits};
+use crate::request::body::{self, Part, Reading};
+use crate::request::head::{Fields, Framing, Head, MethodKind, Slot, Table, Trailers, Version};
+use crate::response::body::{Body, Sending};
+use crate::response::head::{FieldBlock, FramingLine, Options, ResponseHead};
+use crate::rules::{Misuse, Rejection, Rule};
+use crate::state::{Input, State};
+use alloc::vec::Vec;
+
+/// What a call of [`Connection::receive`] found, and how many octets of its input are done with.
+#[derive(Clone, Copy, Debug)]
+pub struct Received<'a> {
+    /// So many octets from the start of the input must not be handed in again. It can be more than 0 with every event.
+    pub consumed: usize,
+    /// What was found.
+    pub event: Event<'a>,
+}
+
+/// A fact about the request. Each cycle is `Request`, then, if its framing is not [`Framing::Empty`], any number of
+/// `Data`, at most one `Trailers`, and `End`.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    /// The head of a request.
+    Request(Head<'a>),
+    /// Octets of the body; never empty.
+    Data(&'a [u8]),
+    /// The trailer section of a chunked body.
+    Trailers(Trailers<'a>),
+    /// The body has ended.
+    End,
+    /// Nothing more can be said before more octets come: append them to what was not consumed.
+    NeedMore,
+    /// The request is complete: finish its response first. Pipelined octets wait.
+    Paused,
+    /// Nothing will be read any more: discard the octets.
+    Closed,
+    /// The octets belong to the protocol that the connection was upgraded to; none was consumed.
+    Upgraded,
+}
+
+/// What a connection has to remember about its cycle, in one octet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Flags(u8);
+
+impl Flags {
+    /// The request is HTTP/1.0, or could not be read: no interim response, no chunks.
+    const HTTP10: u8 = 1;
+    /// The method is HEAD: the response has no body.
+    const HEAD: u8 = 2;
+    /// The method is CONNECT: 2xx begins a tunnel.
+    const CONNECT: u8 = 4;
+    /// The client asked for an upgrade.
+    const UPGRADE: u8 = 8;
+    /// The connection closes when the response has ended.
+    const CLOSE: u8 = 16;
+    /// An HTTP/1.0 client has to be told that the connection persists.
+    const TELL_KEEP: u8 = 32;
+    /// The peer sends nothing more than what it has sent. Survives the cycle.
+    const END_OF_INPUT: u8 = 64;
+    /// A CRLF before the request line was skipped.
+    const SKIPPED: u8 = 128;
+
+    const fn has(self, flag: u8) -> bool {
+        self.0 & flag != 0
+    }
+
+    fn set(&mut self, flag: u8) {
+        self.0 |= flag;
+    }
+}
+
+/// One HTTP/1.x connection, seen from the server: a state machine without input or output of its own.
+///
+/// It parses from the caller's buffer and borrows from it, and writes into the caller's buffer. It allocates nothing and
+/// never panics, whatever it is called with.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    body_limit: u64,
+    reading: Reading,
+    sending: Sending,
+    caps: Caps,
+    state: State,
+    flags: Flags,
+}
+
+// An idle connection is held by the ten thousand.
+const _: () = assert!(size_of::<Connection>() <= 64);
+
+impl Connection {
+    /// A connection on which nothing has been received.
+    #[must_use]
+    pub fn server(limits: Limits) -> Self {
+        Self {
+            body_limit: limits.body,
+            reading: Reading::START,
+            sending: Sending::Nothing,
+            caps: Caps::from(limits),
+            state: State::Idle,
+            flags: Flags(0),
+        }
+    }
+
+    /// Looks at `input`, all octets received and not yet consumed, and says what comes first in them.
+    ///
+    /// Call it again with what was not consumed until it answers [`Event::NeedMore`] or [`Event::Paused`].
+    /// The verdict never depends on how the octets were cut into calls.
+    ///
+    /// # Errors
+    /// A [`Rejection`] if the peer broke a rule. Answer with its status by [`respond`](Self::respond) or
+    /// [`reply`](Self::reply) if a response [is due](Self::response_due), then close; nothing more is read.
+    #[inline]
+    pub fn receive<'a, const N: usize>(
+        &mut self,
+        input: &'a [u8],
+        fields: &'a mut Fields<N>,
+    ) -> Result<Received<'a>, Rejection> {
+        self.receive_into(input, &mut fields.table)
+    }
+
+    fn receive_into<'a>(
+        &mut self,
+        input: &'a [u8],
+        table: &'a mut Table<[Slot]>,
+    ) -> Result<Received<'a>, Rejection> {
+        match self.state {
+            State::Idle | State::Head => self.receive_head(input, table),
+            State::Receiving | State::Early | State::Draining => self.receive_body(input, table),
+            State::Due | State::Answering => Ok(Received {
+                consumed: 0,
+                event: Event::Paused,
+            }),
+            State::Refused | State::Refusing | State::Closed => Ok(Received {
+                consumed: input.len(),
+                event: Event::Closed,
+            }),
+            State::Upgraded => Ok(Received {
+                consumed: 0,
+                event: Event::Upgraded,
+            }),
+        }
+    }
+
+    fn receive_head<'a>(
+        &mut self,
+        mut input: &'a [u8],
+        table: &'a mut Table<[Slot]>,
+    ) -> Result<Received<'a>, Rejection> {
+        let mut skipped = 0;
+        if let [b'\r', b'\n', rest @ ..] = input
+            && !self.flags.has(Flags::SKIPPED)
+        {
+            // RFC 9112 section 2.2: one empty line before a request line is ignored.
+            self.flags.set(Flags::SKIPPED);
+            self.reading = Reading::START;
+            input = rest;
+            skipped = 2;
+        }
+        if input.is_empty() || (input == b"\r" && !self.flags.has(Flags::SKIPPED)) {
+            return self.need_more(skipped);
+        }
+        let Reading::Head(progress) = &mut self.reading else {
+            return self.need_more(skipped);
+        };
+        match body::head(progress, input, &self.caps, table) {
+            Ok(Some(length)) => {
+                self.begin(table)?;
+                let head = Head::new(input, table);
+                Ok(Received {
+                    consumed: skipped + length,
+                    event: Event::Request(head),
+                })
+            }
+            Ok(None) => {
+                self.step(Input::PartOfHead);
+                self.need_more(skipped)
+            }
+            Err(rule) => Err(self.reject(rule, input.starts_with(b"HEAD "))),
+        }
+    }
+
+    /// Begins a cycle with the head in `table`.
+    #[inline(always)]
+    fn begin(&mut self, table: &Table<[Slot]>) -> Result<(), Rejection> {
+        let info = &table.info;
+        // Closing was asked for between the cycles, or not at all.
+        let mut flags = self.flags.0 & (Flags::END_OF_INPUT | Flags::CLOSE);
+        if info.version == Version::Http10 {
+            flags |= Flags::HTTP10 | if info.keep_alive { Flags::TELL_KEEP } else { 0 };
+        }
+        match info.method {
+            MethodKind::Head => flags |= Flags::HEAD,
+            MethodKind::Connect => flags |= Flags::CONNECT,
+            _ => {}
+        }
+        flags |= if info.keep_alive { 0 } else { Flags::CLOSE };
+        flags |= if info.upgrade { Flags::UPGRADE } else { 0 };
+        self.flags = Flags(flags);
+        self.sending = Sending::Nothing;
+        match info.framing {
+            Framing::Empty => {
+                self.reading = Reading::START;
+                self.step(Input::BareHead);
+                return Ok(());
+            }
+            Framing::Length(length) if length.get() > self.body_limit => {
+                return Err(self.reject(Rule::BodyTooLong, flags & Flags::HEAD != 0));
+            }
+            Framing::Length(length) => self.reading = Reading::Length(length.get()),
+            Framing::Chunked => self.reading = Reading::chunked(self.body_limit),
+        }
+        self.step(Input::HeadBeforeBody);
+        Ok(())
+    }
+
+    fn receive_body<'a>(
+        &mut self,
+        input: &'a [u8],
+        table: &'a mut Table<[Slot]>,
+    ) -> Result<Received<'a>, Rejection> {
+        match self.reading.body(input, &self.caps, table) {
+            Ok(Part::More(consumed)) => self.need_more(consumed),
+            Ok(Part::Data(consumed, data)) => Ok(Received {
+                consumed,
+                event: Event::Data(data),
+            }),
+            Ok(Part::Trailers(start, end)) => {
+                let section = input.get(start..end).unwrap_or(&[]);
+                Ok(Received {
+                    consumed: end,
+                    event: Event::Trailers(Trailers::new(section, table)),
+                })
+            }
+            Ok(Part::End(consumed)) => {
+                self.step(Input::EndOfBody);
+                self.forget_cycle();
+                Ok(Received {
+                    consumed,
+                    event: Event::End,
+                })
+            }
+            Err(rule) => Err(self.reject(rule, self.flags.has(Flags::HEAD))),
+        }
+    }
+
+    /// Everything was looked at: more octets are needed, or, if none will come, the request is truncated.
+    fn need_more<'a>(&mut self, consumed: usize) -> Result<Received<'a>, Rejection> {
+        if self.flags.has(Flags::END_OF_INPUT) {
+            self.end_of_input()?;
+            return Ok(Received {
+                consumed,
+                event: Event::Closed,
+            });
+        }
+        Ok(Received {
+            consumed,
+            event: Event::NeedMore,
+        })
+    }
+
+    /// Tells that the peer has closed its side: no octets follow those that [`receive`](Self::receive) was given.
+    ///
+    /// Octets that wait behind an unfinished response are still served: go on as before, until `receive` answers
+    /// [`Event::Closed`].
+    ///
+    /// # Errors
+    /// [`Rule::TruncatedHead`] and [`Rule::TruncatedBody`] if a request is incomplete (RFC 9112 section 8).
+    pub fn end_of_input(&mut self) -> Result<(), Rejection> {
+        self.flags.set(Flags::END_OF_INPUT);
+        let before = self.state;
+        self.step(Input::Eof);
+        match before {
+            State::Head => {
+                self.refuse(false);
+                Err(Rule::TruncatedHead.into())
+            }
+            State::Receiving | State::Early | State::Draining => {
+                self.refuse(self.flags.has(Flags::HEAD));
+                Err(Rule::TruncatedBody.into())
+            }
+            State::Idle
+            | State::Due
+            | State::Answering
+            | State::Refused
+            | State::Refusing
+            | State::Upgraded
+            | State::Closed => Ok(()),
+        }
+    }
+
+    /// A rule was broken: only an error response and the end can follow.
+    #[cold]
+    fn reject(&mut self, rule: Rule, to_head: bool) -> Rejection {
+        self.step(Input::BrokenRule);
+        self.refuse(to_head);
+        rule.into()
+    }
+
+    /// The response, if it is not under way, is one that any client can read to its end.
+    fn refuse(&mut self, to_head: bool) {
+        let head = if to_head { Flags::HEAD } else { 0 };
+        self.flags = Flags(Flags::HTTP10 | Flags::CLOSE | head | self.flags.0 & Flags::END_OF_INPUT);
+    }
+
+    /// Takes the step that the peer's octets made. They are read only in states where that step exists.
+    #[inline(always)]
+    fn step(&mut self, input: Input) {
+        if let Some(next) = self.state.next(input) {
+            self.state = next;
+        }
+    }
+
+    /// Appends an interim response: 100 to 199 but for 101, which is [`upgrade`](Self::upgrade)'s (RFC 9110 section 15.2).
+    ///
+    /// # Errors
+    /// [`Misuse`] if no response is due, the status is another one, or the client speaks HTTP/1.0.
+    pub fn interim(&mut self, out: &mut Vec<u8>, head: &ResponseHead) -> Result<(), Misuse> {
+        if !(100..200).contains(&head.status()) || head.status() == 101 {
+            return Err(Misuse::BadStatus);
+        }
+        self.may_interim()?;
+        head.write(out, Options::None, FramingLine::None);
+        Ok(())
+    }
+
+    /// Appends `100 Continue` (RFC 9110 section 15.2.1). Only useful while the body that
+    /// [`expects_continue`](Head::expects_continue) announced has not arrived.
+    ///
+    /// # Errors
+    /// [`Misuse`] if no response is due or the client speaks HTTP/1.0.
+    pub fn continue_100(&mut self, out: &mut Vec<u8>) -> Result<(), Misuse> {
+        self.may_interim()?;
+        out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+        Ok(())
+    }
+
+    fn may_interim(&self) -> Result<(), Misuse> {
+        if self.state.next(Input::Interim).is_none() {
+            return Err(Misuse::NothingDue);
+        }
+        if self.flags.has(Flags::HTTP10) {
+            Err(Misuse::InterimToHttp10)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Appends the head of the final response and fixes how its body is framed: by Content-Length if it is
+    /// [`Body::Known`], else by chunks, or, for HTTP/1.0, by the close of the connection.
+    ///
+    /// Before a request, or after a rejection, only an error (400 to 599) can be sent, and the connection closes after it.
+    ///
+    /// # Errors
+    /// [`Misuse`], and nothing is written, if no response is due or the head or the body does not fit the request.
+    pub fn respond(&mut self, out: &mut Vec<u8>, head: &ResponseHead, body: Body) -> Result<(), Misuse> {
+        let sending = self.prepare(head.status(), body)?;
+        let options = self.options(head);
+        head.write(
+            out,
+            options,
+            FramingLine::of(head.status(), body, self.to_http10()),
+        );
+        self.commit(sending);
+        Ok(())
+    }
+
+    /// Appends a whole response with a body of known length: [`respond`](Self::respond), the body unless the response has
+    /// none (HEAD, 304), and [`end`](Self::end).
+    ///
+    /// # Errors
+    /// As `respond`.
+    pub fn reply(&mut self, out: &mut Vec<u8>, head: &ResponseHead, body: &[u8]) -> Result<(), Misuse> {
+        let known = Body::Known(body.len() as u64);
+        let sending = self.prepare(head.status(), known)?;
+        let options = self.options(head);
+        head.write(
+            out,
+            options,
+            FramingLine::of(head.status(), known, self.to_http10()),
+        );
+        if sending.has_body() {
+            out.extend_from_slice(body);
+        }
+        self.commit(sending);
+        self.finish();
+        Ok(())
+    }
+
+    /// Decides how a final response is sent, without changing anything.
+    #[inline(always)]
+    fn prepare(&self, status: u16, body: Body) -> Result<Sending, Misuse> {
+        let Some(next) = self.state.next(Input::Final) else {
+            return Err(Misuse::NothingDue);
+        };
+        if !(200..600).contains(&status) {
+            return Err(Misuse::BadStatus);
+        }
+        if next == State::Refusing && status < 400 {
+            return Err(Misuse::NotAnError);
+        }
+        if self.flags.has(Flags::CONNECT) && status < 300 {
+            return Err(Misuse::TunnelNeedsUpgrade);
+        }
+        Sending::decide(status, body, self.flags.has(Flags::HEAD), self.to_http10())
+    }
+
+    /// Whether the client may know HTTP/1.0 only; so it is before its first request.
+    #[inline(always)]
+    fn to_http10(&self) -> bool {
+        self.flags.has(Flags::HTTP10) || matches!(self.state, State::Idle | State::Head)
+    }
+
+    /// Begins the response that was prepared.
+    #[inline(always)]
+    fn commit(&mut self, sending: Sending) {
+        if sending.closes() || matches!(self.state, State::Idle | State::Head) {
+            self.flags.set(Flags::CLOSE);
+        }
+        self.step(Input::Final);
+        self.sending = sending;
+    }
+
+    /// What the Connection field of the response has to say.
+    #[inline(always)]
+    fn options(&self, head: &ResponseHead) -> Options {
+        let unasked = matches!(self.state, State::Idle | State::Head);
+        match (self.flags.has(Flags::CLOSE) || unasked, head.has_upgrade()) {
+            (true, false) => Options::Close,
+            (true, true) => Options::CloseAndUpgrade,
+            (false, true) => Options::Upgrade,
+            (false, false) if self.flags.has(Flags::TELL_KEEP) => Options::KeepAlive,
+            (false, false) => Options::None,
+        }
+    }
+
+    /// Appends `bytes` of the response's body, as one chunk if it is chunked. No bytes are no chunk.
+    ///
+    /// # Errors
+    /// [`Misuse`], and nothing is written, if no body is under way or it would become longer than its Content-Length.
+    pub fn data(&mut self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Misuse> {
+        self.body_under_way()?;
+        self.sending.data(out, bytes)
+    }
+
+    /// Accounts for `n` octets of the response's body that the caller sends itself, by sendfile or writev.
+    ///
+    /// # Errors
+    /// As [`data`](Self::data); and a chunked body cannot be sent so.
+    pub fn sent(&mut self, n: u64) -> Result<(), Misuse> {
+        self.body_under_way()?;
+        self.sending.sent(n)
+    }
+
+    fn body_under_way(&self) -> Result<(), Misuse> {
+        match self.state {
+            State::Early | State::Answering | State::Refusing => Ok(()),
+            State::Idle
+            | State::Head
+            | State::Receiving
+            | State::Due
+            | State::Draining
+            | State::Refused
+            | State::Upgraded
+            | State::Closed => Err(Misuse::NoBody),
+        }
+    }
+
+    /// Ends the response: every response is ended once, also one without a body. Appends the last chunk and the trailers
+    /// (RFC 9112 section 7.1.2) if it is chunked; trailers are left out where the framing has no room for them.
+    ///
+    /// # Errors
+    /// [`Misuse`], and nothing is written, if no response is under way, bytes of a known length are missing, or trailers
+    /// cannot be sent.
+    pub fn end(&mut self, out: &mut Vec<u8>, trailers: Option<&FieldBlock>) -> Result<(), Misuse> {
+        self.body_under_way()?;
+        self.sending.end(out, trailers)?;
+        self.finish();
+        Ok(())
+    }
+
+    /// The response has ended: the next cycle begins, or the connection closes.
+    #[inline(always)]
+    fn finish(&mut self) {
+        self.step(if self.flags.has(Flags::CLOSE) {
+            Input::EndAndClose
+        } else {
+            Input::EndAndKeep
+        });
+        self.sending = Sending::Nothing;
+        self.forget_cycle();
+    }
+
+    /// Between two cycles only the end of the input is remembered.
+    #[inline(always)]
+    fn forget_cycle(&mut self) {
+        if self.state == State::Idle {
+            self.flags.0 &= Flags::END_OF_INPUT;
+        }
+    }
+
+    /// Appends 101 with an Upgrade field (RFC 9110 section 7.8), or 2xx to CONNECT (section 9.3.6). From then on the
+    /// octets belong to the other protocol and [`receive`](Self::receive) answers [`Event::Upgraded`].
+    ///
+    /// # Errors
+    /// [`Misuse`], and nothing is written, if the request is not complete or did not ask for it.
+    pub fn upgrade(&mut self, out: &mut Vec<u8>, head: &ResponseHead) -> Result<(), Misuse> {
+        let Some(next) = self.state.next(Input::Switch) else {
+            return Err(Misuse::NothingDue);
+        };
+        let options = match head.status() {
+            101 if !self.flags.has(Flags::UPGRADE) => return Err(Misuse::NoUpgradeAsked),
+            101 if !head.has_upgrade() => return Err(Misuse::MissingUpgradeField),
+            101 => Options::Upgrade,
+            200..300 if !self.flags.has(Flags::CONNECT) => return Err(Misuse::NoUpgradeAsked),
+            200..300 => Options::None,
+            _ => return Err(Misuse::BadStatus),
+        };
+        head.write(out, options, FramingLine::None);
+        self.state = next;
+        Ok(())
+    }
+
+    /// Whether the response that was begun has a body: call [`data`](Self::data) or [`sent`](Self::sent). It has none
+    /// after HEAD and with 204, 205 and 304.
+    #[must_use]
+    pub const fn sends_body(&self) -> bool {
+        self.sending.has_body()
+    }
+
+    /// Closes the connection after the response that is due or under way, or after the next one if none is; unless it was
+    /// begun before, the response says `Connection: close` (RFC 9112 section 9.6).
+    pub fn close_after_response(&mut self) {
+        self.flags.set(Flags::CLOSE);
+    }
+
+    /// Whether the connection closes when the response has ended, or at once if none is due.
+    #[must_use]
+    pub const fn must_close(&self) -> bool {
+        match self.state {
+            State::Idle | State::Head | State::Upgraded => false,
+            State::Closed => true,
+            State::Receiving
+            | State::Due
+            | State::Early
+            | State::Answering
+            | State::Draining
+            | State::Refused
+            | State::Refusing => self.flags.has(Flags::CLOSE),
+        }
+    }
+
+    /// Whether the connection is between two cycles and no octet of the next one has been seen.
+    #[must_use]
+    pub const fn is_idle(&self) -> bool {
+        matches!(self.state, State::Idle)
+    }
+
+    /// Whether a final response is due: there is a request, or a rejected one, that was not answered.
+    #[must_use]
+    pub const fn response_due(&self) -> bool {
+        matches!(self.state, State::Receiving | State::Due | State::Refused)
+    }
+
+    /// Whether the request of this cycle was received to its end.
+    #[must_use]
+    pub const fn request_ended(&self) -> bool {
+        matches!(
+            self.state,
+            State::Idle | State::Due | State::Answering | State::Upgraded
+        )
+    }
+
+    /// Whether no response is due or under way.
+    #[must_use]
+    pub const fn response_ended(&self) -> bool {
+        matches!(
+            self.state,
+            State::Idle | State::Head | State::Draining | State::Upgraded | State::Closed
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests;

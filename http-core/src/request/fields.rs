@@ -1,0 +1,288 @@
+//! Field lines: `field-name ":" OWS field-value OWS CRLF` (RFC 9112 section 5), and the fields that a server acts on.
+
+use super::Fault::{self, Broken, Incomplete};
+use super::framing::{self, ContentLength, TransferEncoding};
+use super::head::{Expectation, Framing, Slot, Table, Version};
+use super::{Bounds, Stop, host};
+use crate::bytes::{self, TOKEN, is_name};
+use crate::rules::Rule;
+
+/// The limits of one section.
+pub(crate) struct Limits {
+    pub(crate) line: usize,
+    pub(crate) section: usize,
+    pub(crate) section_rule: Rule,
+    pub(crate) count: u16,
+}
+
+impl Limits {
+    fn bounds(&self, line: usize) -> Bounds {
+        Bounds {
+            line: line.saturating_add(self.line),
+            line_rule: Rule::FieldLineTooLong,
+            section: self.section,
+            section_rule: self.section_rule,
+        }
+    }
+}
+
+/// Parses field lines from `from` on, up to and with the empty line, into the table's slots. Answers the index behind it.
+/// `keep` sees each line and says whether it takes a slot.
+#[inline(always)]
+pub(crate) fn parse(
+    bytes: &[u8],
+    from: usize,
+    limits: &Limits,
+    table: &mut Table<[Slot]>,
+    mut keep: impl FnMut(&[u8], &Slot, usize) -> bool,
+) -> Result<usize, Stop> {
+    let slots = table.slots.len().min(usize::from(limits.count));
+    let slots = &mut table.slots[..slots];
+    let mut count = 0;
+    let mut line = from;
+    loop {
+        if let Some(b'\r') = bytes.get(line) {
+            break;
+        }
+        let (slot, next) = match field_line(bytes, line) {
+            Ok(parsed) => parsed,
+            Err(fault) => {
+                table.work.add(bytes.len());
+                return Err(limits.bounds(line).judge(fault, line, bytes.len()));
+            }
+        };
+        if next - line > limits.line {
+            return Err(limits.bounds(line).judge(
+                Broken(next - 1, Rule::FieldLineTooLong),
+                line,
+                bytes.len(),
+            ));
+        }
+        if keep(bytes, &slot, count) {
+            let Some(free) = slots.get_mut(count) else {
+                return Err(limits.bounds(line).judge(
+                    Broken(next - 1, Rule::TooManyFields),
+                    line,
+                    bytes.len(),
+                ));
+            };
+            *free = slot;
+            count += 1;
+        }
+        line = next;
+    }
+    table.info.count = count as u16;
+    table.work.add(line + 2);
+    match bytes.get(line + 1) {
+        Some(b'\n') if line + 2 <= limits.section => Ok(line + 2),
+        Some(b'\n') => Err(Stop::Broken(limits.section_rule)),
+        Some(_) => Err(limits
+            .bounds(line)
+            .judge(Broken(line + 1, Rule::BareCr), line, bytes.len())),
+        None => Err(limits.bounds(line).judge(Incomplete, line, bytes.len())),
+    }
+}
+
+/// Parses the field line that begins at `line` and is not the empty one. Answers it and the index behind its LF.
+#[inline(always)]
+pub(crate) fn field_line(bytes: &[u8], line: usize) -> Result<(Slot, usize), Fault> {
+    let colon = bytes::span(bytes, line, TOKEN);
+    if bytes.get(colon) != Some(&b':') || colon == line {
+        return Err(bad_name(bytes, line, colon));
+    }
+    let mut value = colon + 1;
+    while let Some(b' ' | b'\t') = bytes.get(value) {
+        value += 1;
+    }
+    let end = bytes::value_end(bytes, value);
+    if bytes.get(end..).and_then(<[u8]>::first_chunk::<2>) != Some(b"\r\n") {
+        return Err(bad_end(bytes, end));
+    }
+    let mut value_end = end;
+    while value_end > value && matches!(bytes[value_end - 1], b' ' | b'\t') {
+        value_end -= 1;
+    }
+    let slot = Slot {
+        name: line as u32,
+        name_end: colon as u32,
+        value: value as u32,
+        value_end: value_end as u32,
+    };
+    Ok((slot, end + 2))
+}
+
+/// What is wrong where a field name and its colon should be.
+#[cold]
+fn bad_name(bytes: &[u8], line: usize, at: usize) -> Fault {
+    match (bytes.get(at), bytes.get(at + 1)) {
+        (None, _) | (Some(b'\r'), None) => Incomplete,
+        (Some(b' ' | b'\t'), _) if at == line => Broken(at, Rule::LineFolding),
+        (Some(b' ' | b'\t'), _) => Broken(at, Rule::SpaceBeforeColon),
+        (Some(b'\r'), Some(b'\n')) => Broken(at + 1, Rule::MissingColon),
+        (Some(b'\r'), Some(_)) => Broken(at + 1, Rule::BareCr),
+        (Some(b'\n'), _) => Broken(at, Rule::BareLf),
+        (Some(_), _) => Broken(at, Rule::BadFieldName),
+    }
+}
+
+/// What is wrong where CRLF should end a field value.
+#[cold]
+fn bad_end(bytes: &[u8], at: usize) -> Fault {
+    match (bytes.get(at), bytes.get(at + 1)) {
+        (None, _) | (Some(b'\r'), None) => Incomplete,
+        (Some(b'\r'), Some(_)) => Broken(at + 1, Rule::BareCr),
+        (Some(b'\n'), _) => Broken(at, Rule::BareLf),
+        (Some(_), _) => Broken(at, Rule::BadFieldValue),
+    }
+}
+
+/// The fields that this crate acts on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    Other = 0,
+    Host = 1,
+    ContentLength = 2,
+    TransferEncoding = 4,
+    Connection = 8,
+    Expect = 16,
+    Upgrade = 32,
+    ContentType = 64,
+}
+
+impl Known {
+    /// Which field `name` is. The length alone decides for most.
+    #[inline(always)]
+    pub(crate) fn of(name: &[u8]) -> Self {
+        match name.len() {
+            4 if is_name(name, b"host") => Self::Host,
+            6 if is_name(name, b"expect") => Self::Expect,
+            7 if is_name(name, b"upgrade") => Self::Upgrade,
+            10 if is_name(name, b"connection") => Self::Connection,
+            12 if is_name(name, b"content-type") => Self::ContentType,
+            14 if is_name(name, b"content-length") => Self::ContentLength,
+            17 if is_name(name, b"transfer-encoding") => Self::TransferEncoding,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// What the field lines of a head say to this crate, gathered line by line.
+#[derive(Default)]
+pub(crate) struct Seen {
+    /// One bit for each [`Known`] field that occurred.
+    once: u8,
+    /// One bit for each that occurred again.
+    again: u8,
+    host: usize,
+    content_length: usize,
+    close: bool,
+    keep_alive: bool,
+    upgrade: bool,
+}
+
+impl Seen {
+    /// Takes note of one field line.
+    #[inline(always)]
+    pub(crate) fn note(&mut self, bytes: &[u8], slot: &Slot, index: usize) {
+        let known = Known::of(slot.name(bytes));
+        if known == Known::Other {
+            return;
+        }
+        self.again |= self.once & known as u8;
+        self.once |= known as u8;
+        match known {
+            Known::Host => self.host = index,
+            Known::ContentLength => self.content_length = index,
+            Known::Connection => self.connection(slot.value(bytes)),
+            Known::TransferEncoding | Known::Expect | Known::Upgrade | Known::ContentType | Known::Other => {}
+        }
+    }
+
+    /// Reads the options of one Connection line (RFC 9110 section 7.6.1).
+    fn connection(&mut self, value: &[u8]) {
+        for option in bytes::list(value) {
+            self.close |= is_name(option, b"close");
+            self.keep_alive |= is_name(option, b"keep-alive");
+            self.upgrade |= is_name(option, b"upgrade");
+        }
+    }
+
+    /// Judges the fields together and completes the table's facts about the head.
+    #[inline(always)]
+    pub(crate) fn settle(&self, bytes: &[u8], table: &mut Table<[Slot]>) -> Result<(), Rule> {
+        let http11 = table.info.version == Version::Http11;
+        if self.once & Known::Host as u8 != 0 {
+            if self.again & Known::Host as u8 != 0 {
+                return Err(Rule::RepeatedHost);
+            }
+            let value = table.slots[self.host].value(bytes);
+            table.work.add(value.len());
+            if host::parse(value).is_none() {
+                return Err(Rule::BadHost);
+            }
+            table.info.host = self.host as u16;
+        } else if http11 {
+            return Err(Rule::MissingHost);
+        } else {
+            table.info.host = u16::MAX;
+        }
+        table.info.keep_alive = !self.close && (http11 || self.keep_alive);
+        table.info.framing = Framing::Empty;
+        table.info.expectation = Expectation::None;
+        table.info.upgrade = false;
+        // Most requests have none of these.
+        let rare = Known::ContentLength as u8
+            | Known::TransferEncoding as u8
+            | Known::Expect as u8
+            | Known::Upgrade as u8
+            | Known::ContentType as u8;
+        if self.once & rare == 0 {
+            Ok(())
+        } else {
+            self.settle_rare(bytes, table)
+        }
+    }
+
+    fn settle_rare(&self, bytes: &[u8], table: &mut Table<[Slot]>) -> Result<(), Rule> {
+        let Table { info, slots, work } = table;
+        let slots = &slots[..usize::from(info.count)];
+        if self.again & Known::ContentType as u8 != 0 {
+            return Err(Rule::RepeatedContentType);
+        }
+        let values = |known: Known| {
+            slots
+                .iter()
+                .filter(move |slot| Known::of(slot.name(bytes)) == known)
+                .map(|slot| slot.value(bytes))
+        };
+        let content_length = if self.once & Known::ContentLength as u8 == 0 {
+            ContentLength::Absent
+        } else if self.again & Known::ContentLength as u8 != 0 {
+            ContentLength::Repeated
+        } else {
+            let value = slots[self.content_length].value(bytes);
+            work.add(value.len());
+            ContentLength::read(value)
+        };
+        let transfer_encoding = if self.once & Known::TransferEncoding as u8 == 0 {
+            TransferEncoding::Absent
+        } else {
+            values(Known::TransferEncoding).for_each(|value| work.add(value.len()));
+            TransferEncoding::read(values(Known::TransferEncoding))
+        };
+        info.framing = framing::decide(info.version, transfer_encoding, content_length)?;
+        // RFC 9110 section 10.1.1: a server ignores the expectation of an HTTP/1.0 request.
+        if self.once & Known::Expect as u8 != 0 && info.version == Version::Http11 {
+            let continues = values(Known::Expect).all(|value| is_name(value, b"100-continue"));
+            info.expectation = if continues {
+                Expectation::Continue
+            } else {
+                Expectation::Unknown
+            };
+        }
+        // RFC 9110 section 7.8: Upgrade counts only with its Connection option, and not in HTTP/1.0.
+        info.upgrade =
+            self.once & Known::Upgrade as u8 != 0 && self.upgrade && info.version == Version::Http11;
+        Ok(())
+    }
+}

@@ -1,0 +1,220 @@
+//! The request line: `method SP request-target SP HTTP-version CRLF` (RFC 9112 section 3), judged octet by octet.
+
+use super::Fault::{self, Broken, Incomplete};
+use super::head::{Form, Info, MethodKind, Version};
+use super::host;
+use crate::bytes::{self, PATH, QUERY, TOKEN};
+use crate::limits;
+use crate::rules::Rule;
+
+/// Parses the line at the start of `bytes` into `info`. Answers the index behind its LF.
+#[inline(always)]
+pub(crate) fn parse(bytes: &[u8], info: &mut Info) -> Result<usize, Fault> {
+    let (method, end) = match bytes.first_chunk::<4>() {
+        Some(b"GET ") => (MethodKind::Get, 3),
+        _ => method(bytes)?,
+    };
+    info.method = method;
+    info.method_end = end as u8;
+    let start = end + 1;
+    let end = target(bytes, start, info)?;
+    info.target = start as u32;
+    info.target_end = end as u32;
+    match bytes.get(end + 1..).and_then(<[u8]>::first_chunk::<10>) {
+        Some(b"HTTP/1.1\r\n") => {
+            info.version = Version::Http11;
+            Ok(end + 11)
+        }
+        _ => version(bytes, end + 1, info),
+    }
+}
+
+/// The method and the index of the SP behind it.
+fn method(bytes: &[u8]) -> Result<(MethodKind, usize), Fault> {
+    let end = bytes::span(&bytes[..bytes.len().min(limits::METHOD + 1)], 0, TOKEN);
+    if end > limits::METHOD {
+        return Err(Broken(limits::METHOD, Rule::MethodTooLong));
+    }
+    match bytes.get(end) {
+        None => return Err(Incomplete),
+        Some(b' ') if end > 0 => {}
+        Some(_) if end == 0 => return Err(Broken(0, Rule::BadMethod)),
+        Some(_) => return Err(line_end(bytes, end, Rule::BadRequestLine, Rule::BadMethod)),
+    }
+    let method = match &bytes[..end] {
+        b"GET" => MethodKind::Get,
+        b"HEAD" => MethodKind::Head,
+        b"POST" => MethodKind::Post,
+        b"PUT" => MethodKind::Put,
+        b"DELETE" => MethodKind::Delete,
+        b"CONNECT" => MethodKind::Connect,
+        b"OPTIONS" => MethodKind::Options,
+        b"TRACE" => MethodKind::Trace,
+        b"PATCH" => MethodKind::Patch,
+        _ => MethodKind::Extension,
+    };
+    Ok((method, end))
+}
+
+/// What an octet at `at` means that should have been something else: a line that ends there is `short`, an LF without CR
+/// and a CR without LF have their own rules, and anything else is `other`.
+fn line_end(bytes: &[u8], at: usize, short: Rule, other: Rule) -> Fault {
+    match (bytes.get(at), bytes.get(at + 1)) {
+        (None, _) | (Some(b'\r'), None) => Incomplete,
+        (Some(b'\r'), Some(b'\n')) => Broken(at + 1, short),
+        (Some(b'\r'), Some(_)) => Broken(at + 1, Rule::BareCr),
+        (Some(b'\n'), _) => Broken(at, Rule::BareLf),
+        (Some(_), _) => Broken(at, other),
+    }
+}
+
+/// Judges the target by its form (RFC 9112 section 3.2). Answers the index of the SP behind it.
+#[inline(always)]
+fn target(bytes: &[u8], start: usize, info: &mut Info) -> Result<usize, Fault> {
+    info.path = start as u32;
+    match bytes.get(start) {
+        Some(b'/') if info.method != MethodKind::Connect => {
+            info.form = Form::Origin;
+            path_and_query(bytes, start, info)
+        }
+        _ => rare_target(bytes, start, info),
+    }
+}
+
+/// Scans a path and a query from `start` on and notes where the query begins.
+#[inline(always)]
+fn path_and_query(bytes: &[u8], start: usize, info: &mut Info) -> Result<usize, Fault> {
+    info.query = 0;
+    let end = bytes::span(bytes, start, PATH);
+    match bytes.get(end) {
+        Some(b' ') => Ok(end),
+        _ => rest_of_target(bytes, end, info),
+    }
+}
+
+/// Goes on where the plain octets of a path end: at `%`, at the query, or at what no target holds.
+fn rest_of_target(bytes: &[u8], mut at: usize, info: &mut Info) -> Result<usize, Fault> {
+    let mut class = PATH;
+    loop {
+        match bytes.get(at) {
+            None => return Err(Incomplete),
+            Some(b' ') => return Ok(at),
+            Some(b'?') => {
+                info.query = at as u32;
+                class = QUERY;
+            }
+            Some(b'%') => at = percent(bytes, at)?,
+            Some(_) => return Err(line_end(bytes, at, Rule::BadRequestLine, Rule::BadTarget)),
+        }
+        at = bytes::span(bytes, at + 1, class);
+    }
+}
+
+/// Two hexadecimal digits follow the `%` at `at` (RFC 3986 section 2.1). Answers the index of the second.
+fn percent(bytes: &[u8], at: usize) -> Result<usize, Fault> {
+    for digit in [at + 1, at + 2] {
+        match bytes.get(digit) {
+            None => return Err(Incomplete),
+            Some(byte) if byte.is_ascii_hexdigit() => {}
+            Some(_) => return Err(Broken(digit, Rule::BadTarget)),
+        }
+    }
+    Ok(at + 2)
+}
+
+/// Judges a target that is not in origin-form.
+fn rare_target(bytes: &[u8], start: usize, info: &mut Info) -> Result<usize, Fault> {
+    info.query = 0;
+    let connect = info.method == MethodKind::Connect;
+    match bytes.get(start) {
+        None => Err(Incomplete),
+        Some(_) if connect => {
+            info.form = Form::Authority;
+            authority(bytes, start, true)
+        }
+        Some(b'*') => {
+            info.form = Form::Asterisk;
+            match bytes.get(start + 1) {
+                None => Err(Incomplete),
+                Some(b' ') if info.method == MethodKind::Options => Ok(start + 1),
+                Some(_) => Err(Broken(start + 1, Rule::WrongTargetForm)),
+            }
+        }
+        Some(byte) if byte.is_ascii_alphabetic() => absolute(bytes, start, info),
+        Some(_) => Err(line_end(bytes, start, Rule::BadRequestLine, Rule::BadTarget)),
+    }
+}
+
+/// Judges the authority that begins at `start`. Answers the index behind it: of the `/`, `?` or SP that ends it.
+fn authority(bytes: &[u8], start: usize, port_needed: bool) -> Result<usize, Fault> {
+    let ends = |&byte: &u8| matches!(byte, b'/' | b'?' | b' ' | b'#' | b'\r' | b'\n');
+    let rest = &bytes[start..];
+    let Some(length) = rest.iter().position(ends) else {
+        return Err(Incomplete);
+    };
+    let end = start + length;
+    match host::parse(&rest[..length]) {
+        Some(_) if !port_needed => Ok(end),
+        Some(Some(_)) if bytes[end] == b' ' => Ok(end),
+        Some(_) if bytes[end] == b' ' => Err(Broken(end, Rule::BadAuthority)),
+        Some(_) => Err(line_end(bytes, end, Rule::BadRequestLine, Rule::WrongTargetForm)),
+        None => Err(Broken(end, Rule::BadAuthority)),
+    }
+}
+
+/// Judges an absolute-form: `http://` or `https://`, an authority, a path and a query (RFC 9110 section 4.2).
+fn absolute(bytes: &[u8], start: usize, info: &mut Info) -> Result<usize, Fault> {
+    info.form = Form::Absolute;
+    let mut at = start;
+    for &want in b"http" {
+        at = expect(bytes, at, want)?;
+    }
+    if let Some(b's' | b'S') = bytes.get(at) {
+        at += 1;
+    }
+    for &want in b"://" {
+        at = expect(bytes, at, want)?;
+    }
+    let end = authority(bytes, at, false)?;
+    info.path = end as u32;
+    if bytes[end] == b'/' {
+        path_and_query(bytes, end, info)
+    } else {
+        rest_of_target(bytes, end, info)
+    }
+}
+
+/// The octet at `at` is `want`, without regard to case. Answers the index behind it.
+fn expect(bytes: &[u8], at: usize, want: u8) -> Result<usize, Fault> {
+    match bytes.get(at) {
+        None => Err(Incomplete),
+        Some(byte) if byte.to_ascii_lowercase() == want => Ok(at + 1),
+        Some(_) => Err(line_end(bytes, at, Rule::BadRequestLine, Rule::BadTarget)),
+    }
+}
+
+/// Judges a version that is not plainly HTTP/1.1 (RFC 9112 section 2.3): 1.2 to 1.9 are handled as 1.1, another major
+/// version is not supported. Answers the index behind the LF.
+#[cold]
+fn version(bytes: &[u8], start: usize, info: &mut Info) -> Result<usize, Fault> {
+    for (i, want) in b"HTTP/d.d".iter().enumerate() {
+        let at = start + i;
+        match bytes.get(at) {
+            None => return Err(Incomplete),
+            Some(byte) if *want == b'd' && byte.is_ascii_digit() => {}
+            Some(byte) if byte == want && *want != b'd' => {}
+            Some(_) => return Err(line_end(bytes, at, Rule::BadVersion, Rule::BadVersion)),
+        }
+    }
+    let end = start + 8;
+    match (bytes.get(end), bytes.get(end + 1)) {
+        (Some(b'\r'), Some(b'\n')) => {}
+        _ => return Err(line_end(bytes, end, Rule::BadVersion, Rule::BadVersion)),
+    }
+    info.version = match (bytes[start + 5], bytes[start + 7]) {
+        (b'1', b'0') => Version::Http10,
+        (b'1', _) => Version::Http11,
+        _ => return Err(Broken(end + 1, Rule::UnsupportedVersion)),
+    };
+    Ok(end + 2)
+}

@@ -1,0 +1,172 @@
+//! The request side: octets in, a [`Head`], body octets and trailers out.
+
+pub(crate) mod body;
+pub(crate) mod chunked;
+pub(crate) mod fields;
+pub(crate) mod framing;
+pub(crate) mod head;
+pub(crate) mod host;
+pub(crate) mod line;
+pub(crate) mod scan;
+
+use crate::limits::Caps;
+use crate::rules::Rule;
+use fields::{Known, Seen};
+use head::Table;
+
+/// Why a line could not be parsed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// More octets are needed.
+    Incomplete,
+    /// The octet at this index proves that a rule is broken.
+    Broken(usize, Rule),
+}
+
+/// Why a section (a head or trailers) could not be parsed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// More octets are needed; the line that begins at `line` is the first one without its end.
+    Incomplete { line: usize },
+    /// A rule is broken.
+    Broken(Rule),
+}
+
+/// How long a line and its section may be, as the indices of the first octets that are too many.
+///
+/// A fault counts only if the octet that proves it comes before these: so the verdict is the same however the octets
+/// were cut, because an octet over a limit might not have been there yet.
+#[derive(Clone, Copy)]
+pub(crate) struct Bounds {
+    pub(crate) line: usize,
+    pub(crate) line_rule: Rule,
+    pub(crate) section: usize,
+    pub(crate) section_rule: Rule,
+}
+
+impl Bounds {
+    /// What to say about a fault in the line that begins at `line`, with `seen` octets in all.
+    #[cold]
+    pub(crate) fn judge(self, fault: Fault, line: usize, seen: usize) -> Stop {
+        let at = match fault {
+            Fault::Incomplete => seen.saturating_sub(1),
+            Fault::Broken(at, _) => at,
+        };
+        if at >= self.line && self.line <= self.section {
+            return Stop::Broken(self.line_rule);
+        }
+        if at >= self.section {
+            return Stop::Broken(self.section_rule);
+        }
+        match fault {
+            Fault::Incomplete => Stop::Incomplete { line },
+            Fault::Broken(_, rule) => Stop::Broken(rule),
+        }
+    }
+}
+
+/// Parses a whole head: the request line, the field lines, and what they mean together. Answers its length.
+///
+/// Every verdict depends on the octets up to the one that proves it and on no later one, so a prefix of `bytes` gets the
+/// same one or none.
+#[inline]
+pub(crate) fn parse(bytes: &[u8], caps: &Caps, table: &mut Table<[head::Slot]>) -> Result<usize, Stop> {
+    let section = caps.head as usize;
+    let bytes = &bytes[..bytes.len().min(section.saturating_add(1))];
+    let next = match line::parse(bytes, &mut table.info) {
+        Ok(next) if next <= caps.request_line as usize && next <= section => next,
+        Ok(next) => {
+            return Err(line_bounds(caps).judge(Fault::Broken(next - 1, Rule::HeadTooLong), 0, bytes.len()));
+        }
+        Err(fault) => {
+            table.work.add(bytes.len());
+            return Err(line_bounds(caps).judge(fault, 0, bytes.len()));
+        }
+    };
+    let limits = fields::Limits {
+        line: caps.field_line as usize,
+        section,
+        section_rule: Rule::HeadTooLong,
+        count: caps.fields,
+    };
+    let mut seen = Seen::default();
+    let section = fields::parse(bytes, next, &limits, table, |bytes, slot, index| {
+        seen.note(bytes, slot, index);
+        true
+    });
+    let length = section?;
+    seen.settle(bytes, table).map_err(Stop::Broken)?;
+    Ok(length)
+}
+
+fn line_bounds(caps: &Caps) -> Bounds {
+    Bounds {
+        line: caps.request_line as usize,
+        line_rule: Rule::RequestLineTooLong,
+        section: caps.head as usize,
+        section_rule: Rule::HeadTooLong,
+    }
+}
+
+/// Fields that a trailer section must not have (RFC 9110 section 6.5.1): framing, routing, request modifiers,
+/// authentication and content. They are dropped.
+fn kept_in_trailers(name: &[u8]) -> bool {
+    const DROPPED: [&str; 29] = [
+        "authorization",
+        "cache-control",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-range",
+        "content-type",
+        "cookie",
+        "expect",
+        "host",
+        "if-match",
+        "if-modified-since",
+        "if-none-match",
+        "if-range",
+        "if-unmodified-since",
+        "keep-alive",
+        "max-forwards",
+        "pragma",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "range",
+        "set-cookie",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "www-authenticate",
+        "forwarded",
+    ];
+    !DROPPED
+        .iter()
+        .any(|dropped| name.eq_ignore_ascii_case(dropped.as_bytes()))
+}
+
+/// Parses a trailer section, from its first line to its empty one. Answers its length.
+pub(crate) fn parse_trailers(
+    bytes: &[u8],
+    caps: &Caps,
+    table: &mut Table<[head::Slot]>,
+) -> Result<usize, Stop> {
+    let section = usize::from(caps.trailers);
+    let bytes = &bytes[..bytes.len().min(section + 1)];
+    let limits = fields::Limits {
+        line: caps.field_line as usize,
+        section,
+        section_rule: Rule::TrailersTooLong,
+        count: caps.fields,
+    };
+    fields::parse(bytes, 0, &limits, table, |bytes, slot, _| {
+        kept_in_trailers(slot.name(bytes))
+    })
+}
+
+/// Whether the field may stand in a trailer section that we write.
+pub(crate) fn may_trail(name: &[u8]) -> bool {
+    kept_in_trailers(name) && Known::of(name) == Known::Other
+}

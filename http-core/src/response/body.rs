@@ -1,0 +1,155 @@
+//! How a response's body is framed and accounted for (RFC 9112 section 6).
+
+use super::head::{FieldBlock, FramingLine};
+use crate::request;
+use crate::rules::Misuse;
+use alloc::vec::Vec;
+
+/// The body of a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Body {
+    /// So many octets; the response gets a Content-Length. In answer to HEAD and with 304 the length is told and no body
+    /// follows; `Known(0)` tells nothing with 304.
+    Known(u64),
+    /// Of a length that is not known yet: chunked to HTTP/1.1, until the connection closes to HTTP/1.0.
+    Stream,
+}
+
+/// What is still to be sent of a body. It holds octets, not a `u64`, because alignment would cost 7 more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Left([u8; 8]);
+
+impl Left {
+    const fn new(octets: u64) -> Self {
+        Self(octets.to_ne_bytes())
+    }
+
+    const fn octets(self) -> u64 {
+        u64::from_ne_bytes(self.0)
+    }
+}
+
+/// The response's body, as it is being sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sending {
+    /// Nothing is under way, or a response without a body.
+    Nothing,
+    /// Of a Content-Length, so much is left.
+    Known(Left),
+    /// Chunks.
+    Chunked,
+    /// Octets until the connection closes.
+    UntilClose,
+}
+
+impl Sending {
+    /// Decides how the body of a final response is sent (RFC 9112 section 6.3, RFC 9110 section 6.4.1).
+    #[inline(always)]
+    pub(crate) fn decide(status: u16, body: Body, to_head: bool, http10: bool) -> Result<Self, Misuse> {
+        match (status, body) {
+            (204 | 205, Body::Known(0)) | (204, Body::Stream) => Ok(Self::Nothing),
+            (204 | 205, _) => Err(Misuse::ContentForbidden),
+            (304, _) => Ok(Self::Nothing),
+            (_, _) if to_head => Ok(Self::Nothing),
+            (_, Body::Known(length)) => Ok(Self::Known(Left::new(length))),
+            (_, Body::Stream) if http10 => Ok(Self::UntilClose),
+            (_, Body::Stream) => Ok(Self::Chunked),
+        }
+    }
+
+    /// Whether only the end of the connection ends the body.
+    #[inline(always)]
+    pub(crate) const fn closes(self) -> bool {
+        matches!(self, Self::UntilClose)
+    }
+
+    #[inline(always)]
+    pub(crate) const fn has_body(self) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Known(_) | Self::Chunked | Self::UntilClose => true,
+        }
+    }
+
+    /// Appends octets of the body.
+    pub(crate) fn data(&mut self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Misuse> {
+        match self {
+            Self::Chunked if bytes.is_empty() => Ok(()), // an empty chunk would end the body
+            Self::Chunked => {
+                chunk(out, bytes);
+                Ok(())
+            }
+            Self::Nothing | Self::Known(_) | Self::UntilClose => {
+                self.sent(bytes.len() as u64)?;
+                out.extend_from_slice(bytes);
+                Ok(())
+            }
+        }
+    }
+
+    /// Accounts for octets of the body.
+    pub(crate) fn sent(&mut self, octets: u64) -> Result<(), Misuse> {
+        match self {
+            Self::Nothing if octets == 0 => Ok(()),
+            Self::Nothing => Err(Misuse::NoBody),
+            Self::Known(left) => {
+                let rest = left.octets().checked_sub(octets).ok_or(Misuse::BodyTooLong)?;
+                *left = Left::new(rest);
+                Ok(())
+            }
+            Self::UntilClose => Ok(()),
+            Self::Chunked => Err(Misuse::SentChunked),
+        }
+    }
+
+    /// Ends the body.
+    pub(crate) fn end(self, out: &mut Vec<u8>, trailers: Option<&FieldBlock>) -> Result<(), Misuse> {
+        if let Some(trailers) = trailers {
+            if !trailers.names().all(request::may_trail) {
+                return Err(Misuse::ForbiddenTrailer);
+            }
+            if matches!(self, Self::Known(_)) {
+                return Err(Misuse::TrailersNotChunked);
+            }
+        }
+        match self {
+            Self::Known(left) if left.octets() > 0 => Err(Misuse::BodyTooShort),
+            Self::Known(_) | Self::Nothing | Self::UntilClose => Ok(()),
+            Self::Chunked => {
+                out.extend_from_slice(b"0\r\n");
+                out.extend_from_slice(trailers.map_or(&[], FieldBlock::as_bytes));
+                out.extend_from_slice(b"\r\n");
+                Ok(())
+            }
+        }
+    }
+}
+
+impl FramingLine {
+    /// The line for a final response. HEAD gets the one that GET would get (RFC 9110 section 9.3.2).
+    #[inline(always)]
+    pub(crate) const fn of(status: u16, body: Body, http10: bool) -> Self {
+        match (status, body) {
+            (204, _) | (304, Body::Known(0) | Body::Stream) => Self::None,
+            (_, Body::Known(length)) => Self::Length(length),
+            (_, Body::Stream) if http10 => Self::None,
+            (_, Body::Stream) => Self::Chunked,
+        }
+    }
+}
+
+/// Appends one chunk (RFC 9112 section 7.1).
+fn chunk(out: &mut Vec<u8>, bytes: &[u8]) {
+    let mut line = *b"0000000000000000\r\n";
+    let mut first = 16;
+    let mut size = bytes.len() as u64;
+    while size > 0 && first > 0 {
+        first -= 1;
+        line[first] = b"0123456789abcdef"[(size & 15) as usize];
+        size >>= 4;
+    }
+    out.reserve(line.len() - first + bytes.len() + 2);
+    out.extend_from_slice(&line[first..]);
+    out.extend_from_slice(bytes);
+    out.extend_from_slice(b"\r\n");
+}

@@ -1,0 +1,4 @@
+//! The response side: decisions in, octets out.
+
+pub(crate) mod body;
+pub(crate) mod head;
