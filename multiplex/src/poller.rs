@@ -114,23 +114,36 @@ impl Poller {
     /// # Errors
     ///
     /// None is expected of a poller that this process made. After fork(2) a child has no kqueue (EBADF).
+    #[inline]
     pub fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         let end = End::after(timeout);
-        let mut left = timeout;
+        let result = self
+            .queue
+            .wait(events.raw(), timeout.map(|timeout| timeout.min(LONGEST_WAIT)));
+        if result.is_ok() && !events.is_empty() {
+            return Ok(());
+        }
+        self.wait_on(result, events, &end)
+    }
+
+    /// Waits on after a first wait that brought nothing, unless its time is over. Apart, so that a wait that brings
+    /// something is little more than the system call.
+    #[cold]
+    fn wait_on(&self, mut result: io::Result<()>, events: &mut Events, end: &End) -> io::Result<()> {
         loop {
-            let interrupted = match self
-                .queue
-                .wait(events.raw(), left.map(|left| left.min(LONGEST_WAIT)))
-            {
+            let interrupted = match result {
                 Ok(()) if !events.is_empty() => return Ok(()),
                 Ok(()) => false,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => true,
                 Err(error) => return Err(error),
             };
-            left = end.left();
+            let left = end.left();
             if left == Some(Duration::ZERO) && !interrupted {
                 return Ok(());
             }
+            result = self
+                .queue
+                .wait(events.raw(), left.map(|left| left.min(LONGEST_WAIT)));
         }
     }
 

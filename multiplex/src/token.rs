@@ -46,11 +46,14 @@ const KIND_BITS: u32 = 2;
 const KIND_MASK: usize = !(usize::MAX >> KIND_BITS);
 
 /// What was registered. An accept is told from a read by this, and a wake from both, without a table.
+///
+/// A bit for each kind but the usual one, rather than a number in two bits: a loop that has asked whether an event is an
+/// accept and whether it is a wake leaves the compiler in no doubt that the token beside them is as it was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    Source,
-    Listener,
-    Waker,
+    Source = 0,
+    Waker = 1,
+    Listener = 2,
 }
 
 impl Kind {
@@ -83,7 +86,10 @@ impl Tagged {
 
     #[inline]
     pub(crate) const fn is(self, kind: Kind) -> bool {
-        self.0 & KIND_MASK == kind.bits()
+        match kind {
+            Kind::Source => self.0 & KIND_MASK == 0,
+            Kind::Waker | Kind::Listener => self.0 & kind.bits() != 0,
+        }
     }
 }
 

@@ -5,12 +5,12 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
-use libc::c_int;
 pub(crate) use libc::epoll_event as RawEvent;
 pub(super) use libc::{
-    EPOLL_CTL_ADD as ADD, EPOLL_CTL_DEL as DEL, EPOLL_CTL_MOD as MOD, EPOLLERR, EPOLLET, EPOLLEXCLUSIVE,
-    EPOLLHUP, EPOLLIN, EPOLLONESHOT, EPOLLOUT, EPOLLRDHUP,
+    EPOLL_CTL_ADD as ADD, EPOLL_CTL_MOD as MOD, EPOLLERR, EPOLLET, EPOLLEXCLUSIVE, EPOLLHUP, EPOLLIN,
+    EPOLLONESHOT, EPOLLOUT, EPOLLRDHUP,
 };
+use libc::{EPOLL_CTL_DEL as DEL, c_int};
 
 /// epoll_create1(2), closed on exec.
 pub(super) fn create() -> io::Result<OwnedFd> {
@@ -35,6 +35,14 @@ pub(super) fn control(
     };
     // SAFETY: `event` lives until the call returns, and the kernel only reads it.
     check(unsafe { libc::epoll_ctl(epoll.as_raw_fd(), op, fd.as_raw_fd(), &mut event) }).map(drop)
+}
+
+/// epoll_ctl(2) with EPOLL_CTL_DEL.
+#[inline]
+pub(super) fn remove(epoll: BorrowedFd<'_>, fd: BorrowedFd<'_>) -> io::Result<()> {
+    let no_event = std::ptr::null_mut();
+    // SAFETY: the kernel ignores the pointer for this operation. epoll_ctl(2), BUGS: since Linux 2.6.9 it may be null.
+    check(unsafe { libc::epoll_ctl(epoll.as_raw_fd(), DEL, fd.as_raw_fd(), no_event) }).map(drop)
 }
 
 /// epoll_wait(2): -1 waits for ever.

@@ -52,7 +52,7 @@ impl Queue {
 
     #[inline]
     pub(crate) fn remove(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
-        self.control(ffi::DEL, fd, Tagged::from_bits(0), 0)
+        ffi::remove(self.as_fd(), fd)
     }
 
     pub(crate) fn add_listener(
@@ -85,11 +85,24 @@ impl Queue {
 
     /// Leaves `fd` registered with this mask. `op` is tried first; the kernel's answer says what it takes instead.
     #[inline]
-    fn register(&self, mut op: i32, fd: BorrowedFd<'_>, data: Tagged, mask: u32) -> io::Result<()> {
+    fn register(&self, op: i32, fd: BorrowedFd<'_>, data: Tagged, mask: u32) -> io::Result<()> {
+        match self.control(op, fd, data, mask) {
+            Ok(()) => Ok(()),
+            Err(error) => self.register_after(op, error, fd, data, mask),
+        }
+    }
+
+    /// Goes on after `op` failed. Apart, so that what nearly always works is a handful of instructions in its caller.
+    #[cold]
+    fn register_after(
+        &self,
+        mut op: i32,
+        mut error: io::Error,
+        fd: BorrowedFd<'_>,
+        data: Tagged,
+        mask: u32,
+    ) -> io::Result<()> {
         loop {
-            let Err(error) = self.control(op, fd, data, mask) else {
-                return Ok(());
-            };
             op = match (op, error.raw_os_error()) {
                 (ffi::ADD, Some(libc::EEXIST)) => ffi::MOD,
                 (ffi::MOD, Some(libc::ENOENT)) => ffi::ADD,
@@ -100,6 +113,10 @@ impl Queue {
                 }
                 _ => return Err(explained(error)),
             };
+            match self.control(op, fd, data, mask) {
+                Ok(()) => return Ok(()),
+                Err(next) => error = next,
+            }
         }
     }
 
