@@ -1,4 +1,33 @@
-//! The reference server.
+//! The reference server: worker threads that each serve their own connections from one poller.
+//!
+//! It can be embedded: give a [`Server`] a [`Handler`](handler::Handler) and addresses, and spawn it.
+//!
+//! ```
+//! use http_core::Head;
+//! use server_bin::Server;
+//! use server_bin::handler::{Accept, Context};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let hello = |_: &Head<'_>, cx: &mut Context<'_>| -> Accept {
+//!     cx.field("content-type", "text/plain");
+//!     "Hello, World!".into()
+//! };
+//! let running = Server::new(hello).listen("127.0.0.1:0".parse()?).workers(1).spawn()?;
+//! println!("listening on {}", running.addresses()[0]);
+//! running.handle().drain();
+//! running.join()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The layers below are [`multiplex`] (readiness) and [`http_core`] (the protocol, without any I/O). What is between
+//! them is in [`engine`]: read `worker`, then `connection`, to follow a request from accept to close.
 
-#[allow(dead_code, reason = "the engine and the file handler come next")]
+pub mod engine;
+pub mod handler;
+pub mod operate;
+mod server;
+#[allow(dead_code, reason = "the file handler, which opens and resolves, comes next")]
 mod sys;
+
+pub use server::{AcceptMode, Address, Bound, Running, Server, SpawnError};

@@ -1,4 +1,5 @@
-//! What differs from kernel to kernel: opening below a directory, and sending from a file to a socket.
+//! What differs from kernel to kernel: opening below a directory, sending from a file to a socket, and the sockets
+//! themselves (in [`net`]).
 //!
 //! **Opening.** [`Root`] opens names that stay below it. Symbolic links are followed as long as each step of the way
 //! stays below the root; an absolute target is refused, wherever it points. Linux does that in the kernel with
@@ -7,6 +8,8 @@
 //!
 //! **Sending.** [`send_file`] is sendfile(2) as Linux, FreeBSD and the Apple systems have it, and a copy through a
 //! buffer elsewhere and for files that it refuses. Bytes that were sent before an error count as sent.
+
+pub(crate) mod net;
 
 use std::ffi::{CStr, CString};
 use std::fs::File;

@@ -1,0 +1,117 @@
+//! Decisions out: from a handler's reply to a response on its way.
+
+use http_core::{Body, Misuse};
+
+use super::{Connection, Outgoing, Phase, Socket};
+use crate::engine::buffers::Kit;
+use crate::engine::settings::COPIED_BODY;
+use crate::handler::{Content, FileSlice, Reply, Ticket, plain};
+
+impl<S: Socket> Connection<S> {
+    /// Answers the request with `reply`, under the status and fields in the kit's head.
+    pub(super) fn answer(&mut self, reply: Reply, misuse: Option<Misuse>, kit: &mut Kit) {
+        if kit.draining {
+            self.close_after_response();
+        }
+        // Behind a whole request that asked for the close nothing should follow, so that one closes at once.
+        self.lingers |= self.http.must_close() && !self.http.request_ended();
+        let begun = match (misuse, reply) {
+            (Some(misuse), _) => Err(misuse),
+            (None, Reply::Later(Ticket { cycle })) => return self.await_reply(cycle, kit),
+            (None, Reply::Bytes(content)) if content.as_ref().len() <= COPIED_BODY => {
+                kit.head.push_date(&kit.date.text);
+                let done = self.http.reply(&mut kit.out, &kit.head, content.as_ref());
+                done.map(|()| self.answered())
+            }
+            (None, Reply::Bytes(content)) => self.begin_content(content, kit),
+            (None, Reply::File(slice)) => self.begin_file(slice, kit),
+            (None, Reply::Pull(source)) => {
+                let body = source.length().map_or(Body::Stream, Body::Known);
+                self.begin(body, Outgoing::Pull(source), kit)
+            }
+        };
+        if let Err(misuse) = begun {
+            // Nothing was written: the handler made a response that no client may see.
+            eprintln!("server-bin: a handler's response was refused: {misuse}");
+            self.refuse(500, kit);
+        }
+    }
+
+    fn await_reply(&mut self, cycle: u32, kit: &mut Kit) {
+        match cycle == self.cycles {
+            true => self.phase = Phase::Waiting,
+            // A ticket of another request: nobody would ever answer this one.
+            false => self.refuse(500, kit),
+        }
+    }
+
+    fn begin_content(&mut self, content: Content, kit: &mut Kit) -> Result<(), Misuse> {
+        let body = Body::Known(content.as_ref().len() as u64);
+        self.begin(body, Outgoing::Content { content, at: 0 }, kit)
+    }
+
+    fn begin_file(&mut self, slice: FileSlice, kit: &mut Kit) -> Result<(), Misuse> {
+        self.begin(Body::Known(slice.len), Outgoing::File(slice), kit)
+    }
+
+    /// Writes the head; the body follows as the socket takes it.
+    fn begin(&mut self, body: Body, outgoing: Outgoing, kit: &mut Kit) -> Result<(), Misuse> {
+        let is_empty = matches!(body, Body::Known(0));
+        kit.head.push_date(&kit.date.text);
+        self.http.respond(&mut kit.out, &kit.head, body)?;
+        if is_empty || !self.http.sends_body() {
+            return self.finish(kit);
+        }
+        self.work(kit).body = Some(outgoing);
+        self.phase = Phase::Sending;
+        Ok(())
+    }
+
+    /// Writes what belongs behind the body.
+    pub(super) fn finish(&mut self, kit: &mut Kit) -> Result<(), Misuse> {
+        self.http.end(&mut kit.out, None)?;
+        self.answered();
+        Ok(())
+    }
+
+    /// The response is complete: what becomes of the connection.
+    fn answered(&mut self) {
+        self.phase = if self.http.must_close() {
+            Phase::Closing
+        } else if self.http.is_idle() {
+            Phase::Receiving
+        } else {
+            self.dropped = 0;
+            Phase::Discarding
+        };
+    }
+
+    /// The server wants to close, and cannot know what the client is about to send.
+    pub(super) fn close_after_response(&mut self) {
+        self.lingers = true;
+        self.http.close_after_response();
+    }
+
+    /// Answers with an error that a later request on this connection can survive.
+    pub(super) fn refuse_request(&mut self, status: u16, kit: &mut Kit) {
+        kit.head.reset(status);
+        plain::fields(&mut kit.head);
+        self.answer(plain::text(status).into(), None, kit);
+    }
+
+    /// Answers with an error and closes.
+    pub(super) fn refuse(&mut self, status: u16, kit: &mut Kit) {
+        if let Some(work) = &mut self.work {
+            work.collecting = None;
+        }
+        self.close_after_response();
+        kit.head.reset(status);
+        plain::fields(&mut kit.head);
+        kit.head.push_date(&kit.date.text);
+        // It can fail only when the response has begun, and then there is nothing to do but close.
+        let _ = self
+            .http
+            .reply(&mut kit.out, &kit.head, plain::text(status).as_bytes());
+        self.phase = Phase::Closing;
+    }
+}

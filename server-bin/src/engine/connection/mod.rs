@@ -1,0 +1,367 @@
+//! One connection, from its first byte to its close.
+//!
+//! The driver knows neither the poller nor the clock: its worker tells it what the socket is [`Ready`] for and lends
+//! it a [`Kit`] that says what time it is; the driver reads, answers and writes as far as it goes without blocking,
+//! and says in a [`Turn`] what it waits for and until when. It is generic over its [`Socket`], so a test can drive it
+//! through any schedule of partial reads and writes.
+//!
+//! What it is doing is its [`Phase`]:
+//!
+//! ```text
+//! Receiving ──► Waiting ──► Sending ──► Receiving      one cycle; most skip the two in the middle
+//!     │            │           │
+//!     │            └───────────┴──► Discarding         answered, but the request body is still coming
+//!     ▼                                  │
+//!  Closing ◄─────────────────────────────┘             the last answer is on its way out
+//!     │
+//!     ▼
+//! Lingering                                            reads on briefly, so that the answer is not destroyed
+//! ```
+
+mod answer;
+mod receive;
+mod send;
+#[cfg(test)]
+mod simulator;
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+use super::buffers::{Inlet, Kit, Work};
+use super::deadlines::Deadline;
+use super::settings::{TURN_BYTES, TURN_REQUESTS};
+use crate::handler::Completion;
+
+pub(crate) use send::Outgoing;
+
+/// What a connection needs of its socket. None of it blocks: `WouldBlock` says that it is to wait.
+pub trait Socket {
+    /// Reads what has arrived; 0 is the end of the stream.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+    /// Writes what the socket takes. `more` promises that more follows at once.
+    fn write(&mut self, bytes: &[u8], more: bool) -> io::Result<usize>;
+    /// Sends at most `count` bytes of `file` from `offset` on; 0 means that the file ends there. Where the kernel
+    /// cannot do it alone, the bytes go through `buffer`.
+    fn send_file(&mut self, file: &File, offset: u64, count: usize, buffer: &mut [u8]) -> io::Result<usize>;
+    /// Tells the peer that no more will be written.
+    fn shutdown_write(&mut self) -> io::Result<()>;
+}
+
+/// What a socket is ready for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Ready {
+    /// There is something to read, or the end of the stream.
+    pub readable: bool,
+    /// The connection is gone for both directions, so no answer can arrive.
+    pub gone: bool,
+}
+
+/// What a connection waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Next {
+    /// For bytes to read.
+    Read,
+    /// For room to write, or only for its next turn.
+    Write,
+    /// For an answer from elsewhere; of its socket only that the peer goes away, once per arrival.
+    Hangup,
+    /// For nothing: it is to be dropped.
+    Close,
+}
+
+/// What came of a turn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Turn {
+    /// What the connection waits for.
+    pub next: Next,
+    /// Its new deadline; none when the one before still holds.
+    pub deadline: Option<Instant>,
+}
+
+/// What a connection is doing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Phase {
+    /// Reads heads, and the bodies that handlers asked for.
+    Receiving,
+    /// Has answered, and drops the rest of the request's body.
+    Discarding,
+    /// Waits for an answer that was promised for later.
+    Waiting,
+    /// Sends a response body that does not fit into one write.
+    Sending,
+    /// Has made its last answer, and closes when it has left.
+    Closing,
+    /// Has shut its side, and reads on for a while.
+    Lingering,
+}
+
+/// Which timeout the deadline stands for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Timing {
+    Idle,
+    Head,
+    Body,
+    Write,
+    Reply,
+    Linger,
+}
+
+/// How a step of the driver went on.
+enum Step {
+    /// The phase may have changed: go on at once.
+    Again,
+    /// This turn is over.
+    Stop(Next),
+}
+
+/// What a turn may still do before it is another connection's turn.
+struct Budget {
+    requests: u32,
+    bytes: usize,
+}
+
+/// One connection.
+pub struct Connection<S> {
+    socket: S,
+    http: http_core::Connection,
+    /// What an idle connection does not own.
+    work: Option<Box<Work>>,
+    pub(crate) deadline: Deadline,
+    peer: Peer,
+    /// Requests so far.
+    cycles: u32,
+    /// Bytes dropped by the present `Discarding` or `Lingering`.
+    dropped: u32,
+    phase: Phase,
+    timing: Timing,
+    armed: Next,
+    /// The saved input cannot be understood without more bytes.
+    hungry: bool,
+    /// Closing has to linger, because the peer may still be sending.
+    lingers: bool,
+}
+
+impl<S: Socket> Connection<S> {
+    /// A connection that was just accepted and waits for its first byte.
+    pub fn new(socket: S, peer: Option<SocketAddr>, kit: &Kit) -> Self {
+        Self {
+            socket,
+            http: http_core::Connection::server(kit.settings.limits),
+            work: None,
+            deadline: Deadline::new(kit.now + kit.idle_timeout()),
+            peer: Peer::new(peer),
+            cycles: 0,
+            dropped: 0,
+            phase: Phase::Receiving,
+            timing: Timing::Idle,
+            armed: Next::Read,
+            hungry: true,
+            lingers: false,
+        }
+    }
+
+    /// The socket.
+    pub fn socket(&self) -> &S {
+        &self.socket
+    }
+
+    /// What the connection is doing.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// When the connection wants [`expire`](Self::expire) to be called.
+    pub fn deadline(&self) -> Instant {
+        self.deadline.at()
+    }
+
+    /// What the connection waits for.
+    pub fn armed(&self) -> Next {
+        self.armed
+    }
+
+    /// Whether it is between two requests, with nothing received and nothing to send.
+    pub fn is_idle(&self) -> bool {
+        self.phase == Phase::Receiving && self.http.is_idle()
+    }
+
+    /// Goes on as far as the socket allows. `key` is the number under which its worker finds this connection.
+    pub fn turn(&mut self, key: usize, ready: Ready, inlet: &mut Inlet, kit: &mut Kit) -> Turn {
+        let cycles = self.cycles;
+        let next = self.run(key, ready, inlet, kit);
+        if self.work.as_ref().is_some_and(|work| work.is_done())
+            && let Some(work) = self.work.take()
+        {
+            kit.pool.give(work);
+        }
+        self.armed = next;
+        Turn {
+            next,
+            deadline: self.new_deadline(next, self.cycles != cycles, kit),
+        }
+    }
+
+    fn run(&mut self, key: usize, ready: Ready, inlet: &mut Inlet, kit: &mut Kit) -> Next {
+        // Who does not take what was sent before gets no more made: its socket's buffer and this one are the bound.
+        match self.flush_rest() {
+            Ok(true) => {}
+            Ok(false) => {
+                // An answer from elsewhere, or to a deadline, may have been made before this turn.
+                self.keep(kit, 0);
+                return Next::Write;
+            }
+            Err(_) => {
+                kit.out.clear();
+                return Next::Close;
+            }
+        }
+        let mut budget = Budget {
+            requests: TURN_REQUESTS,
+            bytes: TURN_BYTES,
+        };
+        // Armed for writing, the socket was not asked for this; it is read when the backlog here has been served.
+        let mut readable = ready.readable && self.armed != Next::Write;
+        let next = loop {
+            let step = match self.phase {
+                Phase::Receiving | Phase::Discarding => {
+                    self.receive(key, &mut readable, inlet, kit, &mut budget)
+                }
+                Phase::Waiting => Step::Stop(self.wait_for_reply(ready)),
+                Phase::Sending => self.send(inlet, kit, &mut budget),
+                Phase::Closing => self.close(kit),
+                Phase::Lingering => self.linger(&mut readable, inlet),
+            };
+            if let Step::Stop(next) = step {
+                break next;
+            }
+        };
+        if next == Next::Close {
+            kit.out.clear();
+            return next;
+        }
+        match self.flush(kit, false) {
+            Ok(true) => next,
+            Ok(false) => Next::Write,
+            Err(_) => Next::Close,
+        }
+    }
+
+    /// A peer that shuts its side may still wait for the answer (RFC 9112 section 9.6); one that is gone does not.
+    /// Bytes behind the request stay in the socket: an edge tells of each arrival once, so they cannot storm.
+    fn wait_for_reply(&self, ready: Ready) -> Next {
+        match ready {
+            Ready { gone: true, .. } => Next::Close,
+            Ready { readable: true, .. } => Next::Hangup,
+            _ if self.armed == Next::Hangup => Next::Hangup,
+            _ => Next::Read,
+        }
+    }
+
+    /// Takes an answer that was promised for later. One that comes too late is dropped.
+    pub(crate) fn complete(
+        &mut self,
+        key: usize,
+        reply: Completion,
+        inlet: &mut Inlet,
+        kit: &mut Kit,
+    ) -> Turn {
+        if self.phase != Phase::Waiting || self.cycles != reply.cycle {
+            return Turn {
+                next: self.armed,
+                deadline: None,
+            };
+        }
+        self.phase = Phase::Receiving;
+        kit.head = reply.head;
+        self.answer(reply.content.into(), None, kit);
+        self.turn(key, Ready::default(), inlet, kit)
+    }
+
+    /// Reacts to its deadline being over.
+    pub fn expire(&mut self, key: usize, inlet: &mut Inlet, kit: &mut Kit) -> Turn {
+        match (self.timing, self.phase) {
+            (Timing::Head, _) | (Timing::Body, Phase::Receiving) => {
+                self.refuse(408, kit);
+                // Who is that slow does not send so much that a reset could destroy the answer.
+                self.do_not_linger();
+            }
+            (Timing::Reply, _) => {
+                self.phase = Phase::Receiving;
+                self.refuse(503, kit);
+            }
+            // Nobody waits for a word here: there was no request, it was answered, or nothing gets through.
+            (Timing::Idle | Timing::Body | Timing::Write | Timing::Linger, _) => {
+                return Turn {
+                    next: Next::Close,
+                    deadline: None,
+                };
+            }
+        }
+        self.turn(key, Ready::default(), inlet, kit)
+    }
+
+    /// Progress moves a deadline, but for a head, a reply and a lingering close: they count from their beginning.
+    fn new_deadline(&mut self, next: Next, answered: bool, kit: &Kit) -> Option<Instant> {
+        let timing = match (self.phase, next) {
+            (_, Next::Close) => return None,
+            (Phase::Lingering, _) => Timing::Linger,
+            (_, Next::Write) => Timing::Write,
+            (Phase::Waiting, _) => Timing::Reply,
+            (Phase::Receiving, _) if self.http.is_idle() => Timing::Idle,
+            (Phase::Receiving, _) if !self.http.response_due() => Timing::Head,
+            (Phase::Receiving | Phase::Discarding | Phase::Sending | Phase::Closing, _) => Timing::Body,
+        };
+        let from_its_beginning = matches!(timing, Timing::Head | Timing::Reply | Timing::Linger);
+        if from_its_beginning && timing == self.timing && !answered {
+            return None;
+        }
+        self.timing = timing;
+        let settings = &kit.settings;
+        Some(
+            kit.now
+                + match timing {
+                    Timing::Idle => kit.idle_timeout(),
+                    Timing::Head => settings.head_timeout,
+                    Timing::Body => settings.body_timeout,
+                    Timing::Write => settings.write_timeout,
+                    Timing::Reply => settings.reply_timeout,
+                    Timing::Linger => settings.linger_timeout,
+                },
+        )
+    }
+
+    /// What this connection owns while it has something unfinished.
+    fn work(&mut self, kit: &mut Kit) -> &mut Work {
+        self.work.get_or_insert_with(|| kit.pool.take())
+    }
+}
+
+/// A peer's address in 20 bytes instead of 32. An IPv6 scope is not kept.
+#[derive(Clone, Copy)]
+enum Peer {
+    None,
+    V4([u8; 4], u16),
+    V6([u8; 16], u16),
+}
+
+impl Peer {
+    fn new(address: Option<SocketAddr>) -> Self {
+        match address {
+            None => Self::None,
+            Some(SocketAddr::V4(v4)) => Self::V4(v4.ip().octets(), v4.port()),
+            Some(SocketAddr::V6(v6)) => Self::V6(v6.ip().octets(), v6.port()),
+        }
+    }
+
+    fn address(self) -> Option<SocketAddr> {
+        match self {
+            Self::None => None,
+            Self::V4(ip, port) => Some(SocketAddr::new(IpAddr::from(ip), port)),
+            Self::V6(ip, port) => Some(SocketAddr::new(IpAddr::from(ip), port)),
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What an operator sets and a connection obeys: deadlines and limits, each with its default.
+
+use std::time::Duration;
+
+/// Timeouts and limits of connections.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// For a whole head, from its first byte. nginx 60 s, Apache 20 to 40 s.
+    pub head_timeout: Duration,
+    /// Between two arrivals of request body bytes. nginx 60 s, Apache 20 s.
+    pub body_timeout: Duration,
+    /// Between two requests. nginx 75 s, Apache 5 s.
+    pub idle_timeout: Duration,
+    /// Between two times that the peer takes response bytes. nginx 60 s.
+    pub write_timeout: Duration,
+    /// For an answer that a handler has promised for later.
+    pub reply_timeout: Duration,
+    /// For the whole of a lingering close. nginx 5 s between reads, 30 s in all.
+    pub linger_timeout: Duration,
+    /// For the whole of a graceful drain.
+    pub drain_timeout: Duration,
+    /// How long an idle connection gets for one more request while the server drains.
+    pub drain_idle_timeout: Duration,
+    /// Requests that one connection may make; the last one is answered with `Connection: close`. nginx 1000.
+    pub max_requests: u32,
+    /// Limits of heads and bodies.
+    pub limits: http_core::Limits,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            head_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(20),
+            idle_timeout: Duration::from_secs(75),
+            write_timeout: Duration::from_secs(30),
+            reply_timeout: Duration::from_secs(60),
+            linger_timeout: Duration::from_secs(2),
+            drain_timeout: Duration::from_secs(30),
+            drain_idle_timeout: Duration::from_secs(5),
+            max_requests: u32::MAX,
+            limits: http_core::Limits::default(),
+        }
+    }
+}
+
+/// Requests that one turn of a connection answers at most, so that the others of its worker get theirs.
+pub const TURN_REQUESTS: u32 = 32;
+/// Response bytes that one turn makes or sends at most, sendfile included.
+pub const TURN_BYTES: usize = 256 * 1024;
+/// Bytes of an unread request body that are read and dropped to keep the connection.
+pub const MAX_DISCARD: u64 = 64 * 1024;
+/// Bytes that a lingering close reads and drops at most. More than the 100 kB that a client is known to send on.
+pub const MAX_LINGER: u64 = 1024 * 1024;
+/// A body of at most this size is copied behind its head and leaves in the same write.
+pub const COPIED_BODY: usize = 32 * 1024;

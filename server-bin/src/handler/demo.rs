@@ -1,0 +1,233 @@
+//! The built-in demonstration: one route for each way to answer.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use http_core::{Head, Method, ResponseHead};
+use multiplex::timers::Timers;
+use multiplex::{Events, Poller, Token, Waker};
+
+use super::{Accept, BodySource, Completer, Context, Handler, Pulled, Reply, plain};
+
+/// The most that a request may send to be echoed.
+const MAX_ECHO: usize = 1024 * 1024;
+/// The longest that `/slow` waits.
+const MAX_SLOW: u64 = 60_000;
+/// The most lines that `/stream` sends.
+const MAX_LINES: u64 = 100_000_000;
+
+const PAGE: &str = "<!doctype html>
+<html lang=\"en\">
+<meta charset=\"utf-8\">
+<title>server-bin</title>
+<h1>It works</h1>
+<p>This is the built-in demonstration. Start the server with a directory to serve that instead.</p>
+<ul>
+<li><a href=\"/plaintext\">/plaintext</a>: thirteen bytes
+<li><a href=\"/json\">/json</a>: the same as JSON
+<li><a href=\"/echo/any/path\">/echo/any/path</a>: the path back; <code>POST /echo</code>: the body back
+<li><a href=\"/stream\">/stream</a>: a body made while it is sent; <code>?lines=N</code> for more of it
+<li><a href=\"/slow?ms=500\">/slow?ms=500</a>: an answer that comes later, from another thread
+</ul>
+</html>
+";
+
+/// Answers the demonstration's routes.
+#[derive(Debug)]
+pub struct Demo {
+    later: Later,
+}
+
+impl Demo {
+    /// Makes the handler, and starts the thread that answers `/slow`.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no thread or no descriptors left for it.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self {
+            later: Later::start()?,
+        })
+    }
+}
+
+impl Handler for Demo {
+    fn head(&self, head: &Head<'_>, cx: &mut Context<'_>) -> Accept {
+        let target = head.target();
+        let path = target.path();
+        let allow = match path {
+            "/plaintext" | "/json" | "/stream" | "/slow" => "GET, HEAD, OPTIONS",
+            "/" => "GET, HEAD, POST, OPTIONS",
+            "/echo" => "POST, OPTIONS",
+            _ if path.starts_with("/echo/") => "GET, HEAD, OPTIONS",
+            _ => return plain::reply(cx, 404).into(),
+        };
+        let reply = match (head.method(), path) {
+            (Method::Get | Method::Head, "/plaintext") => text(cx, "text/plain", "Hello, World!"),
+            (Method::Get | Method::Head, "/json") => {
+                text(cx, "application/json", "{\"message\":\"Hello, World!\"}")
+            }
+            (Method::Get | Method::Head, "/") => text(cx, "text/html; charset=utf-8", PAGE),
+            (Method::Post, "/" | "/echo") => return echo(head),
+            (Method::Get | Method::Head, "/stream") => stream(cx, target.query()),
+            (Method::Get | Method::Head, "/slow") => self.slow(cx, target.query()),
+            (Method::Get | Method::Head, _) if path != "/echo" => {
+                cx.field("content-type", "text/plain");
+                path.as_bytes().to_vec().into()
+            }
+            (Method::Options, _) => {
+                cx.status(204).field("allow", allow);
+                Reply::EMPTY
+            }
+            _ => {
+                cx.field("allow", allow);
+                plain::reply(cx, 405)
+            }
+        };
+        Accept::Respond(reply)
+    }
+}
+
+fn text(cx: &mut Context<'_>, content_type: &str, body: &'static str) -> Reply {
+    cx.field("content-type", content_type);
+    body.into()
+}
+
+/// The body back, with the type that it came with.
+fn echo(head: &Head<'_>) -> Accept {
+    let content_type = head
+        .field("content-type")
+        .unwrap_or(b"application/octet-stream")
+        .to_vec();
+    Accept::buffer(MAX_ECHO, move |body, cx| {
+        cx.field("content-type", content_type);
+        body.to_vec().into()
+    })
+}
+
+fn stream(cx: &mut Context<'_>, query: Option<&str>) -> Reply {
+    match number(query, "lines", 100) {
+        Some(lines) if lines <= MAX_LINES => {
+            cx.field("content-type", "text/plain");
+            Reply::Pull(Box::new(Lines { sent: 0, all: lines }))
+        }
+        _ => plain::reply(cx, 400),
+    }
+}
+
+/// Numbered lines, a page of them at a time.
+struct Lines {
+    sent: u64,
+    all: u64,
+}
+
+impl BodySource for Lines {
+    fn pull(&mut self, out: &mut Vec<u8>) -> Pulled {
+        use io::Write as _;
+        for _ in 0..64 {
+            if self.sent == self.all {
+                return Pulled::End;
+            }
+            self.sent += 1;
+            if writeln!(out, "line {} of {}", self.sent, self.all).is_err() {
+                return Pulled::Failed;
+            }
+        }
+        Pulled::More
+    }
+}
+
+impl Demo {
+    fn slow(&self, cx: &mut Context<'_>, query: Option<&str>) -> Reply {
+        match number(query, "ms", 1000) {
+            Some(ms) if ms <= MAX_SLOW => {
+                let (ticket, completer) = cx.later();
+                self.later.put(cx.now() + Duration::from_millis(ms), completer);
+                Reply::Later(ticket)
+            }
+            _ => plain::reply(cx, 400),
+        }
+    }
+}
+
+/// The number behind `name=` in the query, `default` when there is no query.
+fn number(query: Option<&str>, name: &str, default: u64) -> Option<u64> {
+    let Some(query) = query else { return Some(default) };
+    let value = query
+        .split('&')
+        .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
+    let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+    value.parse().ok().filter(|_| digits)
+}
+
+/// One thread that completes requests when their time has come: the smallest event loop there is.
+#[derive(Debug)]
+struct Later {
+    inbox: Arc<Inbox>,
+    waker: Waker,
+}
+
+/// What was put in and not yet taken by the thread; none at all is the end.
+type Inbox = Mutex<Option<Vec<(Instant, Completer)>>>;
+
+impl Later {
+    fn start() -> io::Result<Self> {
+        let poller = Poller::new()?;
+        let waker = Waker::new(&poller, Token::new(0))?;
+        let inbox = Arc::new(Mutex::new(Some(Vec::new())));
+        let outbox = Arc::clone(&inbox);
+        thread::Builder::new()
+            .name("later".into())
+            .spawn(move || serve(&poller, &outbox))?;
+        Ok(Self { inbox, waker })
+    }
+
+    fn put(&self, at: Instant, completer: Completer) {
+        let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(inbox) = inbox.as_mut() {
+            inbox.push((at, completer));
+            if inbox.len() == 1 {
+                // Should it fail, the completers are dropped with the inbox, and answer 500.
+                let _ = self.waker.wake();
+            }
+        }
+    }
+}
+
+impl Drop for Later {
+    fn drop(&mut self) {
+        *self.inbox.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let _ = self.waker.wake();
+    }
+}
+
+fn serve(poller: &Poller, inbox: &Inbox) {
+    let mut events = Events::with_capacity(1);
+    let mut timers = Timers::new(Instant::now());
+    loop {
+        let timeout = timers.next_timeout(Instant::now());
+        if poller.wait(&mut events, timeout).is_err() {
+            return;
+        }
+        match inbox.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            Some(inbox) => inbox.drain(..).for_each(|(at, completer)| {
+                timers.insert(at, completer);
+            }),
+            None => return,
+        }
+        let now = Instant::now();
+        while let Some((_, completer)) = timers.expire(now) {
+            complete(completer);
+        }
+    }
+}
+
+fn complete(completer: Completer) {
+    match ResponseHead::new(200).field("content-type", "text/plain") {
+        Ok(head) => completer.complete(head, "Here it is.\n"),
+        // Dropped, it answers 500.
+        Err(_) => drop(completer),
+    }
+}

@@ -1,0 +1,48 @@
+//! The plain text that goes with a status, for answers that have nothing else to say.
+
+use http_core::ResponseHead;
+
+use super::{Context, Reply};
+
+/// Answers with `status` and its name as plain text.
+///
+/// ```
+/// # use server_bin::handler::{Accept, Context, plain};
+/// # use http_core::Head;
+/// fn nothing_here(_: &Head<'_>, cx: &mut Context<'_>) -> Accept {
+///     plain::reply(cx, 404).into()
+/// }
+/// ```
+pub fn reply(cx: &mut Context<'_>, status: u16) -> Reply {
+    cx.status(status).field("content-type", TYPE);
+    text(status).into()
+}
+
+const TYPE: &str = "text/plain; charset=utf-8";
+
+/// The fields that go with [`text`].
+pub(crate) fn fields(head: &mut ResponseHead) {
+    // A constant that the tests of this module have seen pass.
+    let _ = head.push("content-type", TYPE);
+}
+
+/// The status and its name (RFC 9110 section 15) on a line.
+pub(crate) fn text(status: u16) -> &'static str {
+    match status {
+        400 => "400 Bad Request\n",
+        403 => "403 Forbidden\n",
+        404 => "404 Not Found\n",
+        405 => "405 Method Not Allowed\n",
+        408 => "408 Request Timeout\n",
+        413 => "413 Content Too Large\n",
+        414 => "414 URI Too Long\n",
+        417 => "417 Expectation Failed\n",
+        431 => "431 Request Header Fields Too Large\n",
+        500 => "500 Internal Server Error\n",
+        501 => "501 Not Implemented\n",
+        503 => "503 Service Unavailable\n",
+        505 => "505 HTTP Version Not Supported\n",
+        _ if status < 500 => "The request cannot be served.\n",
+        _ => "The server cannot serve this request.\n",
+    }
+}

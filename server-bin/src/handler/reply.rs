@@ -1,0 +1,119 @@
+//! What a handler answers with, and where the bytes of a response body come from.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use super::Ticket;
+
+/// Where the body of a response comes from. Status and fields were written through the context.
+pub enum Reply {
+    /// From memory.
+    Bytes(Content),
+    /// From an open file, by sendfile where there is one.
+    File(FileSlice),
+    /// From a source that is asked for more as the socket takes it.
+    Pull(Box<dyn BodySource>),
+    /// From whoever holds the ticket's completer.
+    Later(Ticket),
+}
+
+impl Reply {
+    /// An answer without a body.
+    pub const EMPTY: Self = Self::Bytes(Content::Static(b""));
+}
+
+impl<C: Into<Content>> From<C> for Reply {
+    fn from(content: C) -> Self {
+        Self::Bytes(content.into())
+    }
+}
+
+/// A body in memory.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// Part of the program.
+    Static(&'static [u8]),
+    /// Made for this answer.
+    Owned(Vec<u8>),
+    /// Shared with other answers.
+    Shared(Arc<[u8]>),
+}
+
+impl AsRef<[u8]> for Content {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Self::Static(bytes) => bytes,
+            Self::Owned(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
+        }
+    }
+}
+
+impl From<&'static [u8]> for Content {
+    fn from(bytes: &'static [u8]) -> Self {
+        Self::Static(bytes)
+    }
+}
+
+impl From<&'static str> for Content {
+    fn from(text: &'static str) -> Self {
+        Self::Static(text.as_bytes())
+    }
+}
+
+impl From<Vec<u8>> for Content {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Owned(bytes)
+    }
+}
+
+impl From<String> for Content {
+    fn from(text: String) -> Self {
+        Self::Owned(text.into_bytes())
+    }
+}
+
+impl From<Arc<[u8]>> for Content {
+    fn from(bytes: Arc<[u8]>) -> Self {
+        Self::Shared(bytes)
+    }
+}
+
+/// A part of an open regular file.
+///
+/// When the file turns out to be shorter, the connection closes before the promised length, so that the client
+/// notices.
+#[derive(Debug)]
+pub struct FileSlice {
+    /// The file; its own position is neither used nor moved.
+    pub file: File,
+    /// Where the part begins.
+    pub offset: u64,
+    /// How long it is.
+    pub len: u64,
+}
+
+/// A response body that is made while it is sent.
+pub trait BodySource: Send {
+    /// The whole length, where it is known before. Without one the body is sent in chunks.
+    fn length(&self) -> Option<u64> {
+        None
+    }
+
+    /// Appends the next bytes to `out`, some kilobytes at a time. Called only when the bytes before have left.
+    ///
+    /// A source that has to wait for something is a case for [`Reply::Later`]: appending nothing and answering
+    /// [`Pulled::More`] counts as [`Pulled::Failed`].
+    fn pull(&mut self, out: &mut Vec<u8>) -> Pulled;
+}
+
+/// What came of a [`BodySource::pull`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pulled {
+    /// There is more to come.
+    More,
+    /// That was all.
+    End,
+    /// The body cannot be completed: the connection closes, so that the client notices.
+    Failed,
+}

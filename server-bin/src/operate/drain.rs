@@ -1,0 +1,79 @@
+//! The way to the end: a graceful drain, and stopping at once.
+//!
+//! A drain takes in who is in the backlog, closes the listeners, and answers each request that still comes with
+//! `Connection: close`. An idle connection gets one more request for a moment, because it may be under way. When the
+//! drain has taken too long, or on a second signal, the rest is cut off.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use crate::handler::Mailbox;
+
+/// How far a server is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[repr(u8)]
+pub(crate) enum Stage {
+    Serving,
+    Draining,
+    Stopped,
+}
+
+/// The stage that the workers are to be in.
+#[derive(Debug)]
+pub(crate) struct Progress(AtomicU8);
+
+impl Progress {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self(AtomicU8::new(Stage::Serving as u8)))
+    }
+
+    pub(crate) fn stage(&self) -> Stage {
+        match self.0.load(Ordering::Acquire) {
+            0 => Stage::Serving,
+            1 => Stage::Draining,
+            _ => Stage::Stopped,
+        }
+    }
+}
+
+/// Ends a running server, from any thread.
+#[derive(Clone)]
+pub struct Handle {
+    progress: Arc<Progress>,
+    mailboxes: Arc<[Arc<Mailbox>]>,
+}
+
+impl Handle {
+    pub(crate) fn new(progress: Arc<Progress>, mailboxes: Vec<Arc<Mailbox>>) -> Self {
+        Self {
+            progress,
+            mailboxes: mailboxes.into(),
+        }
+    }
+
+    /// Begins the graceful drain. A second call changes nothing.
+    pub fn drain(&self) {
+        self.advance(Stage::Draining);
+    }
+
+    /// Cuts off whatever is still going on.
+    pub fn stop(&self) {
+        self.advance(Stage::Stopped);
+    }
+
+    fn advance(&self, stage: Stage) {
+        self.progress.0.fetch_max(stage as u8, Ordering::AcqRel);
+        for mailbox in self.mailboxes.iter() {
+            mailbox.wake();
+        }
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle")
+            .field("progress", &self.progress)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,379 @@
+//! A server as a whole: from addresses and a handler to running workers.
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread;
+
+use multiplex::Fanout;
+
+use crate::engine::accept::Admission;
+use crate::engine::settings::Settings;
+use crate::engine::worker::{Plan, Worker};
+use crate::handler::Handler;
+use crate::operate::drain::{Handle, Progress};
+use crate::sys::net::{BALANCES_SHARED_PORTS, Listener, Sharing};
+
+/// Where a server listens: `host:port`, or `unix:/path`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Address {
+    /// A host name or an IP address, and a port.
+    Tcp(String),
+    /// The path of a Unix socket.
+    Unix(PathBuf),
+}
+
+impl FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(path) = text.strip_prefix("unix:") {
+            return match path.starts_with('/') {
+                true => Ok(Self::Unix(path.into())),
+                false => Err("a Unix socket is unix:/path, with an absolute path".into()),
+            };
+        }
+        match text.rsplit_once(':') {
+            Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => {
+                Ok(Self::Tcp(text.into()))
+            }
+            _ => Err("an address is host:port, as 127.0.0.1:8080 or [::1]:8080, or unix:/path".into()),
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => f.write_str(address),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// How the workers share an address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AcceptMode {
+    /// Each worker has a socket of its own, and the kernel spreads connections over them. SO_REUSEPORT.
+    Reuseport,
+    /// All workers wait on one socket, and the kernel wakes one of them. EPOLLEXCLUSIVE.
+    Exclusive,
+    /// All workers wait on one socket, and whoever comes first gets the connection.
+    Shared,
+}
+
+impl Default for AcceptMode {
+    fn default() -> Self {
+        if BALANCES_SHARED_PORTS {
+            Self::Reuseport
+        } else {
+            Self::Shared
+        }
+    }
+}
+
+impl fmt::Display for AcceptMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Reuseport => "reuseport",
+            Self::Exclusive => "exclusive",
+            Self::Shared => "shared",
+        })
+    }
+}
+
+/// Why a server did not start. The text says what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpawnError {
+    /// Someone else listens there.
+    #[error("cannot listen on {0}: the address is taken; choose another one or stop who has it")]
+    Taken(Address),
+    /// The address is not one that this machine and user may listen on.
+    #[error("cannot listen on {address}: {source}")]
+    Bind {
+        /// The address.
+        address: Address,
+        /// What the system answered.
+        source: io::Error,
+    },
+    /// The system does not spread connections over sockets that share a port.
+    #[error("accept mode reuseport would give all connections to one worker on this system; use shared")]
+    NoReuseport,
+    /// Something that each worker needs could not be had.
+    #[error("cannot start a worker: {0}")]
+    Worker(#[source] io::Error),
+}
+
+/// A server that does not run yet.
+pub struct Server {
+    handler: Arc<dyn Handler>,
+    addresses: Vec<Address>,
+    workers: usize,
+    accept: AcceptMode,
+    max_connections: usize,
+    settings: Settings,
+}
+
+impl Server {
+    /// A server that answers with `handler`; with one worker per core, and with the default settings.
+    pub fn new(handler: impl Handler) -> Self {
+        Self {
+            handler: Arc::new(handler),
+            addresses: Vec::new(),
+            workers: thread::available_parallelism().map_or(1, Into::into),
+            accept: AcceptMode::default(),
+            max_connections: usize::MAX,
+            settings: Settings::default(),
+        }
+    }
+
+    /// Listens on `address` too.
+    pub fn listen(mut self, address: Address) -> Self {
+        self.addresses.push(address);
+        self
+    }
+
+    /// Serves with so many threads; 0 is taken as 1.
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers.max(1);
+        self
+    }
+
+    /// Shares the addresses between the workers in this way.
+    pub fn accept(mut self, mode: AcceptMode) -> Self {
+        self.accept = mode;
+        self
+    }
+
+    /// Holds at most so many connections at once; the others wait in the backlog.
+    pub fn max_connections(mut self, most: usize) -> Self {
+        self.max_connections = most;
+        self
+    }
+
+    /// Obeys these timeouts and limits.
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// With how many threads it serves.
+    pub fn worker_count(&self) -> usize {
+        self.workers
+    }
+
+    /// How its workers share an address.
+    pub fn accept_mode(&self) -> AcceptMode {
+        self.accept
+    }
+
+    /// Binds the addresses and starts the workers. When it returns, clients can connect.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError`], when an address cannot be had or the system is short of something.
+    pub fn spawn(self) -> Result<Running, SpawnError> {
+        if self.accept == AcceptMode::Reuseport && !BALANCES_SHARED_PORTS {
+            return Err(SpawnError::NoReuseport);
+        }
+        let mut shares: Vec<Vec<Listener>> = (0..self.workers).map(|_| Vec::new()).collect();
+        let mut bound = Vec::new();
+        for address in &self.addresses {
+            self.bind(address, &mut shares, &mut bound)?;
+        }
+        let progress = Progress::new();
+        let plan = Plan {
+            handler: self.handler,
+            settings: Arc::new(self.settings),
+            admission: Admission::new(self.max_connections),
+            progress: Arc::clone(&progress),
+            fanout: match self.accept {
+                AcceptMode::Exclusive => Fanout::Exclusive,
+                AcceptMode::Reuseport | AcceptMode::Shared => Fanout::Shared,
+            },
+        };
+        let workers: io::Result<Vec<Worker>> = shares
+            .into_iter()
+            .map(|listeners| Worker::new(&plan, listeners))
+            .collect();
+        let workers = workers.map_err(SpawnError::Worker)?;
+        let handle = Handle::new(progress, workers.iter().map(Worker::mailbox).collect());
+        let ends = start(workers).map_err(SpawnError::Worker)?;
+        Ok(Running {
+            handle,
+            addresses: bound,
+            ends,
+            workers: self.workers,
+        })
+    }
+
+    /// Gives each worker its listener for this address.
+    fn bind(
+        &self,
+        address: &Address,
+        shares: &mut [Vec<Listener>],
+        bound: &mut Vec<Bound>,
+    ) -> Result<(), SpawnError> {
+        let failed = |source: io::Error| match source.kind() {
+            io::ErrorKind::AddrInUse => SpawnError::Taken(address.clone()),
+            _ => SpawnError::Bind {
+                address: address.clone(),
+                source,
+            },
+        };
+        match address {
+            Address::Unix(path) => {
+                let listener = Listener::bind_unix(path).map_err(failed)?;
+                duplicate(listener, shares).map_err(failed)?;
+                bound.push(Bound::Unix(path.clone()));
+            }
+            Address::Tcp(name) => {
+                let resolved: Vec<SocketAddr> = name.to_socket_addrs().map_err(failed)?.collect();
+                for (index, tcp) in resolved.iter().enumerate() {
+                    match self.bind_tcp(*tcp, shares) {
+                        Ok(real) => bound.push(Bound::Tcp(real)),
+                        // A name may have an address of a family that this machine has switched off.
+                        Err(error)
+                            if error.kind() == io::ErrorKind::AddrNotAvailable
+                                && index + 1 < resolved.len() => {}
+                        Err(error) => return Err(failed(error)),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn bind_tcp(&self, address: SocketAddr, shares: &mut [Vec<Listener>]) -> io::Result<SocketAddr> {
+        let reuseport = self.accept == AcceptMode::Reuseport && shares.len() > 1;
+        let first = Listener::bind_tcp(address, if reuseport { Sharing::First } else { Sharing::Alone })?;
+        let real = first.address()?.unwrap_or(address);
+        if !reuseport {
+            duplicate(first, shares)?;
+            return Ok(real);
+        }
+        let mut listeners = vec![first];
+        for _ in 1..shares.len() {
+            listeners.push(Listener::bind_tcp(real, Sharing::Join)?);
+        }
+        for (share, listener) in shares.iter_mut().zip(listeners) {
+            share.push(listener);
+        }
+        Ok(real)
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("addresses", &self.addresses)
+            .finish_non_exhaustive()
+    }
+}
+
+/// All workers wait on the one socket.
+fn duplicate(listener: Listener, shares: &mut [Vec<Listener>]) -> io::Result<()> {
+    let (last, others) = shares.split_last_mut().ok_or(io::ErrorKind::InvalidInput)?;
+    for share in others {
+        share.push(listener.duplicate()?);
+    }
+    last.push(listener);
+    Ok(())
+}
+
+/// Runs each worker on a thread of its own. The receiver hears of each end, a panic included.
+fn start(workers: Vec<Worker>) -> io::Result<mpsc::Receiver<io::Result<()>>> {
+    let (tell, ends) = mpsc::channel();
+    for (number, worker) in workers.into_iter().enumerate() {
+        let tell = tell.clone();
+        thread::Builder::new()
+            .name(format!("worker {number}"))
+            .spawn(move || {
+                let end = catch_unwind(AssertUnwindSafe(|| worker.run()));
+                let _ = tell.send(end.unwrap_or_else(|_| Err(io::Error::other("a worker panicked"))));
+            })?;
+    }
+    Ok(ends)
+}
+
+/// An address that a server listens on, with the real port.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Bound {
+    /// A TCP port.
+    Tcp(SocketAddr),
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
+impl Bound {
+    /// The TCP address, if it is one.
+    pub fn tcp(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(address) => Some(*address),
+            Self::Unix(_) => None,
+        }
+    }
+}
+
+/// As a URL; a Unix socket as `unix:/path`.
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "http://{address}/"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// A server whose workers run. Dropping it lets them run on.
+#[derive(Debug)]
+pub struct Running {
+    handle: Handle,
+    addresses: Vec<Bound>,
+    ends: mpsc::Receiver<io::Result<()>>,
+    workers: usize,
+}
+
+impl Running {
+    /// Ends the server, from wherever the handle is taken to.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Where the server listens.
+    pub fn addresses(&self) -> &[Bound] {
+        &self.addresses
+    }
+
+    /// Waits for all workers to end.
+    ///
+    /// # Errors
+    ///
+    /// When a worker fails, the others are stopped and its error is returned.
+    pub fn join(self) -> io::Result<()> {
+        let mut result = Ok(());
+        for _ in 0..self.workers {
+            let end = self
+                .ends
+                .recv()
+                .unwrap_or_else(|_| Err(io::Error::other("a worker was lost")));
+            if end.is_err() {
+                self.handle.stop();
+                result = end;
+            }
+        }
+        for address in &self.addresses {
+            if let Bound::Unix(path) = address {
+                // Nobody listens there any more; who comes next would replace the file anyway.
+                let _ = std::fs::remove_file(path);
+            }
+        }
+        result
+    }
+}

@@ -1,0 +1,193 @@
+//! Sockets and limits as each system has them: listening, accepting, writing without a signal.
+
+use std::fs::File;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
+
+use nix::libc;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use socket2::{Domain, SockAddr, Type};
+
+use crate::engine::connection::Socket;
+
+/// Connections that the kernel holds ready for `accept`; it lowers the number to its own limit.
+const BACKLOG: i32 = 4096;
+
+/// A connected stream socket that never blocks, of TCP or of the Unix domain.
+#[derive(Debug)]
+pub(crate) struct Stream(socket2::Socket);
+
+impl Socket for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        io::Read::read(&mut &self.0, buffer)
+    }
+
+    fn write(&mut self, bytes: &[u8], more: bool) -> io::Result<usize> {
+        self.0
+            .send_with_flags(bytes, if more { MORE | NO_SIGNAL } else { NO_SIGNAL })
+    }
+
+    fn send_file(&mut self, file: &File, offset: u64, count: usize, buffer: &mut [u8]) -> io::Result<usize> {
+        super::send_file(&self.0, file, offset, count, buffer)
+    }
+
+    fn shutdown_write(&mut self) -> io::Result<()> {
+        self.0.shutdown(std::net::Shutdown::Write)
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// A socket that accepts connections and never blocks.
+#[derive(Debug)]
+pub(crate) struct Listener(socket2::Socket);
+
+impl Listener {
+    /// Takes the next connection from the backlog.
+    pub(crate) fn accept(&self) -> io::Result<(Stream, Option<SocketAddr>)> {
+        let (socket, peer) = accept(&self.0)?;
+        Ok((Stream(socket), peer.as_socket()))
+    }
+
+    /// The address that it is bound to; none for a Unix socket.
+    pub(crate) fn address(&self) -> io::Result<Option<SocketAddr>> {
+        Ok(self.0.local_addr()?.as_socket())
+    }
+
+    /// The same socket once more, with a descriptor of its own.
+    pub(crate) fn duplicate(&self) -> io::Result<Self> {
+        self.0.try_clone().map(Self)
+    }
+
+    /// Listens on `address`.
+    ///
+    /// The first socket of a group binds without the permission to share the port and takes it on afterwards: else
+    /// a second server of the same user would join silently instead of hearing that the port is taken.
+    pub(crate) fn bind_tcp(address: SocketAddr, sharing: Sharing) -> io::Result<Self> {
+        let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        socket.set_nonblocking(true)?;
+        socket.set_reuse_address(true)?;
+        // Accepted sockets inherit it, which saves a call per connection.
+        socket.set_tcp_nodelay(true)?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        match sharing {
+            Sharing::Alone => socket.bind(&address.into())?,
+            Sharing::First => {
+                socket.bind(&address.into())?;
+                set_reuse_port(&socket)?;
+            }
+            Sharing::Join => {
+                set_reuse_port(&socket)?;
+                socket.bind(&address.into())?;
+            }
+        }
+        socket.listen(BACKLOG)?;
+        Ok(Self(socket))
+    }
+
+    /// Listens on a Unix socket at `path`. A socket file that nobody listens on any more is replaced.
+    pub(crate) fn bind_unix(path: &Path) -> io::Result<Self> {
+        let address = SockAddr::unix(path)?;
+        let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        socket.set_nonblocking(true)?;
+        match socket.bind(&address) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_abandoned(path, &address) => {
+                std::fs::remove_file(path)?;
+                socket.bind(&address)?;
+            }
+            bound => bound?,
+        }
+        socket.listen(BACKLOG)?;
+        Ok(Self(socket))
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// Whether a listener shares its port with others.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Sharing {
+    /// It is the only one.
+    Alone,
+    /// It is the first of a group.
+    First,
+    /// It joins the group of another one.
+    Join,
+}
+
+fn is_abandoned(path: &Path, address: &SockAddr) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
+    let refused = || {
+        let probe = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        probe.connect(address)
+    };
+    is_socket && refused().is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
+/// Whether the kernel spreads new connections over listeners that share a port. Elsewhere one of them gets all.
+pub(crate) const BALANCES_SHARED_PORTS: bool = cfg!(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "freebsd"
+));
+
+#[cfg(target_os = "freebsd")]
+fn set_reuse_port(socket: &socket2::Socket) -> io::Result<()> {
+    // Plain SO_REUSEPORT does not balance here. setsockopt(2) of FreeBSD.
+    socket.set_reuse_port_lb(true)
+}
+
+#[cfg(not(target_os = "freebsd"))]
+fn set_reuse_port(socket: &socket2::Socket) -> io::Result<()> {
+    socket.set_reuse_port(true)
+}
+
+#[cfg(not(target_vendor = "apple"))]
+fn accept(listener: &socket2::Socket) -> io::Result<(socket2::Socket, SockAddr)> {
+    listener.accept4(libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK)
+}
+
+#[cfg(target_vendor = "apple")]
+fn accept(listener: &socket2::Socket) -> io::Result<(socket2::Socket, SockAddr)> {
+    // There is no accept4(2); socket2 sets close-on-exec, and SO_NOSIGPIPE for want of MSG_NOSIGNAL.
+    let (socket, peer) = listener.accept()?;
+    socket.set_nonblocking(true)?;
+    Ok((socket, peer))
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const MORE: i32 = libc::MSG_MORE;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const MORE: i32 = 0;
+
+#[cfg(not(target_vendor = "apple"))]
+const NO_SIGNAL: i32 = libc::MSG_NOSIGNAL;
+#[cfg(target_vendor = "apple")]
+const NO_SIGNAL: i32 = 0;
+
+/// Raises the soft limit of open descriptors to the hard one, and answers what is in force. setrlimit(2).
+pub(crate) fn raise_descriptor_limit() -> io::Result<u64> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    if soft >= hard || setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() {
+        return Ok(hard);
+    }
+    // macOS answers EINVAL to more than OPEN_MAX, although it shows an unlimited hard limit.
+    let open_max = 10_240.min(hard);
+    Ok(match setrlimit(Resource::RLIMIT_NOFILE, open_max, hard) {
+        Ok(()) => open_max,
+        Err(_) => soft,
+    })
+}
