@@ -355,7 +355,7 @@ impl Connection {
     /// [`Misuse`], and nothing is written, if no response is due or the head or the body does not fit the request.
     pub fn respond(&mut self, out: &mut Vec<u8>, head: &ResponseHead, body: Body) -> Result<(), Misuse> {
         let sending = self.prepare(head.status(), body)?;
-        let options = self.options(head);
+        let options = self.options(head, sending);
         head.write(
             out,
             options,
@@ -373,7 +373,7 @@ impl Connection {
     pub fn reply(&mut self, out: &mut Vec<u8>, head: &ResponseHead, body: &[u8]) -> Result<(), Misuse> {
         let known = Body::Known(body.len() as u64);
         let sending = self.prepare(head.status(), known)?;
-        let options = self.options(head);
+        let options = self.options(head, sending);
         head.write(
             out,
             options,
@@ -423,11 +423,13 @@ impl Connection {
 
     /// What the Connection field of the response has to say.
     #[inline(always)]
-    fn options(&self, head: &ResponseHead) -> Options {
+    fn options(&self, head: &ResponseHead, sending: Sending) -> Options {
         let unasked = matches!(self.state, State::Idle | State::Head);
-        match (self.flags.has(Flags::CLOSE) || unasked, head.has_upgrade()) {
+        let close = self.flags.has(Flags::CLOSE) || unasked || sending.closes();
+        match (close, head.has_upgrade()) {
             (true, false) => Options::Close,
             (true, true) => Options::CloseAndUpgrade,
+            (false, true) if self.flags.has(Flags::TELL_KEEP) => Options::KeepAliveAndUpgrade,
             (false, true) => Options::Upgrade,
             (false, false) if self.flags.has(Flags::TELL_KEEP) => Options::KeepAlive,
             (false, false) => Options::None,

@@ -203,6 +203,7 @@ pub(crate) enum Options {
     KeepAlive,
     Upgrade,
     CloseAndUpgrade,
+    KeepAliveAndUpgrade,
 }
 
 impl Options {
@@ -213,6 +214,7 @@ impl Options {
             Self::KeepAlive => b"connection: keep-alive\r\n",
             Self::Upgrade => b"connection: upgrade\r\n",
             Self::CloseAndUpgrade => b"connection: close, upgrade\r\n",
+            Self::KeepAliveAndUpgrade => b"connection: keep-alive, upgrade\r\n",
         }
     }
 }
