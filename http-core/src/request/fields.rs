@@ -48,38 +48,34 @@ pub(crate) fn parse(
             Ok(parsed) => parsed,
             Err(fault) => {
                 table.work.add(bytes.len());
-                return Err(limits.bounds(line).judge(fault, line, bytes.len()));
+                return Err(limits.bounds(line).judge(fault, line, bytes));
             }
         };
         if next - line > limits.line {
-            return Err(limits.bounds(line).judge(
-                Broken(next - 1, Rule::FieldLineTooLong),
-                line,
-                bytes.len(),
-            ));
+            return Err(limits
+                .bounds(line)
+                .judge(Broken(next - 1, Rule::FieldLineTooLong), line, bytes));
         }
         if keep(bytes, &slot, count) {
-            let Some(free) = slots.get_mut(count) else {
-                return Err(limits.bounds(line).judge(
-                    Broken(next - 1, Rule::TooManyFields),
-                    line,
-                    bytes.len(),
-                ));
-            };
-            *free = slot;
+            // The lines are counted to the end: a scan that resumes does not count, and has to come to the same verdict.
+            if let Some(free) = slots.get_mut(count) {
+                *free = slot;
+            }
             count += 1;
         }
         line = next;
     }
+    let fits = count <= slots.len();
     table.info.count = count as u16;
     table.work.add(line + 2);
     match bytes.get(line + 1) {
-        Some(b'\n') if line + 2 <= limits.section => Ok(line + 2),
+        Some(b'\n') if line + 2 <= limits.section && fits => Ok(line + 2),
+        Some(b'\n') if line + 2 <= limits.section => Err(Stop::Broken(Rule::TooManyFields)),
         Some(b'\n') => Err(Stop::Broken(limits.section_rule)),
         Some(_) => Err(limits
             .bounds(line)
-            .judge(Broken(line + 1, Rule::BareCr), line, bytes.len())),
-        None => Err(limits.bounds(line).judge(Incomplete, line, bytes.len())),
+            .judge(Broken(line + 1, Rule::BareCr), line, bytes)),
+        None => Err(limits.bounds(line).judge(Incomplete, line, bytes)),
     }
 }
 

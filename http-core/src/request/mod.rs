@@ -45,11 +45,14 @@ pub(crate) struct Bounds {
 }
 
 impl Bounds {
-    /// What to say about a fault in the line that begins at `line`, with `seen` octets in all.
+    /// What to say about a fault in the line of `bytes` that begins at `line`.
+    ///
+    /// It counts when the line has ended or is over a limit, or if it is the first octet of all: a scan that resumes
+    /// judges a line at its LF, and a prefix must not be told otherwise because it came in one piece.
     #[cold]
-    pub(crate) fn judge(self, fault: Fault, line: usize, seen: usize) -> Stop {
+    pub(crate) fn judge(self, fault: Fault, line: usize, bytes: &[u8]) -> Stop {
         let at = match fault {
-            Fault::Incomplete => seen.saturating_sub(1),
+            Fault::Incomplete => bytes.len().saturating_sub(1),
             Fault::Broken(at, _) => at,
         };
         if at >= self.line && self.line <= self.section {
@@ -58,9 +61,11 @@ impl Bounds {
         if at >= self.section {
             return Stop::Broken(self.section_rule);
         }
+        let within = bytes.len() <= self.line.min(self.section);
+        let open = within && !bytes.get(line..).is_some_and(|rest| rest.contains(&b'\n'));
         match fault {
-            Fault::Incomplete => Stop::Incomplete { line },
-            Fault::Broken(_, rule) => Stop::Broken(rule),
+            Fault::Broken(at, rule) if at == 0 || !open => Stop::Broken(rule),
+            Fault::Broken(..) | Fault::Incomplete => Stop::Incomplete { line },
         }
     }
 }
@@ -76,11 +81,11 @@ pub(crate) fn parse(bytes: &[u8], caps: &Caps, table: &mut Table<[head::Slot]>) 
     let next = match line::parse(bytes, &mut table.info) {
         Ok(next) if next <= caps.request_line as usize && next <= section => next,
         Ok(next) => {
-            return Err(line_bounds(caps).judge(Fault::Broken(next - 1, Rule::HeadTooLong), 0, bytes.len()));
+            return Err(line_bounds(caps).judge(Fault::Broken(next - 1, Rule::HeadTooLong), 0, bytes));
         }
         Err(fault) => {
             table.work.add(bytes.len());
-            return Err(line_bounds(caps).judge(fault, 0, bytes.len()));
+            return Err(line_bounds(caps).judge(fault, 0, bytes));
         }
     };
     let limits = fields::Limits {
