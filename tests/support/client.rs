@@ -338,3 +338,62 @@ fn show(bytes: &[u8]) -> String {
         bytes[..bytes.len().min(300)].escape_ascii()
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    /// A client of a server that says just this, whatever it is asked, and closes.
+    fn told(bytes: &'static [u8]) -> Client {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a client");
+            stream.write_all(bytes).expect("the client reads");
+            // The client's own end comes first, so that nothing is reset.
+            let _ = stream.shutdown(Shutdown::Write);
+            let _ = stream.read(&mut [0; 16]);
+        });
+        Client::connect(address).patience(Duration::from_secs(5))
+    }
+
+    #[test]
+    fn responses_end_by_length_by_chunks_or_with_the_connection() {
+        let mut client = told(
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\nX: \t a \r\n\r\nab\
+              HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\n",
+        );
+        assert_eq!(client.response().expect("an interim response").status, 100);
+        let first = client.response().expect("a response");
+        assert_eq!((first.text().as_str(), first.field("x")), ("ab", Some("a")));
+        assert!(
+            client.response().is_err(),
+            "a server has no reason to send extensions, so none are read"
+        );
+        let mut client =
+            told(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\nHTTP/1.0 404 N\r\n\r\nrest");
+        assert_eq!(client.response().expect("a response").text(), "abc");
+        let last = client.response().expect("a response");
+        assert_eq!((last.status, last.text().as_str()), (404, "rest"));
+        assert_eq!(client.rest().expect("the end"), b"");
+    }
+
+    #[test]
+    fn malformed_responses_are_errors() {
+        for bytes in [
+            &b""[..],
+            b"HTTP/1.1 200 OK\r\n",
+            b"HTTP/2 200 OK\r\n\r\n",
+            b"HTTP/1.1 20 OK\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab",
+            b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nabc\r\n0\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
+        ] {
+            assert!(told(bytes).response().is_err(), "{}", bytes.escape_ascii());
+        }
+    }
+}
