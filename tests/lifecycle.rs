@@ -49,7 +49,7 @@ fn a_root_that_cannot_be_served_is_named() {
 fn a_flag_out_of_range_is_named() {
     refuses(Launch::new().args(["--workers", "0"]), "--workers");
     refuses(Launch::new().args(["--workers", "many"]), "--workers");
-    refuses(Launch::new().args(["--workers", "-1"]), "--workers");
+    refuses(Launch::new().args(["--workers=-1"]), "--workers");
     refuses(Launch::new().args(["--workers", "100000000"]), "--workers");
     refuses(Launch::new().args(["--listen", "nowhere"]), "--listen");
     refuses(Launch::new().args(["--listen", "127.0.0.1:99999"]), "--listen");

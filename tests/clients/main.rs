@@ -9,7 +9,7 @@ use support::{Launch, PATIENCE, Server, tools};
 #[track_caller]
 fn curl(arguments: &[&str]) -> Option<String> {
     let curl = tools::tool("curl")?;
-    let mut all = vec!["--silent", "--show-error", "--max-time", "20"];
+    let mut all = vec!["--silent", "--show-error", "--max-time", "15"];
     all.extend(arguments);
     Some(successful(tools::run(&curl, &all, PATIENCE)))
 }

@@ -180,8 +180,8 @@ fn there_is_exactly_one_host_and_it_is_valid() {
         rows.push(served("point 19", host(&format!("Host: {good}"))));
     }
     for bad in [
-        "", " ", "a b", "a,b", "u@a", "u:p@a", "a/", "a/b", "a?b", "a#b", "\"a\"", "a:b", "a:80:80", "a:-1",
-        "[::1", "::1", "[a]", "a\u{e9}", "http://a", "a\\b", "<a>", "a:8x", "[::1]x", "a%", "a%zz",
+        "", " ", "a b", "u@a", "u:p@a", "a/", "a/b", "a?b", "a#b", "\"a\"", "a:b", "a:80:80", "a:-1", "[::1",
+        "::1", "[a]", "a\u{e9}", "http://a", "a\\b", "<a>", "a:8x", "[::1]x", "a%", "a%zz",
     ] {
         rows.push(refused("point 19", host(&format!("Host: {bad}"))));
     }

@@ -154,7 +154,6 @@ fn a_target_has_one_of_four_forms_and_only_the_characters_of_the_rfc() {
         "http://a:8080/plaintext?x",
         "http://[::1]/plaintext",
         "http://a",
-        "/%70laintext",
     ] {
         rows.push(served("point 12", line(&format!("GET {good} HTTP/1.1"))));
     }
