@@ -167,6 +167,8 @@ fn connections_that_wait_to_be_accepted_are_served_before_the_listener_closes() 
     let mut server = Launch::new().args(["--workers", "2"]).start();
     let mut clients: Vec<_> = (0..200).map(|_| server.connect()).collect();
     server.signal(Signal::SIGTERM);
+    // Until it has heard of the signal it rightly answers as ever.
+    thread::sleep(Duration::from_millis(200));
     for client in &mut clients {
         let response = client.exchange(REQUEST).expect("it was accepted");
         assert!(response.status == 200 && response.says_close(), "{response:?}");

@@ -115,7 +115,7 @@ fn an_error_is_answered_once_and_the_client_reads_it_though_it_still_sends() {
     thread::scope(|scope| {
         for broken in [
             "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
-            "X\0",
+            "X\0\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",
         ] {
             for extra in [0, 1_000, 100_000] {

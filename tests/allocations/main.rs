@@ -1,0 +1,116 @@
+//! What the server allocates, counted by the allocator of this very process, which embeds it. One test only: another
+//! one beside it would be counted too. The clients here allocate nothing while it counts.
+
+mod counting;
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use counting::{ALLOCATIONS, Counting, LIVE};
+use server_bin::Server;
+use server_bin::handler::demo::Demo;
+use socket2::{Domain, Socket, Type};
+use support::{PATIENCE, process};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const REQUEST: &[u8] =
+    b"GET /plaintext HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: budget\r\nAccept: */*\r\n\r\n";
+const END: &[u8] = b"\r\n\r\nHello, World!";
+const PIPELINED: usize = 16;
+
+/// A connection from one of several loopback addresses that ends by a reset.
+fn connect(server: SocketAddr, index: usize) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    let last = u8::try_from(2 + index % 8).expect("a small number");
+    socket
+        .bind(&SocketAddr::from((Ipv4Addr::new(127, 0, 0, last), 0)).into())
+        .expect("a free port");
+    socket
+        .connect_timeout(&server.into(), PATIENCE)
+        .expect("the server takes every connection");
+    socket
+        .set_linger(Some(Duration::ZERO))
+        .expect("linger can be set");
+    socket
+        .set_read_timeout(Some(PATIENCE))
+        .expect("a deadline can be set");
+    socket.into()
+}
+
+/// Sends these requests at once and reads all the answers, into the stack.
+fn ask(stream: &mut TcpStream, requests: &[u8], count: usize) {
+    stream.write_all(requests).expect("the server reads");
+    let (mut answers, mut filled, mut answered) = ([0; 16 * 1024], 0, 0);
+    while answered < count {
+        let read = stream.read(&mut answers[filled..]).expect("an answer in time");
+        assert!(read > 0, "the server closed the connection");
+        filled += read;
+        answered = answers[..filled]
+            .windows(END.len())
+            .filter(|window| *window == END)
+            .count();
+    }
+    assert!(answers.starts_with(b"HTTP/1.1 200 "));
+}
+
+/// Allocations that so many turns make.
+fn allocations(stream: &mut TcpStream, requests: &[u8], count: usize, turns: usize) -> u64 {
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    for _ in 0..turns {
+        ask(stream, requests, count);
+    }
+    ALLOCATIONS.load(Ordering::Relaxed) - before
+}
+
+#[test]
+fn a_request_allocates_nothing_and_an_idle_connection_holds_little() {
+    process::raise_open_files();
+    let demo = Demo::new().expect("the demonstration");
+    let server = Server::new(demo)
+        .listen("127.0.0.1:0".parse().expect("an address"))
+        .workers(1);
+    let running = server.spawn().expect("a free port");
+    let address = running.addresses()[0].tcp().expect("a TCP address");
+
+    // Buffers are taken once; what comes after that is free.
+    let mut lone = connect(address, 0);
+    ask(&mut lone, REQUEST, 1);
+    let (once, twice) = (
+        allocations(&mut lone, REQUEST, 1, 1000),
+        allocations(&mut lone, REQUEST, 1, 2000),
+    );
+    println!("allocations in 1,000 and in 2,000 keep-alive requests: {once} and {twice}");
+    assert_eq!(
+        (once, twice),
+        (0, 0),
+        "allocations in 1,000 and in 2,000 keep-alive requests"
+    );
+
+    let pipeline = REQUEST.repeat(PIPELINED);
+    ask(&mut lone, &pipeline, PIPELINED);
+    let pipelined = allocations(&mut lone, &pipeline, PIPELINED, 100);
+    println!("allocations in 1,600 pipelined requests: {pipelined}");
+    assert_eq!(pipelined, 0, "allocations in 1,600 pipelined requests");
+
+    let mut held = Vec::with_capacity(9_000);
+    let mut hold = |from: usize, to: usize| {
+        for index in from..to {
+            let mut stream = connect(address, index);
+            ask(&mut stream, REQUEST, 1);
+            held.push(stream);
+        }
+        LIVE.load(Ordering::Relaxed)
+    };
+    let (few, many) = (hold(0, 1_000), hold(1_000, 9_000));
+    let each = (many - few) as f64 / 8_000.0;
+    println!("heap per idle connection, from 1,000 to 9,000: {each:.1} bytes (must 256, goal 192)");
+    assert!(each <= 256.0, "{each} bytes of heap per idle connection");
+
+    drop(held);
+    running.handle().stop();
+    running.join().expect("the workers end");
+}

@@ -1,0 +1,249 @@
+//! The server as a library: handlers that panic, forget, misuse and answer from elsewhere.
+
+use std::net::SocketAddr;
+use std::thread;
+use std::time::Duration;
+
+use http_core::{Head, ResponseHead};
+use server_bin::handler::{Accept, BodySink, Context, Handler, Pulled, Reply};
+use server_bin::{Running, Server};
+use support::Client;
+
+/// A server with one worker in this process, drained when the test is over.
+struct Embedded(Option<Running>);
+
+impl Embedded {
+    fn with(handler: impl Handler) -> Self {
+        let server = Server::new(handler)
+            .listen("127.0.0.1:0".parse().expect("an address"))
+            .workers(1);
+        Self(Some(server.spawn().expect("a free port")))
+    }
+
+    fn address(&self) -> SocketAddr {
+        let running = self.0.as_ref().expect("it runs until it is dropped");
+        running.addresses()[0].tcp().expect("a TCP address")
+    }
+
+    fn connect(&self) -> Client {
+        Client::connect(self.address())
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        if let Some(running) = self.0.take() {
+            running.handle().stop();
+            let end = running.join();
+            assert!(end.is_ok() || thread::panicking(), "a worker failed: {end:?}");
+        }
+    }
+}
+
+fn get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")
+}
+
+fn post(path: &str, body: &str) -> String {
+    format!(
+        "POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// One handler with a route for each thing that a handler may do wrong.
+fn odd(head: &Head<'_>, cx: &mut Context<'_>) -> Accept {
+    match head.target().path() {
+        "/panic" => panic!("on purpose"),
+        "/panic-in-body" => Accept::buffer(100, |_, _| panic!("on purpose")),
+        "/bad-field" => {
+            cx.field("x", "a\r\nSet-Cookie: b");
+            "not sent".into()
+        }
+        "/framing-field" => {
+            cx.field("content-length", "5");
+            "not sent".into()
+        }
+        "/forgotten" => {
+            let (ticket, completer) = cx.later();
+            drop(completer);
+            Reply::Later(ticket).into()
+        }
+        "/elsewhere" => {
+            let (ticket, completer) = cx.later();
+            thread::spawn(move || {
+                thread::sleep(Duration::from_millis(50));
+                completer.complete(ResponseHead::new(202), "from another thread");
+            });
+            Reply::Later(ticket).into()
+        }
+        "/upper" => Accept::buffer(10, |body, _| body.to_ascii_uppercase().into()),
+        "/stream" => Accept::Stream(Box::new(Sink)),
+        "/broken-source" => Reply::Pull(Box::new(Broken)).into(),
+        _ => "fine".into(),
+    }
+}
+
+struct Sink;
+
+impl BodySink for Sink {
+    fn data(&mut self, _: &[u8], _: &mut Context<'_>) -> Option<Reply> {
+        None
+    }
+
+    fn end(self: Box<Self>, _: &mut Context<'_>) -> Reply {
+        "taken".into()
+    }
+}
+
+/// A body that fails after its first bytes.
+struct Broken;
+
+impl server_bin::handler::BodySource for Broken {
+    fn pull(&mut self, out: &mut Vec<u8>) -> Pulled {
+        if out.is_empty() {
+            out.extend_from_slice(b"some bytes");
+        }
+        Pulled::Failed
+    }
+}
+
+#[test]
+fn a_panicking_handler_costs_its_own_request_and_not_the_worker() {
+    let server = Embedded::with(odd);
+    let mut other = server.connect();
+    assert_eq!(other.exchange(get("/")).expect("an answer").text(), "fine");
+    for request in [get("/panic"), post("/panic-in-body", "hello")] {
+        for _ in 0..3 {
+            let mut client = server.connect();
+            let response = client.exchange(&request).expect("an answer");
+            assert!(response.status == 500 && response.says_close(), "{response:?}");
+            assert!(
+                !response.text().contains("purpose"),
+                "the panic's text is nobody's business: {response:?}"
+            );
+            assert_eq!(client.rest().expect("an orderly end"), b"");
+        }
+        assert_eq!(
+            other.exchange(get("/")).expect("others are served").text(),
+            "fine"
+        );
+    }
+}
+
+#[test]
+fn a_panic_keeps_the_answers_before_it_and_drops_the_requests_behind_it() {
+    let server = Embedded::with(odd);
+    let mut client = server.connect();
+    client
+        .send(get("/") + &get("/panic") + &get("/"))
+        .expect("the server reads");
+    assert_eq!(client.response().expect("the first answer").text(), "fine");
+    assert_eq!(client.response().expect("the second answer").status, 500);
+    assert_eq!(client.rest().expect("an orderly end"), b"");
+}
+
+#[test]
+fn a_field_that_no_response_may_have_is_answered_with_500() {
+    let server = Embedded::with(odd);
+    for path in ["/bad-field", "/framing-field"] {
+        let response = server.connect().exchange(get(path)).expect("an answer");
+        assert_eq!(
+            (response.status, response.count("set-cookie")),
+            (500, 0),
+            "{path}: {response:?}"
+        );
+    }
+}
+
+#[test]
+fn an_answer_may_come_later_and_from_another_thread() {
+    let server = Embedded::with(odd);
+    let mut client = server.connect();
+    client
+        .send(get("/elsewhere") + &get("/"))
+        .expect("the server reads");
+    let late = client.response().expect("the late answer");
+    assert_eq!((late.status, late.text().as_str()), (202, "from another thread"));
+    assert_eq!(client.response().expect("the one behind it").text(), "fine");
+    assert_eq!(
+        server
+            .connect()
+            .exchange(get("/forgotten"))
+            .expect("an answer")
+            .status,
+        500
+    );
+}
+
+#[test]
+fn answers_that_nobody_waits_for_any_more_are_dropped() {
+    let server = Embedded::with(odd);
+    for _ in 0..50 {
+        server
+            .connect()
+            .send(get("/elsewhere"))
+            .expect("the server reads");
+    }
+    thread::sleep(Duration::from_millis(100));
+    let mut client = server.connect();
+    assert_eq!(client.exchange(get("/")).expect("an answer").text(), "fine");
+}
+
+#[test]
+fn a_body_is_collected_up_to_its_limit() {
+    let server = Embedded::with(odd);
+    let mut client = server.connect();
+    assert_eq!(
+        client
+            .exchange(post("/upper", "hello"))
+            .expect("an answer")
+            .text(),
+        "HELLO"
+    );
+    assert_eq!(
+        client
+            .exchange(post("/upper", "0123456789"))
+            .expect("an answer")
+            .text(),
+        "0123456789"
+    );
+    assert_eq!(
+        client
+            .exchange(post("/upper", "0123456789x"))
+            .expect("an answer")
+            .status,
+        413
+    );
+}
+
+#[test]
+fn what_is_not_built_yet_says_so() {
+    let server = Embedded::with(odd);
+    assert_eq!(
+        server
+            .connect()
+            .exchange(post("/stream", "hello"))
+            .expect("an answer")
+            .status,
+        501
+    );
+}
+
+#[test]
+fn a_body_that_fails_half_way_is_not_taken_for_a_whole_one() {
+    let server = Embedded::with(odd);
+    let answer = server.connect().exchange(get("/broken-source"));
+    assert!(
+        answer.is_err() || answer.is_ok_and(|answer| answer.status == 500),
+        "the client notices"
+    );
+    assert_eq!(
+        server
+            .connect()
+            .exchange(get("/"))
+            .expect("others are served")
+            .text(),
+        "fine"
+    );
+}
