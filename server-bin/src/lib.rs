@@ -27,7 +27,6 @@ pub mod engine;
 pub mod handler;
 pub mod operate;
 mod server;
-#[allow(dead_code, reason = "the file handler, which opens and resolves, comes next")]
 mod sys;
 
 pub use server::{AcceptMode, Address, Bound, Running, Server, SpawnError};

@@ -6,7 +6,7 @@ use std::thread;
 
 use server_bin::Running;
 use server_bin::handler::demo::Demo;
-
+use server_bin::handler::files::Files;
 use server_bin::operate::config::{Config, Refusal};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -31,8 +31,13 @@ fn run(config: &Config) -> Result<(), String> {
     // Before the workers start, so that no signal is missed; SIGPIPE is ignored by Rust's runtime.
     let mut signals =
         Signals::new([SIGTERM, SIGINT]).map_err(|error| format!("cannot wait for signals: {error}"))?;
-    let demo = Demo::new().map_err(|error| format!("cannot start the demonstration: {error}"))?;
-    let server = config.server(demo)?;
+    let server = match &config.root {
+        Some(root) => config.server(Files::open(root).map_err(|error| error.to_string())?)?,
+        None => {
+            let demo = Demo::new().map_err(|error| format!("cannot start the demonstration: {error}"))?;
+            config.server(demo)?
+        }
+    };
     let summary = format!(
         "{} workers, accept mode {}",
         server.worker_count(),

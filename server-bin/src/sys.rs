@@ -280,4 +280,4 @@ fn copy(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

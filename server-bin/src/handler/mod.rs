@@ -17,6 +17,7 @@
 //! ```
 
 pub mod demo;
+pub mod files;
 mod later;
 pub mod plain;
 mod reply;

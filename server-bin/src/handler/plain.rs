@@ -29,13 +29,16 @@ pub(crate) fn fields(head: &mut ResponseHead) {
 /// The status and its name (RFC 9110 section 15) on a line.
 pub(crate) fn text(status: u16) -> &'static str {
     match status {
+        301 => "301 Moved Permanently\n",
         400 => "400 Bad Request\n",
         403 => "403 Forbidden\n",
         404 => "404 Not Found\n",
         405 => "405 Method Not Allowed\n",
         408 => "408 Request Timeout\n",
+        412 => "412 Precondition Failed\n",
         413 => "413 Content Too Large\n",
         414 => "414 URI Too Long\n",
+        416 => "416 Range Not Satisfiable\n",
         417 => "417 Expectation Failed\n",
         431 => "431 Request Header Fields Too Large\n",
         500 => "500 Internal Server Error\n",

@@ -8,18 +8,19 @@ use std::path::PathBuf;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use nix::sys::stat::SFlag;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
 
 /// A directory with everything in it that could lead out, and a secret beside it.
-struct Tree {
+pub(crate) struct Tree {
     base: TempDir,
 }
 
 impl Tree {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let tree = Self {
             base: TempDir::new().expect("a temporary directory"),
         };
@@ -27,7 +28,7 @@ impl Tree {
         tree
     }
 
-    fn root(&self) -> PathBuf {
+    pub(crate) fn root(&self) -> PathBuf {
         self.base.path().join("root")
     }
 
@@ -71,6 +72,14 @@ impl Tree {
         symlink(base.join("secret"), root.join("absolute-out"))?;
         nix::unistd::mkfifo(&root.join("fifo"), Mode::S_IRWXU)?;
         UnixListener::bind(root.join("socket"))?;
+        // Only root may make one, so without it nothing is lost but this case.
+        let null = std::fs::metadata("/dev/null")?.rdev();
+        let _ = nix::sys::stat::mknod(
+            &root.join("device"),
+            SFlag::S_IFCHR,
+            Mode::S_IRWXU,
+            null as nix::libc::dev_t,
+        );
         Ok(())
     }
 }

@@ -1,0 +1,234 @@
+//! Entity tags (RFC 9110 §8.8.3): made from what the file system knows about a file, and compared.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::text::Text;
+
+/// Room for `W/"`, three numbers of 16 digits with a dash after each, a coding's name and the closing quote.
+const CAPACITY: usize = 64;
+
+/// A kernel stamps changes by its tick, 10 ms at the most: two changes within one tick may carry the same time.
+const FINE: Duration = Duration::from_millis(20);
+
+/// File systems that store whole seconds (HFS+) or two of them (FAT).
+const COARSE: Duration = Duration::from_secs(2);
+
+/// An entity tag: opaque text in quotes, with `W/` before it where it is weak.
+///
+/// It is made of length, modification time and change time (the inode's, in nanoseconds), and of the content coding
+/// if there is one. The change time is there because the modification time lies after `touch -r`, and because build
+/// systems stamp every file with the same second, so that two releases of one length would look the same. The
+/// price: replicas of one file have different tags, and a client that is sent from one replica to another fetches
+/// the file once more. The inode's number would have cost the same and tells outsiders more.
+///
+/// The tag is weak (RFC 9110 §8.8.1) as long as a change could still happen without changing it: within the
+/// resolution of the file system's clock after the last change.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ETag {
+    text: Text<CAPACITY>,
+    weak: bool,
+}
+
+impl ETag {
+    /// The tag of a file's content, in a content coding or none (`""`), as seen at `now`.
+    pub(crate) fn of(file: &Metadata, coding: &str, now: SystemTime) -> Self {
+        let changed = nanoseconds(file.ctime(), file.ctime_nsec());
+        let settled = settles(file.ctime(), file.ctime_nsec()).is_some_and(|at| at < now);
+        let mut tag = Self {
+            text: Text::new(),
+            weak: !settled,
+        };
+        tag.push(if tag.weak { b"W/\"" } else { b"\"" });
+        tag.push_hex(file.len());
+        tag.push(b"-");
+        tag.push_hex(nanoseconds(file.mtime(), file.mtime_nsec()));
+        tag.push(b"-");
+        tag.push_hex(changed);
+        if !coding.is_empty() {
+            tag.push(b"-");
+            tag.push(coding.as_bytes());
+        }
+        tag.push(b"\"");
+        tag
+    }
+
+    /// A tag with this opaque text, for tables.
+    #[cfg(test)]
+    pub(crate) fn new(opaque: &str, weak: bool) -> Self {
+        let mut tag = Self {
+            text: Text::new(),
+            weak,
+        };
+        tag.push(if weak { b"W/\"" } else { b"\"" });
+        tag.push(opaque.as_bytes());
+        tag.push(b"\"");
+        tag
+    }
+
+    /// The field value.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
+
+    /// The text in its quotes, without `W/`.
+    fn opaque(&self) -> &[u8] {
+        &self.as_bytes()[if self.weak { 2 } else { 0 }..]
+    }
+
+    /// Whether the two are the same bytes for certain (§8.8.3.2): equal, and neither is weak.
+    pub(crate) fn matches_strongly(&self, candidate: &[u8]) -> bool {
+        !self.weak && candidate == self.as_bytes()
+    }
+
+    /// Whether the two mean the same (§8.8.3.2): equal but for `W/`.
+    pub(crate) fn matches_weakly(&self, candidate: &[u8]) -> bool {
+        candidate.strip_prefix(b"W/").unwrap_or(candidate) == self.opaque()
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        self.text.push(bytes);
+    }
+
+    fn push_hex(&mut self, value: u64) {
+        let digits = (u64::BITS - value.leading_zeros()).div_ceil(4).max(1);
+        for place in (0..digits).rev() {
+            self.push(&[b"0123456789abcdef"[(value >> (place * 4)) as usize & 15]]);
+        }
+    }
+}
+
+/// Nanoseconds since the epoch; those before it and after the year 2554 wrap, which is as good for telling two apart.
+fn nanoseconds(seconds: i64, rest: i64) -> u64 {
+    seconds
+        .wrapping_mul(1_000_000_000)
+        .wrapping_add(rest)
+        .cast_unsigned()
+}
+
+/// When a change made after this moment is sure to carry a later time.
+fn settles(seconds: i64, nanoseconds: i64) -> Option<SystemTime> {
+    // A time without a fraction is most likely one of a file system that stores none.
+    let resolution = if nanoseconds == 0 { COARSE } else { FINE };
+    let at = Duration::new(u64::try_from(seconds).ok()?, u32::try_from(nanoseconds).ok()?);
+    UNIX_EPOCH.checked_add(at)?.checked_add(resolution)
+}
+
+/// The entity tags of a list field (§8.8.3, `1#entity-tag`), up to the first thing that is none.
+pub(crate) fn list(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        rest = rest.trim_ascii_start();
+        while let Some(after) = rest.strip_prefix(b",") {
+            rest = after.trim_ascii_start();
+        }
+        let length = leading(rest)?;
+        let (tag, after) = rest.split_at(length);
+        // Anything else than a comma behind the tag makes what follows unreadable, but not the tag.
+        rest = after.trim_ascii_start();
+        if !rest.starts_with(b",") {
+            rest = b"";
+        }
+        Some(tag)
+    })
+}
+
+/// The length of the entity tag at the beginning of `text`, if there is one.
+pub(crate) fn leading(text: &[u8]) -> Option<usize> {
+    let prefix = if text.starts_with(b"W/") { 2 } else { 0 };
+    let opaque = text[prefix..].strip_prefix(b"\"")?;
+    let end = opaque.iter().position(|&byte| byte == b'"')?;
+    let valid = opaque[..end]
+        .iter()
+        .all(|&byte| matches!(byte, 0x21 | 0x23..=0x7e | 0x80..));
+    valid.then_some(prefix + end + 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn a_list_gives_its_tags_and_ends_at_what_is_none() {
+        let table: &[(&str, &[&str])] = &[
+            ("\"a\"", &["\"a\""]),
+            ("\"a\", W/\"b\" ,\"c\"", &["\"a\"", "W/\"b\"", "\"c\""]),
+            (" , ,\"a\",, \"b\",", &["\"a\"", "\"b\""]),
+            ("\"a,b\"", &["\"a,b\""]),
+            ("\"\"", &["\"\""]),
+            ("", &[]),
+            ("a", &[]),
+            ("\"a", &[]),
+            ("w/\"a\"", &[]),
+            ("\"a b\"", &[]),
+            ("\"a\" \"b\"", &["\"a\""]),
+            ("\"a\"x, \"b\"", &["\"a\""]),
+        ];
+        for (text, tags) in table {
+            let found: Vec<_> = list(text.as_bytes())
+                .map(|tag| String::from_utf8_lossy(tag).into_owned())
+                .collect();
+            assert_eq!(found, *tags, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn strong_comparison_wants_both_strong_and_weak_comparison_does_not_care() {
+        // RFC 9110 §8.8.3.2, the table.
+        let (strong, weak) = (ETag::new("1", false), ETag::new("1", true));
+        assert!(!weak.matches_strongly(b"W/\"1\"") && weak.matches_weakly(b"W/\"1\""));
+        assert!(!weak.matches_strongly(b"W/\"2\"") && !weak.matches_weakly(b"W/\"2\""));
+        assert!(!weak.matches_strongly(b"\"1\"") && weak.matches_weakly(b"\"1\""));
+        assert!(strong.matches_strongly(b"\"1\"") && strong.matches_weakly(b"\"1\""));
+        assert!(!strong.matches_strongly(b"W/\"1\"") && strong.matches_weakly(b"W/\"1\""));
+    }
+
+    #[test]
+    fn a_tag_becomes_strong_once_a_change_would_show_and_keeps_its_text() -> std::io::Result<()> {
+        let mut file = tempfile::tempfile()?;
+        file.write_all(b"some bytes")?;
+        let metadata = file.metadata()?;
+        let changed = UNIX_EPOCH + Duration::new(metadata.ctime() as u64, metadata.ctime_nsec() as u32);
+        let fresh = ETag::of(&metadata, "", changed);
+        let settled = ETag::of(&metadata, "", changed + Duration::from_secs(3));
+        let future = ETag::of(&metadata, "", changed - Duration::from_secs(3));
+        assert!(fresh.as_bytes().starts_with(b"W/\"a-") && future.as_bytes().starts_with(b"W/\"a-"));
+        assert!(settled.as_bytes().starts_with(b"\"a-") && settled.as_bytes().ends_with(b"\""));
+        assert!(fresh.matches_weakly(settled.as_bytes()) && !settled.matches_strongly(fresh.as_bytes()));
+        Ok(())
+    }
+
+    #[test]
+    fn a_change_or_another_coding_gives_another_tag() -> std::io::Result<()> {
+        let mut file = tempfile::tempfile()?;
+        let late = SystemTime::now() + Duration::from_secs(60);
+        let of =
+            |file: &std::fs::File, coding| std::io::Result::Ok(ETag::of(&file.metadata()?, coding, late));
+        file.write_all(b"one")?;
+        let one = of(&file, "")?;
+        let gzip = of(&file, "gzip")?;
+        assert!(!one.matches_weakly(gzip.as_bytes()) && gzip.as_bytes().ends_with(b"-gzip\""));
+        // The same length and the same modification time, as a build with a fixed date leaves them.
+        let modified = file.metadata()?.modified()?;
+        std::thread::sleep(Duration::from_millis(15));
+        std::os::unix::fs::FileExt::write_all_at(&file, b"two", 0)?;
+        file.set_modified(modified)?;
+        assert_eq!(file.metadata()?.modified()?, modified);
+        assert!(!one.matches_weakly(of(&file, "")?.as_bytes()));
+        Ok(())
+    }
+
+    #[test]
+    fn times_at_the_edges_make_a_tag_too() {
+        let mut tag = ETag::new("", false);
+        tag.push_hex(0);
+        tag.push_hex(u64::MAX);
+        tag.push_hex(nanoseconds(i64::MIN, 0));
+        tag.push_hex(nanoseconds(-1, 999_999_999));
+        assert!(tag.as_bytes().starts_with(b"\"\"0ffffffffffffffff0"));
+        assert_eq!(settles(-1, 0), None);
+        assert_eq!(settles(i64::MAX, 0), None);
+    }
+}

@@ -1,0 +1,148 @@
+//! The answer to a GET or HEAD: status, fields and body for what the path stands for.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use http_core::{Head, Method, Name as FieldName};
+
+use super::coding::Accepted;
+use super::conditional::{self, Representation, Verdict};
+use super::etag::ETag;
+use super::path::Name;
+use super::resolve::{self, Found, Opened};
+use super::text::Text;
+use super::{Files, escape, listing, mime};
+use crate::handler::{Context, FileSlice, Reply, plain};
+
+// Field names, checked when this is compiled.
+const ACCEPT_RANGES: FieldName = FieldName::from_static("accept-ranges");
+const CONTENT_ENCODING: FieldName = FieldName::from_static("content-encoding");
+const CONTENT_RANGE: FieldName = FieldName::from_static("content-range");
+const CONTENT_SECURITY_POLICY: FieldName = FieldName::from_static("content-security-policy");
+const CONTENT_TYPE: FieldName = FieldName::from_static("content-type");
+const CONTENT_TYPE_OPTIONS: FieldName = FieldName::from_static("x-content-type-options");
+const ETAG: FieldName = FieldName::from_static("etag");
+const LAST_MODIFIED: FieldName = FieldName::from_static("last-modified");
+const LOCATION: FieldName = FieldName::from_static("location");
+const RETRY_AFTER: FieldName = FieldName::from_static("retry-after");
+const VARY: FieldName = FieldName::from_static("vary");
+
+const HTML: &str = "text/html; charset=utf-8";
+
+/// Answers a GET or HEAD.
+pub(crate) fn serve(files: &Files, head: &Head<'_>, cx: &mut Context<'_>) -> Reply {
+    let target = head.target();
+    let mut name = match Name::parse(target.path().as_bytes()) {
+        Ok(name) => name,
+        Err(refusal) => return refuse(refusal.status(), cx),
+    };
+    match resolve::find(&files.root, &mut name) {
+        Ok(Found::File(opened)) => send(files, &mut name, opened, head, cx),
+        Ok(Found::NeedsSlash) => {
+            cx.field(LOCATION, escape::directory_url(name.as_bytes(), target.query()));
+            refuse(301, cx)
+        }
+        Ok(Found::Directory(directory)) if files.listing => match listing::page(directory, name.as_bytes()) {
+            Ok(page) => {
+                // Nothing on this page runs or loads, whatever the names in it say.
+                cx.field(CONTENT_TYPE, HTML)
+                    .field(CONTENT_SECURITY_POLICY, "default-src 'none'");
+                cx.field(CONTENT_TYPE_OPTIONS, "nosniff");
+                page.into()
+            }
+            Err(_) => refuse(500, cx),
+        },
+        Ok(Found::Directory(_)) => refuse(404, cx),
+        Err(status) => refuse(status, cx),
+    }
+}
+
+/// An answer that is not a file: a status, and its name as text.
+pub(crate) fn refuse(status: u16, cx: &mut Context<'_>) -> Reply {
+    cx.field(CONTENT_TYPE_OPTIONS, "nosniff");
+    if status == 503 {
+        cx.field(RETRY_AFTER, "1");
+    }
+    plain::reply(cx, status)
+}
+
+/// Sends a file, or its sibling, or a part of it, or only what its conditions left.
+fn send(files: &Files, name: &mut Name, plain: Opened, head: &Head<'_>, cx: &mut Context<'_>) -> Reply {
+    let essence = mime::essence(name.as_bytes());
+    let (opened, coding) = if files.precompressed && mime::is_compressible(essence) {
+        // Also a 304 and an error say what they depended on (RFC 9110 §12.5.5 and §15.4.5).
+        cx.field(VARY, "accept-encoding");
+        negotiate(files, name, plain, head)
+    } else {
+        (plain, "")
+    };
+    let now = SystemTime::now();
+    let representation = Representation {
+        etag: &ETag::of(&opened.metadata, coding, now),
+        modified: last_modified(&opened, now),
+        length: opened.metadata.len(),
+        now: seconds(now),
+    };
+    let (first, length) =
+        match conditional::verdict(head.fields(), head.method() == Method::Get, &representation) {
+            Verdict::Whole => (0, representation.length),
+            Verdict::Part { first, length } => {
+                let (last, all) = (first + length - 1, representation.length);
+                let range = Text::<80>::of(format_args!("bytes {first}-{last}/{all}"));
+                cx.status(206).field(CONTENT_RANGE, range.as_bytes());
+                (first, length)
+            }
+            Verdict::NotModified => {
+                cx.status(304).field(ETAG, representation.etag.as_bytes());
+                return Reply::EMPTY;
+            }
+            Verdict::PreconditionFailed => return refuse(412, cx),
+            Verdict::Unsatisfiable => {
+                let range = Text::<32>::of(format_args!("bytes */{}", representation.length));
+                cx.field(CONTENT_RANGE, range.as_bytes());
+                return refuse(416, cx);
+            }
+        };
+    describe(essence, coding, &representation, cx);
+    if length == 0 {
+        return Reply::EMPTY;
+    }
+    Reply::File(FileSlice {
+        file: opened.file,
+        offset: first,
+        len: length,
+    })
+}
+
+/// The sibling that the request wants most and its coding, or the file itself.
+fn negotiate(files: &Files, name: &mut Name, plain: Opened, head: &Head<'_>) -> (Opened, &'static str) {
+    let accepted = Accepted::read(head.fields());
+    match resolve::find_sibling(&files.root, name, &plain.metadata, &accepted) {
+        Some((coding, opened)) => (opened, coding.name()),
+        None => (plain, ""),
+    }
+}
+
+/// The fields that describe a file, whole or in part.
+fn describe(essence: &'static str, coding: &str, representation: &Representation<'_>, cx: &mut Context<'_>) {
+    cx.field(CONTENT_TYPE, mime::content_type(essence).as_bytes());
+    cx.field(CONTENT_TYPE_OPTIONS, "nosniff");
+    if !coding.is_empty() {
+        cx.field(CONTENT_ENCODING, coding);
+    }
+    if let Some(modified) = representation.modified {
+        let date = httpdate::HttpDate::from(UNIX_EPOCH + Duration::from_secs(modified));
+        cx.field(LAST_MODIFIED, Text::<32>::of(format_args!("{date}")).as_bytes());
+    }
+    cx.field(ETAG, representation.etag.as_bytes())
+        .field(ACCEPT_RANGES, "bytes");
+}
+
+/// What Last-Modified says: never later than now (RFC 9110 §8.8.2.1), and nothing for times before the epoch.
+fn last_modified(opened: &Opened, now: SystemTime) -> Option<u64> {
+    let modified = opened.metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(modified.as_secs().min(seconds(now)))
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
