@@ -13,7 +13,7 @@ use crate::event::{Event, Ready};
 use crate::interest::{Fanout, Interest, Trigger};
 use crate::token::Tagged;
 
-pub(crate) use eventfd::EventFd as Signal;
+pub(crate) use eventfd::Signal;
 pub(crate) use ffi::RawEvent;
 
 /// An epoll instance.
@@ -208,6 +208,15 @@ pub(crate) fn report(raw: &RawEvent) -> Event {
     Event::new(Tagged::from_bits(data as usize), ready, None)
 }
 
+/// Says what to do about a file that epoll does not take.
+#[cold]
+fn explained(error: io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(libc::EPERM) => super::always_ready(),
+        _ => error,
+    }
+}
+
 const LISTENER: u32 = ffi::EPOLLIN as u32;
 const NANOS_PER_MILLI: u32 = 1_000_000;
 
@@ -229,15 +238,6 @@ fn is_refusal(error: &io::Error) -> bool {
 fn whole_millis(timeout: Duration) -> i32 {
     let millis = timeout.as_secs() * 1_000 + u64::from(timeout.subsec_nanos().div_ceil(NANOS_PER_MILLI));
     i32::try_from(millis).unwrap_or(i32::MAX)
-}
-
-/// Says what to do about a file that epoll does not take.
-#[cold]
-fn explained(error: io::Error) -> io::Error {
-    match error.raw_os_error() {
-        Some(libc::EPERM) => super::always_ready(),
-        _ => error,
-    }
 }
 
 fn os_error(result: &io::Result<()>) -> Option<i32> {

@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use crate::event::{Event, Ready};
@@ -18,20 +18,20 @@ use crate::interest::{Fanout, Interest, Trigger};
 use crate::token::Tagged;
 
 pub(crate) use ffi::RawEvent;
-use pipe::Pipe;
-use user_filter::UserFilter;
+pub(crate) use user_filter::Signal;
 
 /// A kqueue.
 pub(crate) struct Queue {
     kqueue: OwnedFd,
-    next_ident: AtomicUsize,
+    /// How many wakers were made: the number of the next one.
+    wakers: AtomicUsize,
 }
 
 impl Queue {
     pub(crate) fn new() -> io::Result<Self> {
         Ok(Self {
             kqueue: ffi::create()?,
-            next_ident: AtomicUsize::new(0),
+            wakers: AtomicUsize::new(0),
         })
     }
 
@@ -78,38 +78,6 @@ impl Queue {
     #[inline]
     pub(crate) fn wait(&self, events: &mut Vec<RawEvent>, timeout: Option<Duration>) -> io::Result<()> {
         ffi::wait(self.as_fd(), events, timeout)
-    }
-
-    /// Makes a knote that [`Queue::trigger`] triggers. EINVAL where the kernel has no EVFILT_USER.
-    fn add_user(&self, data: Tagged) -> io::Result<usize> {
-        // A number of its own, because two wakers must not be one knote.
-        let ident = self.next_ident.fetch_add(1, Relaxed);
-        self.change_user(ident, ffi::EV_ADD | ffi::EV_CLEAR, 0, data)?;
-        Ok(ident)
-    }
-
-    /// Without EV_CLEAR, with which FreeBSD resets the knote instead; and with the same `data`, which it overwrites.
-    fn trigger(&self, ident: usize, data: Tagged) -> io::Result<()> {
-        self.change_user(ident, 0, ffi::NOTE_TRIGGER, data)
-    }
-
-    fn remove_user(&self, ident: usize, data: Tagged) -> io::Result<()> {
-        self.change_user(ident, ffi::EV_DELETE, 0, data)
-    }
-
-    fn change_user(&self, ident: usize, flags: ffi::Flags, fflags: u32, data: Tagged) -> io::Result<()> {
-        let flags = flags | ffi::EV_RECEIPT;
-        let receipts = self.control(&[RawEvent::change(
-            ident,
-            ffi::EVFILT_USER,
-            flags,
-            fflags,
-            data.bits(),
-        )])?;
-        match receipts.errnos().find(|errno| *errno != 0) {
-            Some(errno) => Err(io::Error::from_raw_os_error(errno)),
-            None => Ok(()),
-        }
     }
 
     /// Leaves `fd` registered like this, by deleting and adding each direction in one call.
@@ -206,6 +174,33 @@ pub(crate) fn report(raw: &RawEvent) -> Event {
     Event::new(Tagged::from_bits(raw.udata()), ready, raw.data())
 }
 
+/// Says what an error means, where the systems use several for one thing.
+#[cold]
+fn explained(errno: i32, fd: BorrowedFd<'_>, filter: ffi::Filter) -> io::Error {
+    match errno {
+        // NetBSD's answer for a pipe whose reader has gone, where others say EPIPE.
+        libc::EBADF if filter == ffi::EVFILT_WRITE && ffi::is_open(fd) => {
+            io::Error::from_raw_os_error(libc::EPIPE)
+        }
+        libc::EINVAL | libc::ENODEV | libc::EOPNOTSUPP | libc::EPERM if is_always_ready(fd) => {
+            super::always_ready()
+        }
+        _ => io::Error::from_raw_os_error(errno),
+    }
+}
+
+/// True for files that never block. macOS refuses terminals too, and those do block.
+fn is_always_ready(fd: BorrowedFd<'_>) -> bool {
+    let metadata = fd.try_clone_to_owned().and_then(|fd| File::from(fd).metadata());
+    metadata.is_ok_and(|metadata| {
+        let kind = metadata.file_type();
+        kind.is_file()
+            || kind.is_dir()
+            || kind.is_block_device()
+            || (kind.is_char_device() && !fd.is_terminal())
+    })
+}
+
 /// The answers to the changes of one call, in their order.
 struct Receipts {
     list: [RawEvent; MOST_CHANGES],
@@ -238,65 +233,5 @@ fn both(fd: BorrowedFd<'_>, flags: ffi::Flags, data: Tagged) -> [RawEvent; 2] {
             0,
             data.bits(),
         )
-    })
-}
-
-/// What a waker raises: the kernel's own means, where there is one.
-pub(crate) enum Signal {
-    User(UserFilter),
-    Pipe(Pipe),
-}
-
-impl Signal {
-    pub(crate) fn new(queue: &Queue, data: Tagged) -> io::Result<Self> {
-        match UserFilter::new(queue, data) {
-            // NetBSD before 10 does not know the filter.
-            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
-                Pipe::new(queue, data).map(Signal::Pipe)
-            }
-            result => result.map(Signal::User),
-        }
-    }
-
-    #[inline]
-    pub(crate) fn raise(&self, queue: &Queue) -> io::Result<()> {
-        match self {
-            Signal::User(filter) => filter.raise(queue),
-            Signal::Pipe(pipe) => pipe.raise(),
-        }
-    }
-
-    pub(crate) fn detach(&self, queue: &Queue) {
-        match self {
-            Signal::User(filter) => filter.detach(queue),
-            Signal::Pipe(pipe) => pipe.detach(queue),
-        }
-    }
-}
-
-/// Says what an error means, where the systems use several for one thing.
-#[cold]
-fn explained(errno: i32, fd: BorrowedFd<'_>, filter: ffi::Filter) -> io::Error {
-    match errno {
-        // NetBSD's answer for a pipe whose reader has gone, where others say EPIPE.
-        libc::EBADF if filter == ffi::EVFILT_WRITE && ffi::is_open(fd) => {
-            io::Error::from_raw_os_error(libc::EPIPE)
-        }
-        libc::EINVAL | libc::ENODEV | libc::EOPNOTSUPP | libc::EPERM if is_always_ready(fd) => {
-            super::always_ready()
-        }
-        _ => io::Error::from_raw_os_error(errno),
-    }
-}
-
-/// True for files that never block. macOS refuses terminals too, and those do block.
-fn is_always_ready(fd: BorrowedFd<'_>) -> bool {
-    let metadata = fd.try_clone_to_owned().and_then(|fd| File::from(fd).metadata());
-    metadata.is_ok_and(|metadata| {
-        let kind = metadata.file_type();
-        kind.is_file()
-            || kind.is_dir()
-            || kind.is_block_device()
-            || (kind.is_char_device() && !fd.is_terminal())
     })
 }

@@ -12,11 +12,11 @@ use crate::token::Tagged;
 ///
 /// It is registered edge-triggered, and nobody reads it: each write is reported once, so a wake and the wait that it
 /// ends are one system call each.
-pub(crate) struct EventFd {
+pub(crate) struct Signal {
     counter: File,
 }
 
-impl EventFd {
+impl Signal {
     pub(crate) fn new(queue: &Queue, data: Tagged) -> io::Result<Self> {
         let counter = File::from(ffi::eventfd()?);
         queue.add(counter.as_fd(), data, Interest::READABLE, Trigger::Edge)?;

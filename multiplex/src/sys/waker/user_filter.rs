@@ -1,29 +1,75 @@
-//! The waker's signal on a kqueue that has EVFILT_USER: macOS, iOS, FreeBSD, DragonFly, NetBSD 10, OpenBSD.
+//! The waker's signal on a kqueue: EVFILT_USER, which macOS, iOS, FreeBSD, DragonFly, NetBSD 10 and OpenBSD have.
 
 use std::io;
+use std::sync::atomic::Ordering::Relaxed;
 
-use super::Queue;
+use super::pipe::Pipe;
+use super::{Queue, RawEvent, ffi};
 use crate::token::Tagged;
 
-/// A knote that the program itself triggers. The wait that reports it resets it.
+/// A knote that the program itself triggers, and that the wait resets which reports it; or a pipe.
+pub(crate) enum Signal {
+    User(UserFilter),
+    Pipe(Pipe),
+}
+
+impl Signal {
+    pub(crate) fn new(queue: &Queue, data: Tagged) -> io::Result<Self> {
+        match UserFilter::new(queue, data) {
+            // NetBSD before 10 does not know the filter.
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+                Pipe::new(queue, data).map(Signal::Pipe)
+            }
+            result => result.map(Signal::User),
+        }
+    }
+
+    pub(crate) fn raise(&self, queue: &Queue) -> io::Result<()> {
+        match self {
+            Signal::User(filter) => filter.raise(queue),
+            Signal::Pipe(pipe) => pipe.raise(),
+        }
+    }
+
+    pub(crate) fn detach(&self, queue: &Queue) {
+        match self {
+            Signal::User(filter) => filter.detach(queue),
+            Signal::Pipe(pipe) => pipe.detach(queue),
+        }
+    }
+}
+
 pub(crate) struct UserFilter {
     ident: usize,
     data: Tagged,
 }
 
 impl UserFilter {
-    pub(crate) fn new(queue: &Queue, data: Tagged) -> io::Result<Self> {
-        Ok(Self {
-            ident: queue.add_user(data)?,
+    fn new(queue: &Queue, data: Tagged) -> io::Result<Self> {
+        // A number of its own, because two wakers must not be one knote.
+        let filter = Self {
+            ident: queue.wakers.fetch_add(1, Relaxed),
             data,
-        })
+        };
+        filter.change(queue, ffi::EV_ADD | ffi::EV_CLEAR, 0)?;
+        Ok(filter)
     }
 
-    pub(crate) fn raise(&self, queue: &Queue) -> io::Result<()> {
-        queue.trigger(self.ident, self.data)
+    /// Without EV_CLEAR, with which FreeBSD resets the knote; and with the same `data`, because it replaces the knote's.
+    fn raise(&self, queue: &Queue) -> io::Result<()> {
+        self.change(queue, 0, ffi::NOTE_TRIGGER)
     }
 
-    pub(crate) fn detach(&self, queue: &Queue) {
-        let _ = queue.remove_user(self.ident, self.data);
+    fn detach(&self, queue: &Queue) {
+        let _ = self.change(queue, ffi::EV_DELETE, 0);
+    }
+
+    fn change(&self, queue: &Queue, flags: ffi::Flags, fflags: u32) -> io::Result<()> {
+        let flags = flags | ffi::EV_RECEIPT;
+        let change = RawEvent::change(self.ident, ffi::EVFILT_USER, flags, fflags, self.data.bits());
+        match queue.control(&[change])?.errnos().find(|errno| *errno != 0) {
+            Some(errno) => Err(io::Error::from_raw_os_error(errno)),
+            None => Ok(()),
+        }
     }
 }
