@@ -85,6 +85,11 @@ impl Poller {
     /// # Errors
     ///
     /// `NotFound` if it is not registered.
+    ///
+    /// # Portability
+    ///
+    /// When a signal interrupts kevent(2), the kernel has applied the change but its answer is lost. Then the call
+    /// succeeds, whether or not the source was registered.
     #[inline]
     pub fn remove(&self, source: impl AsFd) -> io::Result<()> {
         self.queue.remove(source.as_fd())

@@ -1,45 +1,31 @@
-//! The contract of multiplex, run on every backend.
+//! The contract of multiplex: each test is one behaviour that every backend has, and its name says which.
+//!
+//! Only the public API is used, so the same files run on every backend; where a kernel may choose, the tests allow what the
+//! documentation allows. `tests/kqueue-on-linux` runs them on the kqueue backend.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::time::Duration;
+mod support;
 
-use multiplex::{Events, Fanout, Interest, Poller, Token, Trigger, Waker};
-
-#[test]
-fn a_listener_a_stream_and_a_waker_are_told_apart() {
-    let poller = Poller::new().unwrap();
-    let mut events = Events::with_capacity(8);
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.set_nonblocking(true).unwrap();
-    poller
-        .add_listener(&listener, Token::new(1), Fanout::Exclusive)
-        .unwrap();
-    let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    poller.wait(&mut events, Some(Duration::from_secs(10))).unwrap();
-    let event = events.iter().next().unwrap();
-    assert!(
-        event.is_acceptable() && event.token() == Token::new(1),
-        "{event:?}"
-    );
-
-    let (mut stream, _) = listener.accept().unwrap();
-    poller
-        .add(&stream, Token::new(2), Interest::READABLE, Trigger::Level)
-        .unwrap();
-    client.write_all(b"hi").unwrap();
-    poller.wait(&mut events, Some(Duration::from_secs(10))).unwrap();
-    let event = events.iter().next().unwrap();
-    assert!(event.is_readable() && event.token() == Token::new(2), "{event:?}");
-    stream.read_exact(&mut [0; 2]).unwrap();
-
-    let waker = Waker::new(&poller, Token::new(3)).unwrap();
-    waker.wake().unwrap();
-    poller.wait(&mut events, Some(Duration::from_secs(10))).unwrap();
-    let event = events.iter().next().unwrap();
-    assert!(event.is_wake() && event.token() == Token::new(3), "{event:?}");
-    poller
-        .wait(&mut events, Some(Duration::from_micros(1500)))
-        .unwrap();
-    assert!(events.is_empty(), "{events:?}");
-}
+#[path = "contract/bad_input.rs"]
+mod bad_input;
+#[path = "contract/closing.rs"]
+mod closing;
+#[path = "contract/edge.rs"]
+mod edge;
+#[path = "contract/fork.rs"]
+mod fork;
+#[path = "contract/level.rs"]
+mod level;
+#[path = "contract/listener.rs"]
+mod listener;
+#[path = "contract/one_shot.rs"]
+mod one_shot;
+#[path = "contract/registration.rs"]
+mod registration;
+#[path = "contract/room.rs"]
+mod room;
+#[path = "contract/sharing.rs"]
+mod sharing;
+#[path = "contract/time.rs"]
+mod time;
+#[path = "contract/wakers.rs"]
+mod wakers;

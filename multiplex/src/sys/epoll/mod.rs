@@ -52,7 +52,11 @@ impl Queue {
 
     #[inline]
     pub(crate) fn remove(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
-        ffi::remove(self.as_fd(), fd)
+        ffi::remove(self.as_fd(), fd).map_err(|error| match error.raw_os_error() {
+            // What epoll never takes, such as a regular file or itself, is not registered either.
+            Some(libc::EPERM | libc::EINVAL) => io::Error::from_raw_os_error(libc::ENOENT),
+            _ => error,
+        })
     }
 
     pub(crate) fn add_listener(

@@ -1,0 +1,88 @@
+//! What callers get wrong: an error that says what, never a hang.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+
+use multiplex::{Fanout, Token, Trigger, Waker};
+
+use super::support::*;
+
+#[test]
+fn a_token_past_the_largest_is_invalid_input() {
+    let mut watch = Watch::new();
+    let (a, _b) = pair();
+    let token = Token::new(Token::MAX.value() + 1);
+    let results = [
+        watch.poller.add(&a, token, READABLE, Trigger::Level),
+        watch.poller.modify(&a, token, READABLE, Trigger::Level),
+        watch.poller.add_listener(&a, token, Fanout::Shared).map(drop),
+        Waker::new(&watch.poller, token).map(drop),
+        Waker::new(&watch.poller, Token::new(usize::MAX)).map(drop),
+    ];
+    for result in results {
+        assert_eq!(result.unwrap_err().kind(), io::ErrorKind::InvalidInput);
+    }
+    expect_not_registered(&watch.poller, &a);
+    watch.expect_silence();
+}
+
+#[test]
+fn a_number_that_names_no_file_is_an_error() {
+    let watch = Watch::new();
+    let fd = ffi::closed_fd();
+    for result in [
+        watch.poller.add(fd, Token::new(1), both(), Trigger::Level),
+        watch.poller.modify(fd, Token::new(1), WRITABLE, Trigger::OneShot),
+        watch
+            .poller
+            .add_listener(fd, Token::new(1), Fanout::Exclusive)
+            .map(drop),
+        watch.poller.remove(fd),
+    ] {
+        let errno = result.unwrap_err().raw_os_error();
+        assert!(matches!(errno, Some(libc::EBADF | libc::ENOENT)), "{errno:?}");
+    }
+}
+
+#[test]
+fn a_file_that_is_always_ready_is_unsupported_and_the_error_says_so() {
+    let file = std::env::current_exe().unwrap();
+    for path in [file.as_path(), file.parent().unwrap(), "/dev/null".as_ref()] {
+        let mut watch = Watch::new();
+        let file = File::open(path).unwrap();
+        for interest in [READABLE, WRITABLE, both()] {
+            match watch.poller.add(&file, Token::new(1), interest, Trigger::Level) {
+                // BSD kernels watch some of them.
+                Ok(()) if cfg!(not(target_os = "linux")) => {}
+                Ok(()) => panic!("{path:?} was registered"),
+                Err(error) => {
+                    assert_eq!(error.kind(), io::ErrorKind::Unsupported, "{path:?}");
+                    assert!(error.to_string().contains("always ready"), "{error}");
+                    expect_not_registered(&watch.poller, &file);
+                    watch.expect_silence();
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_poller_in_itself_is_invalid_input() {
+    let mut watch = Watch::new();
+    for result in [
+        watch
+            .poller
+            .add(&watch.poller, Token::new(1), READABLE, Trigger::Level),
+        watch
+            .poller
+            .modify(watch.poller.as_fd(), Token::new(1), READABLE, Trigger::Edge),
+        watch
+            .poller
+            .add_listener(&watch.poller, Token::new(1), Fanout::Exclusive)
+            .map(drop),
+    ] {
+        assert_eq!(result.unwrap_err().kind(), io::ErrorKind::InvalidInput);
+    }
+    watch.expect_silence();
+}

@@ -1,0 +1,131 @@
+//! How long a wait lasts.
+
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use multiplex::{Event, Token, Trigger, Waker};
+
+use super::support::*;
+
+#[test]
+fn a_wait_of_no_time_only_looks() {
+    let mut watch = Watch::new();
+    let start = Instant::now();
+    for _ in 0..100 {
+        assert!(watch.look().is_empty());
+    }
+    assert!(start.elapsed() < PATIENCE / 2);
+}
+
+#[test]
+fn a_wait_never_returns_early() {
+    let mut watch = Watch::new();
+    for nanos in [
+        1, 999, 1_000, 300_000, 999_999, 1_000_000, 1_000_001, 1_500_000, 20_000_000, 20_300_000,
+    ] {
+        for _ in 0..3 {
+            let (timeout, start) = (Duration::from_nanos(nanos), Instant::now());
+            assert!(watch.wait(timeout).is_empty());
+            let took = start.elapsed();
+            assert!(took >= timeout, "{took:?} of {timeout:?}");
+        }
+    }
+}
+
+#[test]
+fn the_longest_timeouts_are_waited_for_and_ended_by_an_event() {
+    let day = Duration::from_secs(24 * 60 * 60);
+    for timeout in [
+        Some(day - MOMENT),
+        Some(day),
+        Some(60 * day),
+        Some(Duration::MAX),
+        None,
+    ] {
+        let mut watch = Watch::new();
+        let waker = Waker::new(&watch.poller, Token::new(1)).unwrap();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                thread::sleep(MOMENT);
+                waker.wake().unwrap();
+            });
+            assert!(
+                !watch.wait(timeout).is_empty(),
+                "{timeout:?} ended without an event"
+            );
+        });
+    }
+}
+
+#[test]
+fn a_signal_neither_ends_a_wait_nor_makes_it_longer() {
+    ffi::catch_signals();
+    for timeout in [60_000, 60_500].map(Duration::from_micros) {
+        let mut watch = Watch::new();
+        let (took, signals) = under_signals(|| assert!(watch.wait(timeout).is_empty()));
+        assert!(
+            took >= timeout && took < timeout + PATIENCE / 2,
+            "{took:?} with {signals} signals"
+        );
+    }
+}
+
+#[test]
+fn a_signal_does_not_end_a_wait_for_ever() {
+    ffi::catch_signals();
+    let mut watch = Watch::new();
+    let waker = Waker::new(&watch.poller, Token::new(1)).unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(MOMENT * 6);
+            waker.wake().unwrap();
+        });
+        under_signals(|| assert!(!watch.wait(None).is_empty()));
+    });
+}
+
+#[test]
+fn a_signal_disturbs_neither_changes_nor_looks() {
+    ffi::catch_signals();
+    under_signals(|| {
+        let mut watch = Watch::new();
+        let (a, _b) = pair();
+        for token in 0..2_000 {
+            watch
+                .poller
+                .add(&a, Token::new(token), WRITABLE, Trigger::Level)
+                .unwrap();
+            watch.expect(token, Event::is_writable);
+            watch
+                .poller
+                .modify(&a, Token::new(token), READABLE, Trigger::Level)
+                .unwrap();
+            assert!(watch.look().is_empty());
+            watch.poller.remove(&a).unwrap();
+        }
+    });
+}
+
+/// Runs `work` while signals come about every 200 microseconds, and says how long it took and how many came.
+fn under_signals(work: impl FnOnce()) -> (Duration, usize) {
+    let (done, me) = (AtomicBool::new(false), ffi::this_thread());
+    thread::scope(|scope| {
+        let signals = scope.spawn(|| {
+            let mut count = 0;
+            while !done.load(SeqCst) {
+                ffi::interrupt(me);
+                count += 1;
+                thread::sleep(Duration::from_micros(200));
+            }
+            count
+        });
+        let start = Instant::now();
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        let took = start.elapsed();
+        done.store(true, SeqCst);
+        let count = signals.join().unwrap();
+        result.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        (took, count)
+    })
+}

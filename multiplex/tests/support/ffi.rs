@@ -1,0 +1,135 @@
+//! The system calls that only tests need.
+#![allow(unsafe_code)]
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+
+use libc::c_int;
+
+/// Sets O_NONBLOCK by fcntl(2).
+pub(crate) fn set_nonblocking(fd: &impl AsFd) {
+    let fd = fd.as_fd().as_raw_fd();
+    // SAFETY: the call takes no pointers.
+    let flags = unsafe { libc::fcntl(fd, libc::F_GETFL) };
+    assert!(flags >= 0);
+    // SAFETY: the call takes no pointers.
+    let result = unsafe { libc::fcntl(fd, libc::F_SETFL, flags | libc::O_NONBLOCK) };
+    assert_eq!(result, 0);
+}
+
+/// A number that names no open file: it is above the limit of open files.
+pub(crate) fn closed_fd() -> BorrowedFd<'static> {
+    // SAFETY: nothing can be open under this number, so it is nobody else's file that is named; it is not -1.
+    unsafe { BorrowedFd::borrow_raw(RawFd::MAX) }
+}
+
+/// Lets close(2) reset the connection, by SO_LINGER with no time.
+pub(crate) fn reset_on_close(socket: &impl AsFd) {
+    let linger = libc::linger {
+        l_onoff: 1,
+        l_linger: 0,
+    };
+    // SAFETY: the kernel reads one `linger` of this size, which lives until the call returns.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_LINGER,
+            (&raw const linger).cast(),
+            size_of::<libc::linger>() as libc::socklen_t,
+        )
+    };
+    assert_eq!(result, 0);
+}
+
+/// Sends one byte of urgent data.
+pub(crate) fn send_urgent(socket: &impl AsFd) {
+    let byte = 7_u8;
+    // SAFETY: the kernel reads one byte, which lives until the call returns.
+    let sent = unsafe {
+        libc::send(
+            socket.as_fd().as_raw_fd(),
+            (&raw const byte).cast(),
+            1,
+            libc::MSG_OOB,
+        )
+    };
+    assert_eq!(sent, 1);
+}
+
+/// Starts to connect a new non-blocking IPv4 socket to a port of loopback, and gives its fd.
+pub(crate) fn start_connecting(port: u16) -> std::net::TcpStream {
+    use std::os::fd::FromRawFd;
+    // SAFETY: the call takes no pointers.
+    let fd = unsafe { libc::socket(libc::AF_INET, libc::SOCK_STREAM, 0) };
+    assert!(fd >= 0);
+    // SAFETY: the kernel just made this fd for us; nobody else has it.
+    let stream = unsafe { std::net::TcpStream::from_raw_fd(fd) };
+    stream.set_nonblocking(true).unwrap();
+    // SAFETY: zero bytes are valid for a struct of integers.
+    let mut address: libc::sockaddr_in = unsafe { std::mem::zeroed() };
+    address.sin_family = libc::AF_INET as libc::sa_family_t;
+    address.sin_port = port.to_be();
+    address.sin_addr.s_addr = u32::from_ne_bytes([127, 0, 0, 1]);
+    let size = size_of::<libc::sockaddr_in>() as libc::socklen_t;
+    // SAFETY: the kernel reads one `sockaddr_in` of this size, which lives until the call returns.
+    let result = unsafe { libc::connect(fd, (&raw const address).cast(), size) };
+    let errno = std::io::Error::last_os_error().raw_os_error();
+    assert!(
+        result == 0 || matches!(errno, Some(libc::EINPROGRESS | libc::ECONNREFUSED)),
+        "{errno:?}"
+    );
+    stream
+}
+
+/// The thread that calls this, for [`interrupt`].
+pub(crate) fn this_thread() -> libc::pthread_t {
+    // SAFETY: the call takes no pointers.
+    unsafe { libc::pthread_self() }
+}
+
+/// Lets SIGUSR1 interrupt system calls and do nothing else.
+pub(crate) fn catch_signals() {
+    extern "C" fn ignore(_: c_int) {}
+    // SAFETY: zero bytes are a valid sigaction: no flags, so SA_RESTART is off, and an empty mask.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = ignore as *const () as usize;
+    // SAFETY: `action` lives until the call returns, and its handler touches nothing.
+    let result = unsafe { libc::sigaction(libc::SIGUSR1, &action, std::ptr::null_mut()) };
+    assert_eq!(result, 0);
+}
+
+/// Sends SIGUSR1 to a thread that has not been joined yet.
+pub(crate) fn interrupt(thread: libc::pthread_t) {
+    // SAFETY: the caller joins the thread only after this, so the name is valid.
+    assert_eq!(unsafe { libc::pthread_kill(thread, libc::SIGUSR1) }, 0);
+}
+
+/// fork(2), for a process whose other threads hold no lock that the child needs. Gives the child's exit status, which
+/// is what `child` returns.
+pub(crate) fn in_child(child: impl FnOnce() -> bool, while_it_runs: impl FnOnce()) -> bool {
+    // SAFETY: the caller runs this in a process without other busy threads, so the child may go on as usual.
+    let pid = unsafe { libc::fork() };
+    assert!(pid >= 0);
+    if pid == 0 {
+        let good = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child)).unwrap_or(false);
+        // SAFETY: ends the child without running what belongs to the parent.
+        unsafe { libc::_exit(if good { 0 } else { 1 }) };
+    }
+    while_it_runs();
+    let mut status = 0;
+    // SAFETY: `status` lives until the call returns.
+    assert_eq!(unsafe { libc::waitpid(pid, &mut status, 0) }, pid);
+    status == 0
+}
+
+/// What poll(2) says of one fd right now.
+pub(crate) fn poll(fd: BorrowedFd<'_>, events: i16) -> i16 {
+    let mut entry = libc::pollfd {
+        fd: fd.as_raw_fd(),
+        events,
+        revents: 0,
+    };
+    // SAFETY: `entry` is one pollfd and lives until the call returns.
+    assert!(unsafe { libc::poll(&mut entry, 1, 0) } >= 0);
+    entry.revents
+}
