@@ -12,7 +12,7 @@ use std::{
 use crate::{
     abi::*,
     ffi::{self, Record},
-    knote::Knote,
+    knote::{Knote, MODE},
     mode::mode,
     queue::{Errno, State},
 };
@@ -116,13 +116,10 @@ impl State {
     }
 
     /// Disturbs a harvest in every way that is allowed.
-    pub(crate) fn disturb(&mut self, room: usize, events: &mut Vec<(u64, Kevent)>) -> Result<(), Errno> {
+    pub(crate) fn disturb(&mut self, events: &mut Vec<(u64, Kevent)>) -> Result<(), Errno> {
         let Some(mut chaos) = self.chaos.take() else {
             return Ok(());
         };
-        if events.len() < room && chaos.one_in(8) {
-            self.invent_edge(&mut chaos, events);
-        }
         for place in (1..events.len()).rev() {
             events.swap(place, chaos.below(place + 1));
         }
@@ -141,18 +138,21 @@ impl State {
         Ok(())
     }
 
-    /// Adds a spurious edge of some knote with EV_CLEAR.
-    fn invent_edge(&self, chaos: &mut Chaos, events: &mut Vec<(u64, Kevent)>) {
+    /// Lets the next harvest find a spurious edge of some knote with EV_CLEAR, now and then.
+    pub(crate) fn invent_edge(&mut self) {
+        let Some(chaos) = &mut self.chaos else { return };
+        if !chaos.one_in(16) {
+            return;
+        }
         let edges: Vec<_> = (self.knotes.iter())
-            .filter(|(_, knote)| knote.flags & MODE_OF_EDGES == EV_CLEAR && !knote.disabled)
-            .filter(|(_, knote)| self.inner(knote.filter).holds(knote.fd))
-            .filter(|(generation, _)| events.iter().all(|(other, _)| other != generation))
+            .filter(|(_, knote)| knote.flags & MODE == EV_CLEAR && !knote.disabled)
+            .map(|(generation, knote)| Record {
+                generation,
+                bits: knote.filter.quiet_bits(),
+            })
             .collect();
-        if let Some((generation, knote)) = edges.get(chaos.below(edges.len().max(1))) {
-            events.push((
-                *generation,
-                knote.event(knote.filter.bits() & !(libc::EPOLLRDHUP as u32)),
-            ));
+        if !edges.is_empty() {
+            self.deferred.push(edges[chaos.below(edges.len())]);
         }
     }
 
@@ -168,8 +168,10 @@ impl State {
             } else {
                 0
             };
-            let bits = knote.filter.bits() & !(libc::EPOLLRDHUP as u32) | gone;
-            self.deferred.push(Record { generation, bits });
+            self.deferred.push(Record {
+                generation,
+                bits: knote.filter.quiet_bits() | gone,
+            });
         } else if knote.flags & EV_DISPATCH != 0 {
             self.inner(knote.filter)
                 .modify(knote.fd, knote.bits(), generation)?;
@@ -178,8 +180,6 @@ impl State {
         Ok(true)
     }
 }
-
-const MODE_OF_EDGES: u16 = EV_CLEAR | EV_ONESHOT | EV_DISPATCH;
 
 /// Changes what a program must not rely on: the echo of EV_ADD, and `data` but for a listener's backlog.
 fn distort(chaos: &mut Chaos, event: &mut Kevent) {

@@ -25,7 +25,7 @@ impl State {
                 _ => self.harvest_user_space(left, &mut events)?,
             }
         }
-        self.disturb(room, &mut events)?;
+        self.disturb(&mut events)?;
         for (generation, _) in &events {
             self.delivered(*generation)?;
         }

@@ -30,6 +30,11 @@ impl Filter {
             Self::Write => libc::EPOLLOUT as u32,
         }
     }
+
+    /// What a ready descriptor reports that nobody has closed.
+    pub(crate) fn quiet_bits(self) -> u32 {
+        self.bits() & !(libc::EPOLLRDHUP as u32)
+    }
 }
 
 /// One epoll for one filter: one for both would report READ again on a WRITE edge.

@@ -111,8 +111,10 @@ impl Queue {
     fn apply(&self, changes: &[Kevent], room: usize) -> Result<Option<Vec<Kevent>>, Errno> {
         let mut state = self.lock();
         let mut answers = Vec::new();
+        let mut applied = changes.is_empty();
         for change in changes {
             let outcome = state.change(change);
+            applied |= outcome.is_ok();
             if outcome.is_ok() && change.flags & EV_RECEIPT == 0 {
                 continue;
             }
@@ -134,16 +136,26 @@ impl Queue {
         }
         if let Some(chaos) = &mut state.chaos
             && room > 0
+            && applied
             && chaos.interrupts()
         {
+            // The answers are lost, the changes are not. Where nothing was applied the caller could not find out by
+            // trying again that nothing had been there before, so that is spared.
             return Err(Errno(libc::EINTR));
         }
         Ok((!answers.is_empty()).then_some(answers))
     }
 
     fn wait(&self, room: usize, deadline: Option<Instant>) -> Result<Vec<Kevent>, Errno> {
+        let mut first = true;
         loop {
-            let events = self.lock().harvest(room)?;
+            let mut state = self.lock();
+            if first {
+                state.invent_edge();
+            }
+            let events = state.harvest(room)?;
+            drop(state);
+            first = false;
             if !events.is_empty() {
                 return Ok(events);
             }
