@@ -50,53 +50,116 @@ pub(crate) const fn is(byte: u8, class: u8) -> bool {
 /// Eight octets are looked at for one check of the bounds: that halves the instructions.
 #[inline(always)]
 pub(crate) fn span(bytes: &[u8], from: usize, class: u8) -> usize {
-    let mut at = from;
-    while let Some(eight) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+    let Some(mut rest) = bytes.get(from..) else {
+        return bytes.len();
+    };
+    while let Some((eight, tail)) = rest.split_first_chunk::<8>() {
         for (i, &byte) in eight.iter().enumerate() {
             if !is(byte, class) {
-                return at + i;
+                return bytes.len() - rest.len() + i;
             }
         }
-        at += 8;
+        rest = tail;
     }
-    while let Some(&byte) = bytes.get(at) {
-        if !is(byte, class) {
-            return at;
+    while let [byte, tail @ ..] = rest {
+        if !is(*byte, class) {
+            break;
         }
-        at += 1;
+        rest = tail;
     }
-    at
+    bytes.len() - rest.len()
 }
 
-const ONES: u64 = u64::from_ne_bytes([1; 8]);
-const HIGHS: u64 = ONES << 7;
-
-/// The high bit is set in the first octet of `word` (little endian) that is no printable ASCII: a control, DEL or over
-/// 0x7f. What stands above that octet means nothing: the additions carry.
+/// As [`span`] with [`PATH`] or [`QUERY`], for targets that may be long.
 #[inline(always)]
-const fn odd(word: u64) -> u64 {
-    (word.wrapping_sub(ONES * 0x20) | word.wrapping_add(ONES) | word) & HIGHS
+pub(crate) fn long_span(bytes: &[u8], from: usize, class: u8) -> usize {
+    let short = bytes.len().min(from.saturating_add(16));
+    let end = span(&bytes[..short], from, class);
+    if end < short {
+        end
+    } else {
+        blocks_span(bytes, end, class)
+    }
+}
+
+/// Skips whole blocks of what nearly all targets are made of, and goes octet by octet where there is something else.
+#[inline(never)]
+fn blocks_span(bytes: &[u8], from: usize, class: u8) -> usize {
+    let mut at = from;
+    loop {
+        while let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk::<16>)
+            && is_plain(block)
+        {
+            at += 16;
+        }
+        let short = bytes.len().min(at.saturating_add(16));
+        at = span(&bytes[..short], at, class);
+        if at < short || at == bytes.len() {
+            return at;
+        }
+    }
+}
+
+/// Whether a block holds nothing but letters, digits and `&'()*+,-./:;=@_`: all of them are [`PATH`] and [`QUERY`].
+#[inline(always)]
+fn is_plain(block: &[u8; 16]) -> bool {
+    let in_range = |byte: u8, first: u8, last: u8| byte.wrapping_sub(first) <= last - first;
+    block.iter().fold(true, |plain, &byte| {
+        plain
+            & (in_range(byte, b'&', b';')
+                | in_range(byte, b'@', b'Z')
+                | in_range(byte, b'a', b'z')
+                | (byte == b'_')
+                | (byte == b'='))
+    })
+}
+
+/// Whether a block holds an octet that is no printable ASCII: a control, DEL or over 0x7f.
+///
+/// Written without an early exit, so that the compiler compares all octets at once (SSE2, NEON).
+#[inline(always)]
+fn has_odd(block: &[u8; 16]) -> bool {
+    block
+        .iter()
+        .fold(false, |odd, byte| odd | (byte.wrapping_sub(b' ') >= 0x5f))
+}
+
+/// Where the first odd octet of a word is, or 8. The high bit is set in it; what stands above it means nothing, because
+/// the additions carry.
+#[inline(always)]
+fn first_odd(word: [u8; 8]) -> usize {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    let word = u64::from_le_bytes(word);
+    let odd = (word.wrapping_sub(ONES << 5) | word.wrapping_add(ONES) | word) & (ONES << 7);
+    (odd.trailing_zeros() / 8) as usize
 }
 
 /// The index of the first octet from `from` on that no field value holds, or the length.
 ///
-/// Sixteen octets at a time in two words; HTAB and octets over 0x7f, which are legal but rare, stop the fast loop and
-/// are stepped over one by one.
+/// HTAB and octets over 0x7f, which are legal but rare, stop the fast loop and are stepped over one by one.
 #[inline(always)]
 pub(crate) fn value_end(bytes: &[u8], from: usize) -> usize {
-    let mut at = from;
+    let Some(mut rest) = bytes.get(from..) else {
+        return bytes.len();
+    };
     loop {
-        while let Some(eight) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
-            let odd = odd(u64::from_le_bytes(*eight));
-            if odd != 0 {
-                at += (odd.trailing_zeros() / 8) as usize;
+        while let Some((block, tail)) = rest.split_first_chunk::<16>() {
+            if has_odd(block) {
                 break;
             }
-            at += 8;
+            rest = tail;
         }
-        match bytes.get(at) {
-            Some(&byte) if is(byte, VALUE) => at += 1,
-            Some(_) | None => return at,
+        while let Some((word, tail)) = rest.split_first_chunk::<8>() {
+            let odd = first_odd(*word);
+            if odd < 8 {
+                rest = &rest[odd..];
+                break;
+            }
+            rest = tail;
+        }
+        match rest {
+            [byte, tail @ ..] if is(*byte, VALUE) => rest = tail,
+            _ => return bytes.len() - rest.len(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use crate::limits::{Caps, Limits};
 use crate::request::body::{self, Part, Reading};
 use crate::request::head::{Fields, Framing, Head, MethodKind, Slot, Table, Trailers, Version};
+use crate::request::scan::Progress;
 use crate::response::body::{Body, Sending};
 use crate::response::head::{FieldBlock, FramingLine, Options, ResponseHead};
 use crate::rules::{Misuse, Rejection, Rule};
@@ -125,7 +126,8 @@ impl Connection {
         table: &'a mut Table<[Slot]>,
     ) -> Result<Received<'a>, Rejection> {
         match self.state {
-            State::Idle | State::Head => self.receive_head(input, table),
+            State::Idle => self.receive_head(input, table),
+            State::Head => self.receive_more_head(input, table),
             State::Receiving | State::Early | State::Draining => self.receive_body(input, table),
             State::Due | State::Answering => Ok(Received {
                 consumed: 0,
@@ -144,37 +146,91 @@ impl Connection {
 
     fn receive_head<'a>(
         &mut self,
-        mut input: &'a [u8],
+        input: &'a [u8],
         table: &'a mut Table<[Slot]>,
     ) -> Result<Received<'a>, Rejection> {
-        let mut skipped = 0;
-        if let [b'\r', b'\n', rest @ ..] = input
-            && !self.flags.has(Flags::SKIPPED)
-        {
-            // RFC 9112 section 2.2: one empty line before a request line is ignored.
-            self.flags.set(Flags::SKIPPED);
-            self.reading = Reading::START;
-            input = rest;
-            skipped = 2;
+        if let [] | [b'\r', ..] = input {
+            return self.receive_empty_line(input, table);
         }
-        if input.is_empty() || (input == b"\r" && !self.flags.has(Flags::SKIPPED)) {
-            return self.need_more(skipped);
+        let mut progress = Progress::NONE;
+        let parsed = body::head(&mut progress, input, &self.caps, table);
+        self.head_or_more(parsed, progress, input, table)
+    }
+
+    /// Skips one empty line before a request line (RFC 9112 section 2.2).
+    #[cold]
+    fn receive_empty_line<'a>(
+        &mut self,
+        input: &'a [u8],
+        table: &'a mut Table<[Slot]>,
+    ) -> Result<Received<'a>, Rejection> {
+        match input {
+            [] => self.need_more(0),
+            _ if self.flags.has(Flags::SKIPPED) => Err(self.reject(Rule::BadMethod, false)),
+            [b'\r', b'\n', rest @ ..] => {
+                self.flags.set(Flags::SKIPPED);
+                let received = self.receive_head(rest, table)?;
+                Ok(Received {
+                    consumed: received.consumed + 2,
+                    ..received
+                })
+            }
+            [_] => self.need_more(0),
+            _ => Err(self.reject(Rule::BadMethod, false)),
         }
+    }
+
+    #[inline(never)]
+    fn receive_more_head<'a>(
+        &mut self,
+        input: &'a [u8],
+        table: &'a mut Table<[Slot]>,
+    ) -> Result<Received<'a>, Rejection> {
         let Reading::Head(progress) = &mut self.reading else {
-            return self.need_more(skipped);
+            return self.need_more(0);
         };
-        match body::head(progress, input, &self.caps, table) {
+        if progress.grows_by_one(input) && !self.flags.has(Flags::END_OF_INPUT) {
+            return Ok(Received {
+                consumed: 0,
+                event: Event::NeedMore,
+            });
+        }
+        self.scan_head(input, table)
+    }
+
+    #[inline(never)]
+    fn scan_head<'a>(
+        &mut self,
+        input: &'a [u8],
+        table: &'a mut Table<[Slot]>,
+    ) -> Result<Received<'a>, Rejection> {
+        let Reading::Head(mut progress) = self.reading else {
+            return self.need_more(0);
+        };
+        let parsed = body::more_head(&mut progress, input, &self.caps, table);
+        self.head_or_more(parsed, progress, input, table)
+    }
+
+    #[inline(always)]
+    fn head_or_more<'a>(
+        &mut self,
+        parsed: Result<Option<usize>, Rule>,
+        progress: Progress,
+        input: &'a [u8],
+        table: &'a mut Table<[Slot]>,
+    ) -> Result<Received<'a>, Rejection> {
+        match parsed {
             Ok(Some(length)) => {
                 self.begin(table)?;
-                let head = Head::new(input, table);
                 Ok(Received {
-                    consumed: skipped + length,
-                    event: Event::Request(head),
+                    consumed: length,
+                    event: Event::Request(Head::new(input, table)),
                 })
             }
             Ok(None) => {
+                self.reading = Reading::Head(progress);
                 self.step(Input::PartOfHead);
-                self.need_more(skipped)
+                self.need_more(0)
             }
             Err(rule) => Err(self.reject(rule, input.starts_with(b"HEAD "))),
         }
@@ -214,6 +270,7 @@ impl Connection {
         Ok(())
     }
 
+    #[inline(never)]
     fn receive_body<'a>(
         &mut self,
         input: &'a [u8],

@@ -1,8 +1,8 @@
 //! What is being read: a head, a body of one framing or another, trailers, or nothing.
 
-use super::chunked::{Chunked, Found};
+use super::chunked::{Chunked, Found, prefix};
 use super::head::{Slot, Table};
-use super::scan::{self, Progress, Room, Verdict};
+use super::scan::{Progress, Room, Verdict};
 use super::{Stop, parse, parse_trailers};
 use crate::limits::Caps;
 use crate::rules::Rule;
@@ -24,7 +24,7 @@ pub(crate) enum Reading {
 
 impl Reading {
     /// Before the first octet of a head.
-    pub(crate) const START: Self = Self::Head(Progress { line: 0, seen: 0 });
+    pub(crate) const START: Self = Self::Head(Progress::NONE);
 }
 
 /// A step through a body.
@@ -39,65 +39,76 @@ pub(crate) enum Part<'a> {
     End(usize),
 }
 
-/// Parses a head, or scans on in it. `Ok(None)` means that more octets are needed.
-#[inline]
+/// Parses a head of which nothing was seen before. `Ok(None)` means that more octets are needed.
+#[inline(always)]
 pub(crate) fn head(
     progress: &mut Progress,
     input: &[u8],
     caps: &Caps,
     table: &mut Table<[Slot]>,
 ) -> Result<Option<usize>, Rule> {
-    if progress.seen != 0 {
-        let room = Room {
-            first_line: caps.request_line as usize,
-            line: caps.field_line as usize,
-            section: caps.head as usize,
-        };
-        // Each octet is looked at for its LF, and once more in its line.
-        table
-            .work
-            .add(2 * input.len().saturating_sub(progress.seen as usize));
-        if scan::resume(input, progress, room, Some(&mut table.info)) == Verdict::More {
-            return Ok(None);
-        }
+    let room = Room {
+        first_line: caps.request_line,
+        line: caps.field_line,
+        section: caps.head,
+    };
+    settle(parse(input, caps, table), input, progress, room)
+}
+
+/// Scans on in a head, and parses it when it is whole. `Ok(None)` means that more octets are needed.
+pub(crate) fn more_head(
+    progress: &mut Progress,
+    input: &[u8],
+    caps: &Caps,
+    table: &mut Table<[Slot]>,
+) -> Result<Option<usize>, Rule> {
+    let room = Room {
+        first_line: caps.request_line,
+        line: caps.field_line,
+        section: caps.head,
+    };
+    // Each octet is looked at for its LF, and once more in its line.
+    table.work.add(2 * input.len().saturating_sub(progress.seen()));
+    if progress.resume(input, room, Some(&mut table.info)) == Verdict::More {
+        return Ok(None);
     }
-    settle(parse(input, caps, table), input, progress)
+    head(progress, input, caps, table)
 }
 
 /// Parses trailers, or scans on in them.
+#[inline(never)]
 fn trailers(
     progress: &mut Progress,
     input: &[u8],
     caps: &Caps,
     table: &mut Table<[Slot]>,
 ) -> Result<Option<usize>, Rule> {
-    if progress.seen != 0 {
-        let line = caps.field_line as usize;
-        let room = Room {
-            first_line: line,
-            line,
-            section: usize::from(caps.trailers),
-        };
-        table
-            .work
-            .add(2 * input.len().saturating_sub(progress.seen as usize));
-        if scan::resume(input, progress, room, None) == Verdict::More {
+    let room = Room {
+        first_line: caps.field_line,
+        line: caps.field_line,
+        section: u32::from(caps.trailers),
+    };
+    if progress.has_begun() {
+        table.work.add(2 * input.len().saturating_sub(progress.seen()));
+        if progress.resume(input, room, None) == Verdict::More {
             return Ok(None);
         }
     }
-    settle(parse_trailers(input, caps, table), input, progress)
+    settle(parse_trailers(input, caps, table), input, progress, room)
 }
 
 #[inline(always)]
-fn settle(parsed: Result<usize, Stop>, input: &[u8], progress: &mut Progress) -> Result<Option<usize>, Rule> {
+fn settle(
+    parsed: Result<usize, Stop>,
+    input: &[u8],
+    progress: &mut Progress,
+    room: Room,
+) -> Result<Option<usize>, Rule> {
     match parsed {
         Ok(length) => Ok(Some(length)),
         Err(Stop::Broken(rule)) => Err(rule),
         Err(Stop::Incomplete { line }) => {
-            *progress = Progress {
-                line: line as u32,
-                seen: input.len() as u32,
-            };
+            *progress = Progress::new(line, input.len(), room);
             Ok(None)
         }
     }
@@ -110,68 +121,81 @@ impl Reading {
     }
 
     /// Reads on in a body.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn body<'a>(
         &mut self,
         input: &'a [u8],
         caps: &Caps,
         table: &mut Table<[Slot]>,
     ) -> Result<Part<'a>, Rule> {
-        let mut consumed = 0;
-        loop {
-            let rest = input.get(consumed..).unwrap_or(&[]);
-            match self {
-                Self::Length(left) => {
-                    let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(rest.len());
-                    *left -= taken as u64;
-                    if *left == 0 {
-                        *self = Self::Ending;
-                    }
-                    return Ok(if taken == 0 {
-                        Part::More(0)
-                    } else {
-                        Part::Data(taken, &rest[..taken])
-                    });
-                }
-                Self::Chunked(chunked) => {
-                    let (framing, found) = chunked.advance(rest, caps)?;
-                    table.work.add(framing);
-                    consumed += framing;
-                    match found {
-                        Found::More => return Ok(Part::More(consumed)),
-                        Found::Last => *self = Self::Trailers(Progress { line: 0, seen: 0 }),
-                        Found::Data => {
-                            let rest = &rest[framing..];
-                            let taken = usize::try_from(chunked.left)
-                                .unwrap_or(usize::MAX)
-                                .min(rest.len());
-                            if taken == 0 {
-                                return Ok(Part::More(consumed));
-                            }
-                            chunked.take(taken);
-                            return Ok(Part::Data(consumed + taken, &rest[..taken]));
-                        }
-                    }
-                }
-                Self::Trailers(progress) => {
-                    if rest.is_empty() {
-                        return Ok(Part::More(consumed));
-                    }
-                    if rest.starts_with(b"\r\n") {
-                        *self = Self::START;
-                        return Ok(Part::End(consumed + 2));
-                    }
-                    let Some(length) = trailers(progress, rest, caps, table)? else {
-                        return Ok(Part::More(consumed));
-                    };
+        match self {
+            Self::Length(left) => {
+                let data = prefix(input, *left);
+                *left -= data.len() as u64;
+                if *left == 0 {
                     *self = Self::Ending;
-                    return Ok(Part::Trailers(consumed, consumed + length));
                 }
-                Self::Ending => {
-                    *self = Self::START;
-                    return Ok(Part::End(consumed));
+                Ok(if data.is_empty() {
+                    Part::More(0)
+                } else {
+                    Part::Data(data.len(), data)
+                })
+            }
+            Self::Chunked(chunked) => {
+                if let Some((consumed, data)) = chunked.data(input) {
+                    return Ok(Part::Data(consumed, data));
                 }
-                Self::Head(_) => return Ok(Part::End(consumed)),
+                let (framing, found) = chunked.advance(input, caps)?;
+                table.work.add(framing);
+                if found == Found::Last {
+                    *self = Self::Trailers(Progress::NONE);
+                    return self.tail(input, framing, caps, table);
+                }
+                if found == Found::More {
+                    return Ok(Part::More(framing));
+                }
+                let data = if found == Found::Data {
+                    &input[framing..]
+                } else {
+                    &[]
+                };
+                let data = prefix(data, chunked.left());
+                if data.is_empty() {
+                    return Ok(Part::More(framing));
+                }
+                chunked.take(data.len());
+                Ok(Part::Data(framing + data.len(), data))
+            }
+            Self::Trailers(_) | Self::Ending | Self::Head(_) => self.tail(input, 0, caps, table),
+        }
+    }
+
+    /// Reads what follows the data, from `from` on.
+    #[inline(never)]
+    fn tail<'a>(
+        &mut self,
+        input: &'a [u8],
+        from: usize,
+        caps: &Caps,
+        table: &mut Table<[Slot]>,
+    ) -> Result<Part<'a>, Rule> {
+        let rest = input.get(from..).unwrap_or(&[]);
+        match self {
+            Self::Trailers(_) if rest.is_empty() => Ok(Part::More(from)),
+            Self::Trailers(_) if rest.starts_with(b"\r\n") => {
+                *self = Self::START;
+                Ok(Part::End(from + 2))
+            }
+            Self::Trailers(progress) => {
+                let Some(length) = trailers(progress, rest, caps, table)? else {
+                    return Ok(Part::More(from));
+                };
+                *self = Self::Ending;
+                Ok(Part::Trailers(from, from + length))
+            }
+            Self::Ending | Self::Head(_) | Self::Length(_) | Self::Chunked(_) => {
+                *self = Self::START;
+                Ok(Part::End(from))
             }
         }
     }

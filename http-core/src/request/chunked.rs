@@ -53,7 +53,7 @@ pub(crate) enum Found {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Chunked {
     /// The size as far as it is read, then what is left of the chunk.
-    pub(crate) left: u64,
+    left: u64,
     /// How much data may still come.
     allowed: u64,
     /// Octets of framing that the data has not earned.
@@ -61,7 +61,7 @@ pub(crate) struct Chunked {
     /// Octets of extensions so far.
     extensions: u16,
     digits: u8,
-    pub(crate) step: Step,
+    step: Step,
 }
 
 impl Chunked {
@@ -76,10 +76,30 @@ impl Chunked {
         }
     }
 
+    /// The short way: data whose chunk line, if one comes first, is plain and has arrived whole. Answers how many octets
+    /// that took and the data; or nothing, and then nothing has changed, and the long way tells why.
+    #[inline(always)]
+    pub(crate) fn data<'a>(&mut self, input: &'a [u8]) -> Option<(usize, &'a [u8])> {
+        let at = match self.step {
+            Step::DataCr if input.starts_with(b"\r\n") => 2,
+            Step::Size if self.digits == 0 => 0,
+            _ => return None,
+        };
+        let (size, start) = plain_line(input, at)?;
+        let data = prefix(&input[start..], size);
+        // A line of up to 14 octets and two CRs and LFs owe no more than the least that a chunk earns.
+        if data.is_empty() || size > self.allowed || self.overhead > 0 || start - at > 14 {
+            return None;
+        }
+        self.allowed -= size;
+        self.left = size;
+        self.take(data.len());
+        Some((start + data.len(), data))
+    }
+
     /// Reads framing up to the next data. Answers how many octets that took.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn advance(&mut self, input: &[u8], caps: &Caps) -> Result<(usize, Found), Rule> {
-        let mut at = 0;
         if self.step == Step::Data {
             return Ok((
                 0,
@@ -90,31 +110,7 @@ impl Chunked {
                 },
             ));
         }
-        if self.step == Step::DataCr && input.starts_with(b"\r\n") {
-            self.step = Step::Size;
-            at = 2;
-        }
-        if self.step == Step::Size
-            && self.digits == 0
-            && let Some((size, end)) = plain_line(input, at)
-        {
-            let found = self.line_ends(size, end - at, caps)?;
-            return Ok((end, found));
-        }
-        self.step_by_step(input, at, caps)
-    }
-
-    /// Takes `taken` octets of data out of the chunk.
-    #[inline]
-    pub(crate) fn take(&mut self, taken: usize) {
-        self.left -= taken as u64;
-        if self.left == 0 {
-            self.step = Step::DataCr;
-        }
-    }
-
-    fn step_by_step(&mut self, input: &[u8], from: usize, caps: &Caps) -> Result<(usize, Found), Rule> {
-        for (i, &byte) in input.iter().enumerate().skip(from) {
+        for (i, &byte) in input.iter().enumerate() {
             if !matches!(self.step, Step::DataCr | Step::DataLf) {
                 self.overhead += 1;
             }
@@ -126,11 +122,23 @@ impl Chunked {
                 }
             }
             if self.step == Step::Data {
-                let found = self.line_ends(self.left, 0, caps)?;
-                return Ok((i + 1, found));
+                return self.line_ends(caps).map(|found| (i + 1, found));
             }
         }
         Ok((input.len(), Found::More))
+    }
+
+    /// What is left of the chunk whose data has begun.
+    #[inline(always)]
+    pub(crate) const fn left(&self) -> u64 {
+        self.left
+    }
+
+    /// Takes `taken` octets of data out of the chunk.
+    #[inline(always)]
+    pub(crate) fn take(&mut self, taken: usize) {
+        self.left -= taken as u64;
+        self.step = if self.left == 0 { Step::DataCr } else { Step::Data };
     }
 
     const fn in_extension(&self) -> bool {
@@ -140,22 +148,19 @@ impl Chunked {
         )
     }
 
-    /// The chunk line has ended: `size` octets follow, and the line had `octets` that are not accounted for.
-    #[inline]
-    fn line_ends(&mut self, size: u64, octets: usize, caps: &Caps) -> Result<Found, Rule> {
+    /// The chunk line has ended: judges the size.
+    fn line_ends(&mut self, caps: &Caps) -> Result<Found, Rule> {
         self.digits = 0;
-        if size > self.allowed {
+        if self.left > self.allowed {
             return Err(Rule::BodyTooLong);
         }
-        if size == 0 {
+        if self.left == 0 {
             return Ok(Found::Last);
         }
-        self.allowed -= size;
-        self.left = size;
-        self.step = Step::Data;
+        self.allowed -= self.left;
         // The line and the CRLF behind the data, less what the chunk earns.
-        let owed = u64::from(self.overhead) + octets as u64 + 2;
-        let owed = owed.saturating_sub(size.saturating_mul(2).saturating_add(16));
+        let owed = u64::from(self.overhead) + 2;
+        let owed = owed.saturating_sub(self.left.saturating_mul(2).saturating_add(16));
         if owed > u64::from(caps.chunk_overhead) {
             return Err(Rule::ChunkOverhead);
         }
@@ -223,25 +228,22 @@ impl Chunked {
     }
 
     fn size_octet(&mut self, byte: u8) -> Result<Step, Rule> {
-        match hex(byte) {
-            Some(_) if self.digits == 16 => Err(Rule::ChunkSizeOverflow),
-            Some(digit) => {
-                self.left = if self.digits == 0 {
-                    digit
-                } else {
-                    self.left << 4 | digit
-                };
-                self.digits += 1;
-                Ok(Step::Size)
-            }
-            None if self.digits == 0 => Err(Rule::BadChunkSize),
-            None => match byte {
+        match HEX[usize::from(byte)] {
+            NO_HEX if self.digits == 0 => Err(Rule::BadChunkSize),
+            NO_HEX => match byte {
                 b'\r' => Ok(Step::LineLf),
                 b';' => Ok(Step::ExtensionStart),
                 b' ' | b'\t' => Ok(Step::BeforeExtension),
                 b'\n' => Err(Rule::BadChunkLineEnd),
                 _ => Err(Rule::BadChunkSize),
             },
+            _ if self.digits == 16 => Err(Rule::ChunkSizeOverflow),
+            digit => {
+                // Nothing is left of the chunk before.
+                self.left = (self.left << 4) | u64::from(digit);
+                self.digits += 1;
+                Ok(Step::Size)
+            }
         }
     }
 }
@@ -254,29 +256,43 @@ fn bad_extension(byte: u8) -> Rule {
     }
 }
 
-/// The value of a hexadecimal digit.
-#[inline(always)]
-const fn hex(byte: u8) -> Option<u64> {
-    match byte {
-        b'0'..=b'9' => Some((byte - b'0') as u64),
-        b'a'..=b'f' => Some((byte - b'a') as u64 + 10),
-        b'A'..=b'F' => Some((byte - b'A') as u64 + 10),
-        _ => None,
-    }
-}
+/// What is no hexadecimal digit.
+const NO_HEX: u8 = 0xff;
 
-/// A chunk line without extensions that has arrived whole: its size and the index behind it.
+/// The values of hexadecimal digits.
+static HEX: [u8; 256] = {
+    let mut table = [NO_HEX; 256];
+    let mut value = 0;
+    while value < 16 {
+        table[b"0123456789abcdef"[value] as usize] = value as u8;
+        table[b"0123456789ABCDEF"[value] as usize] = value as u8;
+        value += 1;
+    }
+    table
+};
+
+/// A chunk line of 1 to 16 digits without extensions that has arrived whole: its size and the index behind it.
 #[inline(always)]
 fn plain_line(input: &[u8], from: usize) -> Option<(u64, usize)> {
+    let rest = input.get(from..)?;
     let mut size = 0;
-    let mut at = from;
-    while let Some(digit) = input.get(at).copied().and_then(hex) {
-        size = size << 4 | digit;
-        at += 1;
-        if at - from > 16 {
-            return None;
+    for (digits, &byte) in rest[..rest.len().min(17)].iter().enumerate() {
+        let digit = HEX[usize::from(byte)];
+        if digit == NO_HEX {
+            let whole = digits > 0 && rest[digits..].starts_with(b"\r\n");
+            return whole.then_some((size, from + digits + 2));
         }
+        size = size << 4 | u64::from(digit);
     }
-    let whole = at > from && input.get(at..).is_some_and(|rest| rest.starts_with(b"\r\n"));
-    whole.then_some((size, at + 2))
+    None
+}
+
+/// The first `most` octets of `input`, or all of it.
+#[inline(always)]
+pub(crate) fn prefix(input: &[u8], most: u64) -> &[u8] {
+    if (input.len() as u64) < most {
+        input
+    } else {
+        &input[..most as usize]
+    }
 }

@@ -26,15 +26,27 @@ impl Limits {
     }
 }
 
+/// Who looks at the field lines of a section while they are parsed.
+pub(crate) trait Observer {
+    /// Sees one line, and the index of the slot that it would get. Answers whether it takes that slot.
+    fn keeps(&mut self, line: &Line<'_>, index: usize) -> bool;
+}
+
+/// A field line.
+pub(crate) struct Line<'a> {
+    pub(crate) name: &'a [u8],
+    pub(crate) value: &'a [u8],
+    slot: Slot,
+}
+
 /// Parses field lines from `from` on, up to and with the empty line, into the table's slots. Answers the index behind it.
-/// `keep` sees each line and says whether it takes a slot.
 #[inline(always)]
 pub(crate) fn parse(
     bytes: &[u8],
     from: usize,
     limits: &Limits,
     table: &mut Table<[Slot]>,
-    mut keep: impl FnMut(&[u8], &Slot, usize) -> bool,
+    observer: &mut impl Observer,
 ) -> Result<usize, Stop> {
     let slots = table.slots.len().min(usize::from(limits.count));
     let slots = &mut table.slots[..slots];
@@ -44,7 +56,7 @@ pub(crate) fn parse(
         if let Some(b'\r') = bytes.get(line) {
             break;
         }
-        let (slot, next) = match field_line(bytes, line) {
+        let (parsed, next) = match field_line(bytes, line) {
             Ok(parsed) => parsed,
             Err(fault) => {
                 table.work.add(bytes.len());
@@ -56,10 +68,10 @@ pub(crate) fn parse(
                 .bounds(line)
                 .judge(Broken(next - 1, Rule::FieldLineTooLong), line, bytes));
         }
-        if keep(bytes, &slot, count) {
+        if observer.keeps(&parsed, count) {
             // The lines are counted to the end: a scan that resumes does not count, and has to come to the same verdict.
             if let Some(free) = slots.get_mut(count) {
-                *free = slot;
+                *free = parsed.slot;
             }
             count += 1;
         }
@@ -81,21 +93,21 @@ pub(crate) fn parse(
 
 /// Parses the field line that begins at `line` and is not the empty one. Answers it and the index behind its LF.
 #[inline(always)]
-pub(crate) fn field_line(bytes: &[u8], line: usize) -> Result<(Slot, usize), Fault> {
+pub(crate) fn field_line(bytes: &[u8], line: usize) -> Result<(Line<'_>, usize), Fault> {
     let colon = bytes::span(bytes, line, TOKEN);
     if bytes.get(colon) != Some(&b':') || colon == line {
         return Err(bad_name(bytes, line, colon));
     }
     let mut value = colon + 1;
-    while let Some(b' ' | b'\t') = bytes.get(value) {
+    while bytes.get(value).is_some_and(is_blank) {
         value += 1;
     }
     let end = bytes::value_end(bytes, value);
-    if bytes.get(end..).and_then(<[u8]>::first_chunk::<2>) != Some(b"\r\n") {
+    if bytes.get(end..).and_then(<[u8]>::first_chunk) != Some(b"\r\n") {
         return Err(bad_end(bytes, end));
     }
     let mut value_end = end;
-    while value_end > value && matches!(bytes[value_end - 1], b' ' | b'\t') {
+    while value_end > value && is_blank(&bytes[value_end - 1]) {
         value_end -= 1;
     }
     let slot = Slot {
@@ -104,7 +116,18 @@ pub(crate) fn field_line(bytes: &[u8], line: usize) -> Result<(Slot, usize), Fau
         value: value as u32,
         value_end: value_end as u32,
     };
-    Ok((slot, end + 2))
+    let line = Line {
+        name: &bytes[line..colon],
+        value: &bytes[value..value_end],
+        slot,
+    };
+    Ok((line, end + 2))
+}
+
+/// SP or HTAB. Nearly every octet asked about is neither, and one comparison tells.
+#[inline(always)]
+fn is_blank(byte: &u8) -> bool {
+    *byte <= b' ' && (*byte == b' ' || *byte == b'\t')
 }
 
 /// What is wrong where a field name and its colon should be.
@@ -176,25 +199,36 @@ pub(crate) struct Seen {
     upgrade: bool,
 }
 
-impl Seen {
-    /// Takes note of one field line.
+impl Observer for Seen {
     #[inline(always)]
-    pub(crate) fn note(&mut self, bytes: &[u8], slot: &Slot, index: usize) {
-        let known = Known::of(slot.name(bytes));
-        if known == Known::Other {
-            return;
+    fn keeps(&mut self, line: &Line<'_>, index: usize) -> bool {
+        let known = Known::of(line.name);
+        if known != Known::Other {
+            self.note(known, line.value, index);
         }
+        true
+    }
+}
+
+impl Seen {
+    /// Takes note of a field that this crate acts on.
+    #[inline(always)]
+    fn note(&mut self, known: Known, value: &[u8], index: usize) {
         self.again |= self.once & known as u8;
         self.once |= known as u8;
         match known {
             Known::Host => self.host = index,
             Known::ContentLength => self.content_length = index,
-            Known::Connection => self.connection(slot.value(bytes)),
+            // The two values that nearly every Connection has, and any other list.
+            Known::Connection if is_name(value, b"keep-alive") => self.keep_alive = true,
+            Known::Connection if is_name(value, b"close") => self.close = true,
+            Known::Connection => self.connection(value),
             Known::TransferEncoding | Known::Expect | Known::Upgrade | Known::ContentType | Known::Other => {}
         }
     }
 
     /// Reads the options of one Connection line (RFC 9110 section 7.6.1).
+    #[inline(never)]
     fn connection(&mut self, value: &[u8]) {
         for option in bytes::list(value) {
             self.close |= is_name(option, b"close");
@@ -239,6 +273,7 @@ impl Seen {
         }
     }
 
+    #[inline(never)]
     fn settle_rare(&self, bytes: &[u8], table: &mut Table<[Slot]>) -> Result<(), Rule> {
         let Table { info, slots, work } = table;
         let slots = &slots[..usize::from(info.count)];

@@ -20,7 +20,17 @@ pub(crate) fn parse(authority: &[u8]) -> Option<Option<u16>> {
 /// The index behind a registered name or an IPv4 address; not empty.
 #[inline(always)]
 fn registered_name(authority: &[u8]) -> Option<usize> {
-    let mut at = bytes::span(authority, 0, NAME);
+    let end = bytes::span(authority, 0, NAME);
+    match authority.get(end) {
+        Some(b'%') => encoded_name(authority, end),
+        _ if end == 0 => None,
+        _ => Some(end),
+    }
+}
+
+/// Goes on at the first `%`: two hexadecimal digits follow each of them.
+#[inline(never)]
+fn encoded_name(authority: &[u8], mut at: usize) -> Option<usize> {
     while authority.get(at) == Some(&b'%') {
         let digits = authority.get(at + 1..at + 3)?;
         if !digits.iter().all(u8::is_ascii_hexdigit) {
@@ -28,10 +38,11 @@ fn registered_name(authority: &[u8]) -> Option<usize> {
         }
         at = bytes::span(authority, at + 3, NAME);
     }
-    (at > 0).then_some(at)
+    Some(at)
 }
 
 /// The index behind the `]` of an IPv6 address or a future one.
+#[inline(never)]
 fn ip_literal(authority: &[u8]) -> Option<usize> {
     let end = authority.iter().position(|&b| b == b']')?;
     let inside = core::str::from_utf8(&authority[1..end]).ok()?;

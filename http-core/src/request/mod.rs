@@ -11,7 +11,7 @@ pub(crate) mod scan;
 
 use crate::limits::Caps;
 use crate::rules::Rule;
-use fields::{Known, Seen};
+use fields::{Known, Line, Observer, Seen};
 use head::Table;
 
 /// Why a line could not be parsed.
@@ -74,7 +74,7 @@ impl Bounds {
 ///
 /// Every verdict depends on the octets up to the one that proves it and on no later one, so a prefix of `bytes` gets the
 /// same one or none.
-#[inline]
+#[inline(always)]
 pub(crate) fn parse(bytes: &[u8], caps: &Caps, table: &mut Table<[head::Slot]>) -> Result<usize, Stop> {
     let section = caps.head as usize;
     let bytes = &bytes[..bytes.len().min(section.saturating_add(1))];
@@ -95,11 +95,7 @@ pub(crate) fn parse(bytes: &[u8], caps: &Caps, table: &mut Table<[head::Slot]>) 
         count: caps.fields,
     };
     let mut seen = Seen::default();
-    let section = fields::parse(bytes, next, &limits, table, |bytes, slot, index| {
-        seen.note(bytes, slot, index);
-        true
-    });
-    let length = section?;
+    let length = fields::parse(bytes, next, &limits, table, &mut seen)?;
     seen.settle(bytes, table).map_err(Stop::Broken)?;
     Ok(length)
 }
@@ -110,6 +106,15 @@ fn line_bounds(caps: &Caps) -> Bounds {
         line_rule: Rule::RequestLineTooLong,
         section: caps.head as usize,
         section_rule: Rule::HeadTooLong,
+    }
+}
+
+/// Drops what must not be in a trailer section.
+struct KeptInTrailers;
+
+impl Observer for KeptInTrailers {
+    fn keeps(&mut self, line: &Line<'_>, _index: usize) -> bool {
+        kept_in_trailers(line.name)
     }
 }
 
@@ -166,9 +171,7 @@ pub(crate) fn parse_trailers(
         section_rule: Rule::TrailersTooLong,
         count: caps.fields,
     };
-    fields::parse(bytes, 0, &limits, table, |bytes, slot, _| {
-        kept_in_trailers(slot.name(bytes))
-    })
+    fields::parse(bytes, 0, &limits, table, &mut KeptInTrailers)
 }
 
 /// Whether the field may stand in a trailer section that we write.

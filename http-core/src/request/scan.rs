@@ -6,11 +6,21 @@ use super::head::Info;
 use super::line;
 use memchr::memchr;
 
-/// How far an incomplete section was scanned: where its open line begins, and where the octets not yet seen do.
+/// How far an incomplete section was scanned: where its open line begins, where the octets not yet seen do, and how long
+/// the section may become before it has to be parsed, to be refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Progress {
+    line: u32,
+    seen: u32,
+    until: u32,
+}
+
+/// How long the lines of a section and the section may be.
+#[derive(Clone, Copy)]
+pub(crate) struct Room {
+    pub(crate) first_line: u32,
     pub(crate) line: u32,
-    pub(crate) seen: u32,
+    pub(crate) section: u32,
 }
 
 /// What a scan found out.
@@ -22,53 +32,73 @@ pub(crate) enum Verdict {
     Parse,
 }
 
-/// How long the open line and the section may become before they have to be parsed, to be refused.
-#[derive(Clone, Copy)]
-pub(crate) struct Room {
-    pub(crate) first_line: usize,
-    pub(crate) line: usize,
-    pub(crate) section: usize,
-}
+impl Progress {
+    /// Nothing was seen.
+    pub(crate) const NONE: Self = Self {
+        line: 0,
+        seen: 0,
+        until: 0,
+    };
 
-/// Scans on from `progress`. `info` is scratch for the request line; `None` where the section has none (trailers).
-#[inline]
-pub(crate) fn resume(
-    bytes: &[u8],
-    progress: &mut Progress,
-    room: Room,
-    mut info: Option<&mut Info>,
-) -> Verdict {
-    let mut seen = progress.seen as usize;
-    while let Some(fresh) = bytes.get(seen..) {
-        let Some(lf) = find_lf(fresh) else {
-            let limit = if progress.line == 0 {
-                room.first_line
-            } else {
-                room.line
-            };
-            let open = bytes.len() - (progress.line as usize).min(seen);
-            progress.seen = bytes.len() as u32;
-            return if open > limit || bytes.len() > room.section {
-                Verdict::Parse
-            } else {
-                Verdict::More
-            };
+    /// All `seen` octets were, and the open line begins at `line`.
+    pub(crate) fn new(line: usize, seen: usize, room: Room) -> Self {
+        let mut progress = Self {
+            line: 0,
+            seen: seen as u32,
+            until: 0,
         };
-        let next = seen + lf + 1;
-        if !is_sound(bytes, progress.line as usize, next, info.as_deref_mut()) {
-            return Verdict::Parse;
-        }
-        progress.line = next as u32;
-        seen = next;
+        progress.open(line, room);
+        progress
     }
-    Verdict::Parse // fewer octets than last time: not what was promised
-}
 
-#[inline]
-fn find_lf(fresh: &[u8]) -> Option<usize> {
-    match fresh {
-        [byte] => (*byte == b'\n').then_some(0), // octet by octet, a call would cost more than the look
-        _ => memchr(b'\n', fresh),
+    /// Whether anything was seen.
+    #[inline(always)]
+    pub(crate) const fn has_begun(self) -> bool {
+        self.seen != 0
+    }
+
+    /// How many octets were seen.
+    pub(crate) const fn seen(self) -> usize {
+        self.seen as usize
+    }
+
+    fn open(&mut self, line: usize, room: Room) {
+        self.line = line as u32;
+        let limit = if line == 0 { room.first_line } else { room.line };
+        self.until = room.section.min(self.line.saturating_add(limit));
+    }
+
+    /// Whether `bytes` are what was seen and one octet more that decides nothing. This is what a call costs that brings
+    /// a head octet by octet.
+    #[inline(always)]
+    pub(crate) fn grows_by_one(&mut self, bytes: &[u8]) -> bool {
+        let grows = bytes.len() <= self.until as usize
+            && bytes.len() == self.seen as usize + 1
+            && bytes.last() != Some(&b'\n');
+        self.seen += u32::from(grows);
+        grows
+    }
+
+    /// Scans on. `info` is scratch for the request line; `None` where the section has none (trailers).
+    pub(crate) fn resume(&mut self, bytes: &[u8], room: Room, mut info: Option<&mut Info>) -> Verdict {
+        let mut seen = self.seen as usize;
+        while let Some(fresh) = bytes.get(seen..) {
+            let Some(lf) = memchr(b'\n', fresh) else {
+                self.seen = bytes.len() as u32;
+                return if bytes.len() > self.until as usize {
+                    Verdict::Parse
+                } else {
+                    Verdict::More
+                };
+            };
+            let next = seen + lf + 1;
+            if !is_sound(bytes, self.line as usize, next, info.as_deref_mut()) {
+                return Verdict::Parse;
+            }
+            self.open(next, room);
+            seen = next;
+        }
+        Verdict::Parse // fewer octets than last time: not what was promised
     }
 }
 

@@ -1,0 +1,351 @@
+//! What things cost, in instructions: `cargo run --release -p http-core --features std --example cost [CASE]...`
+//!
+//! Each case runs in callgrind with N and with 2 N turns; the difference, divided by N, is what one turn costs, whatever
+//! starting and ending the process costs. Needs `valgrind`.
+
+use http_core::{Body, Connection, Event, Fields, Limits, ResponseHead};
+use std::hint::black_box;
+use std::process::{Command, ExitCode};
+
+const TURNS: u64 = 200;
+
+/// A case: its name, what it does in one turn, and how many operations that is.
+struct Case {
+    name: &'static str,
+    operations: u64,
+    run: fn(u64),
+}
+
+const CASES: &[Case] = &[
+    Case {
+        name: "httparse, 3 fields",
+        operations: 1,
+        run: |turns| bare(&head(3), turns),
+    },
+    Case {
+        name: "receive, 3 fields",
+        operations: 1,
+        run: |turns| receive(&head(3), turns),
+    },
+    Case {
+        name: "httparse, 4 fields",
+        operations: 1,
+        run: |turns| bare(&head(4), turns),
+    },
+    Case {
+        name: "receive, 4 fields",
+        operations: 1,
+        run: |turns| receive(&head(4), turns),
+    },
+    Case {
+        name: "httparse, 12 fields",
+        operations: 1,
+        run: |turns| bare(&head(12), turns),
+    },
+    Case {
+        name: "receive, 12 fields",
+        operations: 1,
+        run: |turns| receive(&head(12), turns),
+    },
+    Case {
+        name: "httparse, 40 fields",
+        operations: 1,
+        run: |turns| bare(&head(40), turns),
+    },
+    Case {
+        name: "receive, 40 fields",
+        operations: 1,
+        run: |turns| receive(&head(40), turns),
+    },
+    Case {
+        name: "httparse, target of 4 KiB",
+        operations: 1,
+        run: |turns| bare(&long_target(), turns),
+    },
+    Case {
+        name: "receive, target of 4 KiB",
+        operations: 1,
+        run: |turns| receive(&long_target(), turns),
+    },
+    Case {
+        name: "httparse, value of 8 KiB",
+        operations: 1,
+        run: |turns| bare(&long_value(), turns),
+    },
+    Case {
+        name: "receive, value of 8 KiB",
+        operations: 1,
+        run: |turns| receive(&long_value(), turns),
+    },
+    Case {
+        name: "receive and reply, 3 fields",
+        operations: 1,
+        run: |turns| cycle(&head(3), turns),
+    },
+    Case {
+        name: "one octet at a time, per call",
+        operations: 12,
+        run: octet_by_octet,
+    },
+    Case {
+        name: "chunks of 1 octet, per chunk",
+        operations: 100,
+        run: |turns| chunks(1, turns),
+    },
+    Case {
+        name: "chunks of 64 octets, per chunk",
+        operations: 100,
+        run: |turns| chunks(64, turns),
+    },
+    Case {
+        name: "chunks of 8 KiB, per chunk",
+        operations: 100,
+        run: |turns| chunks(8192, turns),
+    },
+    Case {
+        name: "write a head of 6 fields",
+        operations: 1,
+        run: write_head,
+    },
+    Case {
+        name: "fill a head of 6 fields",
+        operations: 1,
+        run: fill_head,
+    },
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [flag, name, turns] = &arguments[..]
+        && flag == "--run"
+    {
+        let case = CASES
+            .iter()
+            .find(|case| case.name == name)
+            .expect("a case of this program");
+        (case.run)(turns.parse().expect("a number of turns"));
+        return ExitCode::SUCCESS;
+    }
+    let wanted = |case: &&Case| arguments.is_empty() || arguments.iter().any(|word| case.name.contains(word));
+    for case in CASES.iter().filter(wanted) {
+        match (counted(case.name, TURNS), counted(case.name, 2 * TURNS)) {
+            (Some(once), Some(twice)) => {
+                println!(
+                    "{:>8} instructions: {}",
+                    (twice - once) / TURNS / case.operations,
+                    case.name
+                );
+            }
+            _ => {
+                eprintln!("valgrind does not run: install it");
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// How many instructions this program executes for so many turns of a case.
+fn counted(name: &str, turns: u64) -> Option<u64> {
+    let program = std::env::current_exe().ok()?;
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(program)
+        .args(["--run", name, &turns.to_string()])
+        .output()
+        .ok()?;
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    let line = text.lines().find(|line| line.contains("Collected : "))?;
+    line.rsplit(' ').next()?.parse().ok()
+}
+
+/// A head with so many fields: those of a small client, then those of a browser, then more cookies.
+fn head(fields: usize) -> Vec<u8> {
+    const FIELDS: [&str; 12] = [
+        "Host: 127.0.0.1:8080",
+        "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+        "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
+        "Connection: keep-alive",
+        "Accept-Language: en-US,en;q=0.5",
+        "Accept-Encoding: gzip, deflate, br, zstd",
+        "Referer: http://127.0.0.1:8080/a/page/that/links/here.html",
+        "Cookie: session=0123456789abcdef0123456789abcdef; theme=dark; consent=yes",
+        "Upgrade-Insecure-Requests: 1",
+        "Sec-Fetch-Dest: document",
+        "Sec-Fetch-Mode: navigate",
+        "Sec-Fetch-Site: same-origin",
+    ];
+    let mut wire = String::from("GET / HTTP/1.1\r\n");
+    for i in 0..fields {
+        match FIELDS.get(i) {
+            Some(line) => wire += line,
+            None => wire += &format!("X-Field-{i}: the value of field number {i}"),
+        }
+        wire += "\r\n";
+    }
+    wire += "\r\n";
+    wire.into_bytes()
+}
+
+fn long_target() -> Vec<u8> {
+    format!(
+        "GET /{} HTTP/1.1\r\nHost: a\r\n\r\n",
+        "path/of/segments/".repeat(240)
+    )
+    .into_bytes()
+}
+
+fn long_value() -> Vec<u8> {
+    format!(
+        "GET / HTTP/1.1\r\nHost: a\r\nCookie: {}\r\n\r\n",
+        "name=value; ".repeat(682)
+    )
+    .into_bytes()
+}
+
+#[inline(never)]
+fn bare(wire: &[u8], turns: u64) {
+    let mut slots = [const { std::mem::MaybeUninit::uninit() }; 64];
+    for _ in 0..turns {
+        let mut request = httparse::Request::new(&mut []);
+        let parsed = request.parse_with_uninit_headers(black_box(wire), &mut slots);
+        assert_eq!(parsed, Ok(httparse::Status::Complete(wire.len())));
+        black_box(&request);
+    }
+}
+
+#[inline(never)]
+fn receive(wire: &[u8], turns: u64) {
+    let fresh = Connection::server(Limits::default());
+    let mut fields = Fields::<64>::new();
+    for _ in 0..turns {
+        let mut conn = fresh.clone();
+        let received = conn.receive(black_box(wire), &mut fields).expect("a request");
+        assert_eq!(received.consumed, wire.len());
+        let Event::Request(head) = received.event else {
+            unreachable!()
+        };
+        black_box(head);
+    }
+}
+
+#[inline(never)]
+fn cycle(wire: &[u8], turns: u64) {
+    let mut conn = Connection::server(Limits::default());
+    let mut fields = Fields::<64>::new();
+    let mut head = ResponseHead::new(200);
+    let mut out = Vec::with_capacity(4096);
+    for _ in 0..turns {
+        let received = conn.receive(black_box(wire), &mut fields).expect("a request");
+        let Event::Request(request) = received.event else {
+            unreachable!()
+        };
+        black_box(request.target());
+        head.reset(200);
+        head.push_date(b"Sun, 06 Nov 1994 08:49:37 GMT");
+        head.push("content-type", "text/plain").expect("a field");
+        out.clear();
+        conn.reply(&mut out, &head, b"Hello, World!").expect("a reply");
+        black_box(&out);
+    }
+}
+
+#[inline(never)]
+fn octet_by_octet(turns: u64) {
+    let wire = b"X: 012345678901234567890123456789";
+    let mut start = b"GET / HTTP/1.1\r\nHost: a\r\n".to_vec();
+    let cut = start.len();
+    start.extend_from_slice(wire);
+    let mut fields = Fields::<64>::new();
+    let mut fresh = Connection::server(Limits::default());
+    fresh
+        .receive(&start[..cut], &mut fields)
+        .expect("a part of a head");
+    for _ in 0..turns {
+        let mut conn = fresh.clone();
+        for end in cut + 1..=cut + 12 {
+            let received = conn
+                .receive(black_box(&start[..end]), &mut fields)
+                .expect("a part of a head");
+            black_box(&received);
+        }
+    }
+}
+
+#[inline(never)]
+fn chunks(size: usize, turns: u64) {
+    let mut wire = Vec::new();
+    for _ in 0..101 {
+        wire.extend_from_slice(format!("{size:x}\r\n").as_bytes());
+        wire.resize(wire.len() + size, b'x');
+        wire.extend_from_slice(b"\r\n");
+    }
+    let mut fields = Fields::<64>::new();
+    let mut fresh = Connection::server(Limits {
+        body: u64::MAX,
+        ..Limits::default()
+    });
+    let head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    fresh.receive(head, &mut fields).expect("a head");
+    for _ in 0..turns {
+        let mut conn = fresh.clone();
+        let mut at = 0;
+        for _ in 0..100 {
+            let received = conn
+                .receive(black_box(&wire[at..]), &mut fields)
+                .expect("a chunk");
+            at += received.consumed;
+            let Event::Data(data) = received.event else {
+                unreachable!()
+            };
+            black_box(data);
+        }
+    }
+}
+
+fn answer() -> ResponseHead {
+    let mut head = ResponseHead::new(200);
+    fill(&mut head);
+    head
+}
+
+fn fill(head: &mut ResponseHead) {
+    head.reset(200);
+    head.push_date(b"Sun, 06 Nov 1994 08:49:37 GMT");
+    for (name, value) in [
+        ("content-type", "text/html; charset=utf-8"),
+        ("server", "http-core"),
+        ("etag", "\"0123456789abcdef\""),
+        ("last-modified", "Sun, 06 Nov 1994 08:49:37 GMT"),
+        ("cache-control", "max-age=60"),
+    ] {
+        head.push(black_box(name), black_box(value)).expect("a field");
+    }
+}
+
+#[inline(never)]
+fn write_head(turns: u64) {
+    let head = answer();
+    let mut fields = Fields::<64>::new();
+    let mut fresh = Connection::server(Limits::default());
+    fresh
+        .receive(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", &mut fields)
+        .expect("a request");
+    let mut out = Vec::with_capacity(4096);
+    for _ in 0..turns {
+        let mut conn = fresh.clone();
+        out.clear();
+        conn.respond(&mut out, black_box(&head), Body::Known(13))
+            .expect("a response");
+        black_box(&out);
+    }
+}
+
+#[inline(never)]
+fn fill_head(turns: u64) {
+    let mut head = ResponseHead::new(200);
+    for _ in 0..turns {
+        fill(&mut head);
+        black_box(&head);
+    }
+}
