@@ -189,3 +189,34 @@ fn an_idle_server_costs_no_cpu() {
         "it used {used:?} in two idle seconds"
     );
 }
+
+#[test]
+fn the_command_of_the_readme_serves_the_demonstration_and_with_a_directory_that() {
+    // As a user types it at the workspace's folder: the default member is the server.
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let words = [
+        &cargo,
+        "run",
+        "--quiet",
+        "--release",
+        "--manifest-path",
+        manifest,
+        "--",
+    ];
+    let server = Launch::new().by(words).start();
+    assert_eq!(
+        server.connect().exchange(REQUEST).expect("an answer").text(),
+        "Hello, World!"
+    );
+    server.stop();
+    let folder = tempfile::tempdir().expect("a directory");
+    fs::write(folder.path().join("a.txt"), "a file").expect("a file");
+    let server = Launch::of(folder.path()).by(words).start();
+    let response = server
+        .connect()
+        .exchange("GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n")
+        .expect("an answer");
+    assert_eq!(response.text(), "a file");
+    server.stop();
+}

@@ -204,3 +204,53 @@ fn wrk_sees_neither_a_socket_error_nor_a_status_but_200() {
     }
     server.stop();
 }
+
+#[test]
+fn curl_reaches_every_address_that_the_server_listens_on() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let socket = folder.path().join("socket");
+    let path = socket.to_str().expect("a path of text");
+    let server = Launch::new()
+        .args(["--listen", "127.0.0.1:0", "--listen", "[::1]:0", "--listen"])
+        .arg(format!("unix:{path}"))
+        .args(["--workers", "2"])
+        .start();
+    for _ in 0..10 {
+        let Some(plain) = curl(&["--unix-socket", path, "http://a/plaintext"]) else {
+            return;
+        };
+        assert_eq!(plain, "Hello, World!");
+    }
+    assert_eq!(
+        curl(&[&server.url("/plaintext")]).as_deref(),
+        Some("Hello, World!")
+    );
+    let printed = server.output();
+    let six = printed
+        .lines()
+        .find_map(|line| line.split_once("http://[::1]:"))
+        .expect("it says where it listens")
+        .1;
+    let url = format!("http://[::1]:{}/plaintext", six.trim_end_matches('/'));
+    assert_eq!(curl(&[&url]).as_deref(), Some("Hello, World!"));
+    server.stop();
+    assert!(!socket.exists(), "the socket's file goes with the server");
+}
+
+#[test]
+fn every_way_of_sharing_a_listener_serves() {
+    let Some(wrk) = tools::tool("wrk") else { return };
+    for mode in ["reuseport", "exclusive", "shared"] {
+        let server = Launch::new().args(["--workers", "3", "--accept", mode]).start();
+        let printed = successful(tools::run(
+            &wrk,
+            &["-t2", "-c96", "-d1s", &server.url("/plaintext")],
+            PATIENCE,
+        ));
+        assert!(
+            !printed.contains("Socket errors") && !printed.contains("Non-2xx"),
+            "{mode}: {printed}"
+        );
+        server.stop();
+    }
+}

@@ -67,6 +67,7 @@ pub struct Launch {
     environment: Vec<(OsString, OsString)>,
     open_files: Option<u64>,
     wrapper: Vec<OsString>,
+    program: Option<OsString>,
     listens: bool,
 }
 
@@ -119,6 +120,19 @@ impl Launch {
         self
     }
 
+    /// Runs it by these words, with its arguments behind them, instead of by the executable that the tests built.
+    ///
+    /// # Panics
+    ///
+    /// Without any word.
+    #[must_use]
+    pub fn by<const N: usize>(mut self, words: [&str; N]) -> Self {
+        let (last, wrapper) = words.split_last().expect("a program");
+        self.wrapper = wrapper.iter().map(OsString::from).collect();
+        self.program = Some(OsString::from(last));
+        self
+    }
+
     /// Starts it and waits until it says where it listens.
     ///
     /// # Panics
@@ -167,23 +181,25 @@ impl Launch {
     }
 
     fn command(&self) -> Command {
+        let server = self
+            .program
+            .as_deref()
+            .unwrap_or_else(|| executable().as_os_str());
+        let mut words: Vec<&OsStr> = self
+            .wrapper
+            .iter()
+            .map(OsString::as_os_str)
+            .chain([server])
+            .collect();
         // The shell sets the limit and then becomes the server, so the process id is the server's.
-        let mut command = match self.open_files {
-            Some(limit) => {
-                let mut shell = Command::new("/bin/sh");
-                shell.args(["-c", &format!(r#"ulimit -n {limit} && exec "$0" "$@""#)]);
-                shell.args(&self.wrapper).arg(executable());
-                shell
-            }
-            None => match self.wrapper.split_first() {
-                Some((program, rest)) => {
-                    let mut command = Command::new(program);
-                    command.args(rest).arg(executable());
-                    command
-                }
-                None => Command::new(executable()),
-            },
-        };
+        let limited = self
+            .open_files
+            .map(|limit| format!(r#"ulimit -n {limit} && exec "$0" "$@""#));
+        if let Some(script) = &limited {
+            words.splice(..0, [OsStr::new("/bin/sh"), OsStr::new("-c"), OsStr::new(script)]);
+        }
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]);
         command.args(&self.arguments);
         if !self.listens {
             command.args(["--listen", "127.0.0.1:0"]);
