@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, SystemTime};
 
 use support::{Launch, PATIENCE, Server, tools};
 
@@ -30,6 +31,13 @@ fn successful(output: Output) -> String {
 fn file_server() -> (tempfile::TempDir, Server) {
     let root = tempfile::tempdir().expect("a directory");
     fs::write(root.path().join("a.txt"), "0123456789".repeat(1000)).expect("a file");
+    // In 2020: conditions of later years find it unchanged, those of earlier years do not.
+    let modified = SystemTime::UNIX_EPOCH + Duration::from_secs(1_600_000_000);
+    let file = fs::File::options()
+        .write(true)
+        .open(root.path().join("a.txt"))
+        .expect("a file");
+    file.set_modified(modified).expect("a file has a time");
     fs::write(root.path().join("index.html"), "<p>index</p>").expect("a file");
     let server = Launch::of(root.path()).start();
     (root, server)
@@ -138,9 +146,17 @@ fn curl_gets_files_ranges_and_only_what_has_changed() {
         "--write-out",
         "%{http_code} %{size_download}",
     ];
-    let unchanged = [&status[..], &["--time-cond", "2100-01-01", &url]].concat();
+    let unchanged = [
+        &status[..],
+        &["--time-cond", "Sat, 01 Jan 2022 00:00:00 GMT", &url],
+    ]
+    .concat();
     assert_eq!(curl(&unchanged).as_deref(), Some("304 0"));
-    let changed = [&status[..], &["--time-cond", "1990-01-01", &url]].concat();
+    let changed = [
+        &status[..],
+        &["--time-cond", "Mon, 01 Jan 1990 00:00:00 GMT", &url],
+    ]
+    .concat();
     assert_eq!(curl(&changed).as_deref(), Some("200 10000"));
     assert_eq!(
         curl(&[&status[..], &[&server.url("/nowhere")]].concat())
