@@ -1,1 +1,5 @@
-//! Inputs that benches share with tests.
+//! What benches and counted comparisons share: contestants behind one trait, and counting by callgrind.
+
+pub mod count;
+pub mod deadlines;
+pub mod readiness;
