@@ -14,7 +14,12 @@ use crate::server::{AcceptMode, Address, Server};
 ///
 /// Each flag can be given as an environment variable, too.
 #[derive(Parser, Clone, Debug)]
-#[command(name = "server-bin", version, max_term_width = 110)]
+#[command(
+    name = "server-bin",
+    version,
+    max_term_width = 110,
+    allow_negative_numbers = true
+)]
 pub struct Config {
     /// The directory to serve; without it, the built-in demonstration
     #[arg(env = "SERVER_ROOT")]

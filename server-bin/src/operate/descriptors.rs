@@ -16,7 +16,7 @@ pub(crate) fn reserved(workers: usize, addresses: usize) -> usize {
 pub(crate) fn connections(most: Option<usize>, reserved: usize) -> Result<usize, String> {
     let limit =
         raise_descriptor_limit().map_err(|error| format!("cannot read the limit of open files: {error}"))?;
-    fit(most, reserved, usize::try_from(limit).unwrap_or(usize::MAX))
+    fit(most, reserved, limit)
 }
 
 fn fit(most: Option<usize>, reserved: usize, limit: usize) -> Result<usize, String> {

@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
-use nix::libc;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use socket2::{Domain, SockAddr, Type};
 
@@ -157,7 +156,7 @@ fn set_reuse_port(socket: &socket2::Socket) -> io::Result<()> {
 
 #[cfg(not(target_vendor = "apple"))]
 fn accept(listener: &socket2::Socket) -> io::Result<(socket2::Socket, SockAddr)> {
-    listener.accept4(libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK)
+    listener.accept4(nix::libc::SOCK_CLOEXEC | nix::libc::SOCK_NONBLOCK)
 }
 
 #[cfg(target_vendor = "apple")]
@@ -169,25 +168,24 @@ fn accept(listener: &socket2::Socket) -> io::Result<(socket2::Socket, SockAddr)>
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-const MORE: i32 = libc::MSG_MORE;
+const MORE: i32 = nix::libc::MSG_MORE;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const MORE: i32 = 0;
 
 #[cfg(not(target_vendor = "apple"))]
-const NO_SIGNAL: i32 = libc::MSG_NOSIGNAL;
+const NO_SIGNAL: i32 = nix::libc::MSG_NOSIGNAL;
 #[cfg(target_vendor = "apple")]
 const NO_SIGNAL: i32 = 0;
 
 /// Raises the soft limit of open descriptors to the hard one, and answers what is in force. setrlimit(2).
-pub(crate) fn raise_descriptor_limit() -> io::Result<u64> {
+pub(crate) fn raise_descriptor_limit() -> io::Result<usize> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    if soft >= hard || setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() {
-        return Ok(hard);
-    }
     // macOS answers EINVAL to more than OPEN_MAX, although it shows an unlimited hard limit.
     let open_max = 10_240.min(hard);
-    Ok(match setrlimit(Resource::RLIMIT_NOFILE, open_max, hard) {
-        Ok(()) => open_max,
-        Err(_) => soft,
-    })
+    let raised = [hard, open_max]
+        .into_iter()
+        .find(|&wish| wish > soft && setrlimit(Resource::RLIMIT_NOFILE, wish, hard).is_ok());
+    // The type is a signed one on FreeBSD, and unlimited more than any number of files.
+    let limit = i128::from(raised.unwrap_or(soft));
+    Ok(usize::try_from(limit).unwrap_or(usize::MAX))
 }
