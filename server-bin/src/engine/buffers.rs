@@ -78,15 +78,6 @@ impl Kit {
         }
     }
 
-    /// How long a connection may be idle now.
-    pub(crate) fn idle_timeout(&self) -> Duration {
-        if self.draining {
-            self.settings.drain_idle_timeout
-        } else {
-            self.settings.idle_timeout
-        }
-    }
-
     /// Begins a turn of the worker: the one clock reading that all its connections share.
     pub fn begin(&mut self, now: Instant) {
         self.now = now;

@@ -1,8 +1,8 @@
 //! When each connection has to be looked at although nothing happens on its socket.
 //!
-//! A connection stores its own deadline and moves it with each request. The wheel's entry stays where it is for as
-//! long as it is not later than the deadline; when it fires early it is put where the deadline is now. So a busy
-//! keep-alive connection touches the wheel once per idle timeout, not once per request.
+//! A connection knows its own deadline and moves it with each request, without a word to the wheel. The wheel's entry
+//! stays where it is for as long as it is not later than the deadline; when it fires early it is put where the deadline
+//! is now. So a busy keep-alive connection touches the wheel once per idle timeout, not once per request.
 
 use std::time::{Duration, Instant};
 
@@ -25,29 +25,22 @@ pub enum Alarm {
 const ACCEPT: usize = usize::MAX;
 const STOP: usize = usize::MAX - 1;
 
-/// A connection's deadline, and its entry in the wheel.
-#[derive(Debug)]
-pub struct Deadline {
-    at: Instant,
-    entry: Option<TimerId>,
-}
-
-impl Deadline {
-    /// A deadline that is in no wheel yet.
-    pub fn new(at: Instant) -> Self {
-        Self { at, entry: None }
-    }
-
-    /// When it is.
-    pub fn at(&self) -> Instant {
-        self.at
-    }
-}
+/// How much later than its deadline an alarm may ring, so that a busy worker asks the wheel once in this time and not
+/// in every turn. Deadlines of connections are a thousand times longer.
+const SLACK: Duration = Duration::from_millis(4);
+/// When nothing is in the wheel.
+const NEVER: Duration = Duration::from_secs(1 << 30);
 
 /// The deadlines of one worker.
 #[derive(Debug)]
 pub struct Deadlines {
     wheel: Timers<usize>,
+    /// What the wheel said, how long that is good enough, and when the wheel has to be asked for what is due.
+    timeout: Option<Duration>,
+    good_until: Instant,
+    due: Instant,
+    /// What the wheel said is longer than what it would say now.
+    stale: bool,
 }
 
 impl Deadlines {
@@ -55,6 +48,10 @@ impl Deadlines {
     pub fn new(now: Instant) -> Self {
         Self {
             wheel: Timers::new(now),
+            timeout: None,
+            good_until: now,
+            due: now + NEVER,
+            stale: true,
         }
     }
 
@@ -66,48 +63,50 @@ impl Deadlines {
             Alarm::Stop => STOP,
         };
         self.wheel.insert(at, value);
+        self.expect(at);
     }
 
-    /// Takes a new connection's deadline into the wheel.
-    pub fn admit(&mut self, key: Key, deadline: &mut Deadline) {
-        deadline.entry = Some(self.wheel.insert(deadline.at, key.value()));
+    /// Takes a connection's deadline into the wheel.
+    pub fn admit(&mut self, key: Key, at: Instant) -> TimerId {
+        self.expect(at);
+        self.wheel.insert(at, key.value())
     }
 
-    /// Moves a connection's deadline.
-    pub fn set(&mut self, deadline: &mut Deadline, at: Instant) {
-        // The entry is never later than the deadline that was in force, so only a nearer one may need it moved.
-        if at < deadline.at
-            && let Some(entry) = deadline.entry
-        {
-            self.wheel.rearm(entry, at);
-        }
-        deadline.at = at;
-    }
-
-    /// After the entry has fired: whether the deadline is really over. Otherwise the entry moves to where it is now.
-    pub fn is_over(&mut self, key: Key, deadline: &mut Deadline, now: Instant) -> bool {
-        deadline.entry = None;
-        if deadline.at <= now {
-            return true;
-        }
-        self.admit(key, deadline);
-        false
+    /// Moves a connection's entry, because its deadline has come nearer.
+    pub fn advance(&mut self, entry: TimerId, at: Instant) {
+        self.expect(at);
+        self.wheel.rearm(entry, at);
     }
 
     /// Forgets a connection that closes.
-    pub fn dismiss(&mut self, deadline: &Deadline) {
-        if let Some(entry) = deadline.entry {
-            self.wheel.cancel(entry);
+    pub fn dismiss(&mut self, entry: TimerId) {
+        self.wheel.cancel(entry);
+    }
+
+    fn expect(&mut self, at: Instant) {
+        if at < self.due {
+            self.due = at;
+            self.stale = true;
         }
     }
 
     /// How long the worker may sleep.
-    pub fn next_timeout(&self, now: Instant) -> Option<Duration> {
-        self.wheel.next_timeout(now)
+    pub fn next_timeout(&mut self, now: Instant) -> Option<Duration> {
+        if self.stale || now >= self.good_until {
+            self.stale = false;
+            self.timeout = self.wheel.next_timeout(now);
+            self.due = now + self.timeout.unwrap_or(NEVER);
+            self.good_until = now + SLACK;
+        }
+        self.timeout
     }
 
     /// The next alarm that is due.
     pub fn due(&mut self, now: Instant) -> Option<Alarm> {
+        if now < self.due {
+            return None;
+        }
+        self.stale = true;
         let (_, value) = self.wheel.expire(now)?;
         Some(match value {
             ACCEPT => Alarm::Accept,

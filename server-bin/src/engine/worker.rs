@@ -133,8 +133,8 @@ impl Worker {
         };
         let armed = connection.armed();
         let turn = act(connection, &mut self.inlet, &mut self.kit);
-        if let Some(deadline) = turn.deadline {
-            self.deadlines.set(&mut connection.deadline, deadline);
+        if let (Some(nearer), Some(timer)) = (turn.nearer, connection.timer) {
+            self.deadlines.advance(timer, nearer);
         }
         let stays = turn.next == armed || {
             let (interest, trigger) = match turn.next {
@@ -158,7 +158,9 @@ impl Worker {
         let Some(connection) = self.connections.remove(key) else {
             return;
         };
-        self.deadlines.dismiss(&connection.deadline);
+        if let Some(timer) = connection.timer {
+            self.deadlines.dismiss(timer);
+        }
         drop(connection);
         self.admission.leave();
         self.resume_accepting();
@@ -188,7 +190,7 @@ impl Worker {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
-        self.deadlines.admit(key, &mut connection.deadline);
+        connection.timer = Some(self.deadlines.admit(key, connection.deadline(&self.kit)));
         let token = Token::new(key.value());
         if self
             .poller
@@ -241,18 +243,15 @@ impl Worker {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
-        if !self
-            .deadlines
-            .is_over(key, &mut connection.deadline, self.kit.now)
-        {
-            return;
+        connection.timer = None;
+        if connection.deadline(&self.kit) <= self.kit.now {
+            self.drive(key, |connection, inlet, kit| {
+                connection.expire(key.value(), inlet, kit)
+            });
         }
-        self.drive(key, |connection, inlet, kit| {
-            connection.expire(key.value(), inlet, kit)
-        });
-        // Whoever is still there has something to say before the end, and a new deadline for it.
+        // Whoever is still there has more to do until a later deadline.
         if let Some(connection) = self.connections.get_mut(key) {
-            self.deadlines.admit(key, &mut connection.deadline);
+            connection.timer = Some(self.deadlines.admit(key, connection.deadline(&self.kit)));
         }
     }
 
@@ -272,14 +271,12 @@ impl Worker {
             self.accept(listener, usize::MAX);
         }
         self.acceptor.close(&self.poller);
-        let last = self.kit.now + self.kit.settings.drain_idle_timeout;
         let keys: Vec<Key> = self.connections.keys().collect();
         for key in keys {
             if let Some(connection) = self.connections.get_mut(key)
-                && connection.is_idle()
-                && connection.deadline() > last
+                && let (Some(last), Some(timer)) = (connection.drain(&self.kit), connection.timer)
             {
-                self.deadlines.set(&mut connection.deadline, last);
+                self.deadlines.advance(timer, last);
             }
         }
         self.deadlines

@@ -5,12 +5,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use http_core::{Head, Method, ResponseHead};
+use http_core::{Head, Method, Name, ResponseHead};
 use multiplex::timers::Timers;
 use multiplex::{Events, Poller, Token, Waker};
+use percent_encoding::percent_decode_str;
 
 use super::{Accept, BodySource, Completer, Context, Handler, Pulled, Reply, plain};
 
+/// Checked when the program is built, so that writing it is a copy.
+const CONTENT_TYPE: Name = Name::from_static("content-type");
 /// The most that a request may send to be echoed.
 const MAX_ECHO: usize = 1024 * 1024;
 /// The longest that `/slow` waits.
@@ -57,41 +60,76 @@ impl Handler for Demo {
     fn head(&self, head: &Head<'_>, cx: &mut Context<'_>) -> Accept {
         let target = head.target();
         let path = target.path();
-        let allow = match path {
-            "/plaintext" | "/json" | "/stream" | "/slow" => "GET, HEAD, OPTIONS",
-            "/" => "GET, HEAD, POST, OPTIONS",
-            "/echo" => "POST, OPTIONS",
-            _ if path.starts_with("/echo/") => "GET, HEAD, OPTIONS",
-            _ => return plain::reply(cx, 404).into(),
-        };
-        let reply = match (head.method(), path) {
-            (Method::Get | Method::Head, "/plaintext") => text(cx, "text/plain", "Hello, World!"),
-            (Method::Get | Method::Head, "/json") => {
+        if let Some(accept) = self.route(head, path, target.query(), cx) {
+            return accept;
+        }
+        // Another spelling of the same path (RFC 3986 section 6.2.2.2).
+        let decoded = String::from_utf8(percent_decode_str(path).collect()).ok();
+        let accept = decoded.and_then(|path| self.route(head, &path, target.query(), cx));
+        accept.unwrap_or_else(|| plain::reply(cx, 404).into())
+    }
+}
+
+impl Demo {
+    fn route(
+        &self,
+        head: &Head<'_>,
+        path: &str,
+        query: Option<&str>,
+        cx: &mut Context<'_>,
+    ) -> Option<Accept> {
+        let post = matches!(head.method(), Method::Post);
+        Some(match path {
+            "/plaintext" => offer(head, cx, GET, |cx| text(cx, "text/plain", "Hello, World!")),
+            "/json" => offer(head, cx, GET, |cx| {
                 text(cx, "application/json", "{\"message\":\"Hello, World!\"}")
-            }
-            (Method::Get | Method::Head, "/") => text(cx, "text/html; charset=utf-8", PAGE),
-            (Method::Post, "/" | "/echo") => return echo(head),
-            (Method::Get | Method::Head, "/stream") => stream(cx, target.query()),
-            (Method::Get | Method::Head, "/slow") => self.slow(cx, target.query()),
-            (Method::Get | Method::Head, _) if path != "/echo" => {
-                cx.field("content-type", "text/plain");
-                path.as_bytes().to_vec().into()
-            }
-            (Method::Options, _) => {
-                cx.status(204).field("allow", allow);
-                Reply::EMPTY
-            }
-            _ => {
-                cx.field("allow", allow);
-                plain::reply(cx, 405)
-            }
-        };
-        Accept::Respond(reply)
+            }),
+            "/" | "/echo" if post => echo(head),
+            "/" => offer(head, cx, GET_AND_POST, |cx| {
+                text(cx, "text/html; charset=utf-8", PAGE)
+            }),
+            "/echo" => refuse(head, cx, "POST, OPTIONS"),
+            "/stream" => offer(head, cx, GET, |cx| stream(cx, query)),
+            "/slow" => offer(head, cx, GET, |cx| self.slow(cx, query)),
+            _ if path.starts_with("/echo/") => offer(head, cx, GET, |cx| {
+                cx.field(CONTENT_TYPE, "text/plain");
+                head.target().path().as_bytes().to_vec().into()
+            }),
+            _ => return None,
+        })
+    }
+}
+
+const GET: &str = "GET, HEAD, OPTIONS";
+const GET_AND_POST: &str = "GET, HEAD, POST, OPTIONS";
+
+/// Answers GET and HEAD, and refuses the other methods.
+fn offer(
+    head: &Head<'_>,
+    cx: &mut Context<'_>,
+    allow: &str,
+    answer: impl FnOnce(&mut Context<'_>) -> Reply,
+) -> Accept {
+    match head.method() {
+        Method::Get | Method::Head => answer(cx).into(),
+        _ => refuse(head, cx, allow),
+    }
+}
+
+/// Tells which methods there are, to who asks and to who takes another one.
+fn refuse(head: &Head<'_>, cx: &mut Context<'_>, allow: &str) -> Accept {
+    cx.field("allow", allow);
+    match head.method() {
+        Method::Options => {
+            cx.status(204);
+            Accept::Respond(Reply::EMPTY)
+        }
+        _ => plain::reply(cx, 405).into(),
     }
 }
 
 fn text(cx: &mut Context<'_>, content_type: &str, body: &'static str) -> Reply {
-    cx.field("content-type", content_type);
+    cx.field(CONTENT_TYPE, content_type);
     body.into()
 }
 
@@ -102,7 +140,7 @@ fn echo(head: &Head<'_>) -> Accept {
         .unwrap_or(b"application/octet-stream")
         .to_vec();
     Accept::buffer(MAX_ECHO, move |body, cx| {
-        cx.field("content-type", content_type);
+        cx.field(CONTENT_TYPE, content_type);
         body.to_vec().into()
     })
 }
@@ -110,7 +148,7 @@ fn echo(head: &Head<'_>) -> Accept {
 fn stream(cx: &mut Context<'_>, query: Option<&str>) -> Reply {
     match number(query, "lines", 100) {
         Some(lines) if lines <= MAX_LINES => {
-            cx.field("content-type", "text/plain");
+            cx.field(CONTENT_TYPE, "text/plain");
             Reply::Pull(Box::new(Lines { sent: 0, all: lines }))
         }
         _ => plain::reply(cx, 400),
@@ -225,7 +263,7 @@ fn serve(poller: &Poller, inbox: &Inbox) {
 }
 
 fn complete(completer: Completer) {
-    match ResponseHead::new(200).field("content-type", "text/plain") {
+    match ResponseHead::new(200).field(CONTENT_TYPE, "text/plain") {
         Ok(head) => completer.complete(head, "Here it is.\n"),
         // Dropped, it answers 500.
         Err(_) => drop(completer),

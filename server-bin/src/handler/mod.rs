@@ -27,6 +27,7 @@ use std::time::Instant;
 
 use http_core::{FieldName, Head, Misuse, ResponseHead};
 
+use crate::engine::connection::Peer;
 pub use later::{Completer, Ticket};
 pub(crate) use later::{Completion, Desk, Mailbox};
 pub use reply::{BodySource, Content, FileSlice, Pulled, Reply};
@@ -99,7 +100,7 @@ pub struct Context<'a> {
     head: &'a mut ResponseHead,
     misuse: Option<Misuse>,
     now: Instant,
-    peer: Option<SocketAddr>,
+    peer: Peer,
     desk: Option<Desk<'a>>,
 }
 
@@ -112,17 +113,12 @@ impl<'a> Context<'a> {
             head,
             misuse: None,
             now,
-            peer: None,
+            peer: Peer::None,
             desk: None,
         }
     }
 
-    pub(crate) fn new(
-        head: &'a mut ResponseHead,
-        now: Instant,
-        peer: Option<SocketAddr>,
-        desk: Desk<'a>,
-    ) -> Self {
+    pub(crate) fn new(head: &'a mut ResponseHead, now: Instant, peer: Peer, desk: Desk<'a>) -> Self {
         Self {
             head,
             misuse: None,
@@ -161,7 +157,7 @@ impl<'a> Context<'a> {
 
     /// Who sent the request; none for a Unix socket.
     pub fn peer(&self) -> Option<SocketAddr> {
-        self.peer
+        self.peer.address()
     }
 
     /// Promises an answer from elsewhere: return [`Reply::Later`] with the ticket, and give the completer to

@@ -31,8 +31,9 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
+use multiplex::timers::TimerId;
+
 use super::buffers::{Inlet, Kit, Work};
-use super::deadlines::Deadline;
 use super::settings::{TURN_BYTES, TURN_REQUESTS};
 use crate::handler::Completion;
 
@@ -78,8 +79,8 @@ pub enum Next {
 pub struct Turn {
     /// What the connection waits for.
     pub next: Next,
-    /// Its new deadline; none when the one before still holds.
-    pub deadline: Option<Instant>,
+    /// Its new deadline, when that is nearer than the one before.
+    pub nearer: Option<Instant>,
 }
 
 /// What a connection is doing.
@@ -130,7 +131,10 @@ pub struct Connection<S> {
     http: http_core::Connection,
     /// What an idle connection does not own.
     work: Option<Box<Work>>,
-    pub(crate) deadline: Deadline,
+    /// Since when the present timeout runs.
+    since: Instant,
+    /// Its worker's timer for it, never later than its deadline.
+    pub(crate) timer: Option<TimerId>,
     peer: Peer,
     /// Requests so far.
     cycles: u32,
@@ -152,7 +156,8 @@ impl<S: Socket> Connection<S> {
             socket,
             http: http_core::Connection::server(kit.settings.limits),
             work: None,
-            deadline: Deadline::new(kit.now + kit.idle_timeout()),
+            since: kit.now,
+            timer: None,
             peer: Peer::new(peer),
             cycles: 0,
             dropped: 0,
@@ -175,8 +180,18 @@ impl<S: Socket> Connection<S> {
     }
 
     /// When the connection wants [`expire`](Self::expire) to be called.
-    pub fn deadline(&self) -> Instant {
-        self.deadline.at()
+    pub fn deadline(&self, kit: &Kit) -> Instant {
+        let settings = &kit.settings;
+        let timeout = match self.timing {
+            Timing::Idle if kit.draining => settings.drain_idle_timeout,
+            Timing::Idle => settings.idle_timeout,
+            Timing::Head => settings.head_timeout,
+            Timing::Body => settings.body_timeout,
+            Timing::Write => settings.write_timeout,
+            Timing::Reply => settings.reply_timeout,
+            Timing::Linger => settings.linger_timeout,
+        };
+        self.since + timeout
     }
 
     /// What the connection waits for.
@@ -201,7 +216,7 @@ impl<S: Socket> Connection<S> {
         self.armed = next;
         Turn {
             next,
-            deadline: self.new_deadline(next, self.cycles != cycles, kit),
+            nearer: self.settle(next, self.cycles != cycles, kit),
         }
     }
 
@@ -272,7 +287,7 @@ impl<S: Socket> Connection<S> {
         if self.phase != Phase::Waiting || self.cycles != reply.cycle {
             return Turn {
                 next: self.armed,
-                deadline: None,
+                nearer: None,
             };
         }
         self.phase = Phase::Receiving;
@@ -297,15 +312,17 @@ impl<S: Socket> Connection<S> {
             (Timing::Idle | Timing::Body | Timing::Write | Timing::Linger, _) => {
                 return Turn {
                     next: Next::Close,
-                    deadline: None,
+                    nearer: None,
                 };
             }
         }
         self.turn(key, Ready::default(), inlet, kit)
     }
 
-    /// Progress moves a deadline, but for a head, a reply and a lingering close: they count from their beginning.
-    fn new_deadline(&mut self, next: Next, answered: bool, kit: &Kit) -> Option<Instant> {
+    /// Begins the timeout that fits what the connection waits for now. Answers the deadline when that came nearer.
+    ///
+    /// Progress begins it anew, but for a head, a reply and a lingering close: they count from their beginning.
+    fn settle(&mut self, next: Next, answered: bool, kit: &Kit) -> Option<Instant> {
         let timing = match (self.phase, next) {
             (_, Next::Close) => return None,
             (Phase::Lingering, _) => Timing::Linger,
@@ -315,23 +332,25 @@ impl<S: Socket> Connection<S> {
             (Phase::Receiving, _) if !self.http.response_due() => Timing::Head,
             (Phase::Receiving | Phase::Discarding | Phase::Sending | Phase::Closing, _) => Timing::Body,
         };
-        let from_its_beginning = matches!(timing, Timing::Head | Timing::Reply | Timing::Linger);
-        if from_its_beginning && timing == self.timing && !answered {
+        if timing == self.timing {
+            let from_its_beginning = matches!(timing, Timing::Head | Timing::Reply | Timing::Linger);
+            if answered || !from_its_beginning {
+                self.since = kit.now;
+            }
             return None;
         }
+        let before = self.deadline(kit);
         self.timing = timing;
-        let settings = &kit.settings;
-        Some(
-            kit.now
-                + match timing {
-                    Timing::Idle => kit.idle_timeout(),
-                    Timing::Head => settings.head_timeout,
-                    Timing::Body => settings.body_timeout,
-                    Timing::Write => settings.write_timeout,
-                    Timing::Reply => settings.reply_timeout,
-                    Timing::Linger => settings.linger_timeout,
-                },
-        )
+        self.since = kit.now;
+        Some(self.deadline(kit)).filter(|after| *after < before)
+    }
+
+    /// Gives an idle connection a moment for one more request. Answers until when.
+    pub(crate) fn drain(&mut self, kit: &Kit) -> Option<Instant> {
+        (self.timing == Timing::Idle).then(|| {
+            self.since = kit.now;
+            self.deadline(kit)
+        })
     }
 
     /// What this connection owns while it has something unfinished.
@@ -342,7 +361,7 @@ impl<S: Socket> Connection<S> {
 
 /// A peer's address in 20 bytes instead of 32. An IPv6 scope is not kept.
 #[derive(Clone, Copy)]
-enum Peer {
+pub(crate) enum Peer {
     None,
     V4([u8; 4], u16),
     V6([u8; 16], u16),
@@ -357,7 +376,7 @@ impl Peer {
         }
     }
 
-    fn address(self) -> Option<SocketAddr> {
+    pub(crate) fn address(self) -> Option<SocketAddr> {
         match self {
             Self::None => None,
             Self::V4(ip, port) => Some(SocketAddr::new(IpAddr::from(ip), port)),

@@ -136,7 +136,7 @@ impl<S: Socket> Connection<S> {
             return self.refuse_request(status, kit);
         }
         kit.head.reset(200);
-        if matches!(head.target(), Target::Asterisk) {
+        if matches!(head.method(), Method::Options) && matches!(head.target(), Target::Asterisk) {
             return self.options(kit);
         }
         let desk = Desk {
@@ -144,7 +144,7 @@ impl<S: Socket> Connection<S> {
             connection: key,
             cycle: self.cycles,
         };
-        let mut cx = Context::new(&mut kit.head, kit.now, self.peer.address(), desk);
+        let mut cx = Context::new(&mut kit.head, kit.now, self.peer, desk);
         // The worker's state is whole at every moment that a handler can panic: it holds only the head.
         let accept = catch_unwind(AssertUnwindSafe(|| kit.handler.head(head, &mut cx)));
         let misuse = cx.misuse();
@@ -228,7 +228,7 @@ impl<S: Socket> Connection<S> {
             connection: key,
             cycle: self.cycles,
         };
-        let mut cx = Context::new(&mut kit.head, kit.now, self.peer.address(), desk);
+        let mut cx = Context::new(&mut kit.head, kit.now, self.peer, desk);
         let reply = catch_unwind(AssertUnwindSafe(|| then(bytes, &mut cx)));
         let misuse = cx.misuse();
         match reply {

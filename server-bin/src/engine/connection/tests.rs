@@ -125,9 +125,6 @@ impl Rig {
     }
 
     pub(super) fn took(&mut self, turn: Turn) -> Next {
-        if let Some(at) = turn.deadline {
-            self.connection.deadline = Deadline::new(at);
-        }
         assert!(
             self.kit.out.is_empty(),
             "nothing of one connection stays in its worker's buffer"
@@ -158,7 +155,7 @@ impl Rig {
     /// Time passes. Answers what the connection does about it, if its deadline is over.
     fn pass(&mut self, time: Duration) -> Option<Next> {
         self.kit.begin(self.kit.now + time);
-        (self.connection.deadline() <= self.kit.now).then(|| {
+        (self.connection.deadline(&self.kit) <= self.kit.now).then(|| {
             let turn = self.connection.expire(0, &mut self.inlet, &mut self.kit);
             self.took(turn)
         })
