@@ -6,3 +6,12 @@ pub mod contributing {}
 
 #[doc = include_str!("../requirements/README.md")]
 pub mod requirements {}
+
+#[doc = include_str!("../../README.md")]
+pub mod readme {}
+
+#[doc = include_str!("../../ARCHITECTURE.md")]
+pub mod architecture {}
+
+#[doc = include_str!("../../CHANGELOG.md")]
+pub mod changelog {}
