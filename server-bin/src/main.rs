@@ -32,7 +32,10 @@ fn run(config: &Config) -> Result<(), String> {
     let mut signals =
         Signals::new([SIGTERM, SIGINT]).map_err(|error| format!("cannot wait for signals: {error}"))?;
     let server = match &config.root {
-        Some(root) => config.server(Files::open(root).map_err(|error| error.to_string())?)?,
+        Some(root) => {
+            let files = Files::open(root).map_err(|error| error.to_string())?;
+            config.server(files.with_listing(config.listing))?
+        }
         None => {
             let demo = Demo::new().map_err(|error| format!("cannot start the demonstration: {error}"))?;
             config.server(demo)?

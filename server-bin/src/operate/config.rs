@@ -25,6 +25,10 @@ pub struct Config {
     #[arg(env = "SERVER_ROOT")]
     pub root: Option<PathBuf>,
 
+    /// Answer a directory without an index.html with a list of what is in it
+    #[arg(long, env = "SERVER_LISTING", help_heading = "Files")]
+    pub listing: bool,
+
     /// Where to listen: host:port or unix:/path; may be given more than once [default: 127.0.0.1:8080]
     #[arg(
         long,
