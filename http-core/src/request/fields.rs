@@ -304,12 +304,14 @@ impl Seen {
         info.framing = framing::decide(info.version, transfer_encoding, content_length)?;
         // RFC 9110 section 10.1.1: a server ignores the expectation of an HTTP/1.0 request.
         if self.once & Known::Expect as u8 != 0 && info.version == Version::Http11 {
-            let continues = values(Known::Expect).all(|value| is_name(value, b"100-continue"));
-            info.expectation = if continues {
-                Expectation::Continue
-            } else {
-                Expectation::Unknown
-            };
+            for expectation in values(Known::Expect).flat_map(bytes::list) {
+                info.expectation = match info.expectation {
+                    Expectation::None | Expectation::Continue if is_name(expectation, b"100-continue") => {
+                        Expectation::Continue
+                    }
+                    Expectation::None | Expectation::Continue | Expectation::Unknown => Expectation::Unknown,
+                };
+            }
         }
         // RFC 9110 section 7.8: Upgrade counts only with its Connection option, and not in HTTP/1.0.
         info.upgrade =
