@@ -1,0 +1,4 @@
+//! A head and what follows it, whole and byte by byte, beside the oracle.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| http_core_fuzz::targets::head(bytes));

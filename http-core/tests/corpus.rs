@@ -1,0 +1,185 @@
+//! The corpus: each wire file is fed whole, byte by byte, cut at each place and with bytes behind it, and has to end as
+//! the `.expect` file beside it says.
+
+mod support;
+
+use http_core::{Limits, Rule};
+use std::collections::BTreeSet;
+use support::corpus::{Vector, load, load_all, root};
+use support::{Stop, byte_by_byte, drive, every_cut, whole};
+
+/// Checks all vectors of a directory and reports all failures at once.
+#[track_caller]
+fn check(directory: &str) {
+    let vectors = load(directory);
+    assert!(!vectors.is_empty(), "{directory} is empty");
+    let failures: Vec<String> = vectors
+        .iter()
+        .filter_map(|v| v.check(&whole(&v.wire)).err())
+        .collect();
+    assert!(
+        failures.is_empty(),
+        "{} of {} failed\n\n{}",
+        failures.len(),
+        vectors.len(),
+        failures.join("\n")
+    );
+}
+
+#[test]
+fn valid_wires_are_read_as_expected() {
+    check("valid");
+}
+
+#[test]
+fn invalid_wires_are_refused_by_the_rule_they_break() {
+    check("invalid");
+    let accepted: Vec<_> = load("invalid")
+        .into_iter()
+        .filter(|v| !v.rejects())
+        .map(|v| v.name)
+        .collect();
+    assert!(
+        accepted.is_empty(),
+        "invalid, and expected to be taken: {accepted:?}"
+    );
+}
+
+#[test]
+fn ambiguous_framing_has_one_reading_or_none() {
+    check("ambiguous");
+}
+
+#[test]
+fn no_cut_changes_an_outcome() {
+    for vector in load_all() {
+        let outcome = every_cut(Limits::default(), &vector.wire);
+        if let Err(failure) = vector.check(&outcome) {
+            panic!("{failure}");
+        }
+    }
+}
+
+#[test]
+fn bytes_behind_a_verdict_change_nothing() {
+    for Vector { name, wire, .. } in load_all() {
+        let want = whole(&wire);
+        if !matches!(want.stop, Stop::Closed | Stop::Rejected { .. }) {
+            continue;
+        }
+        for behind in [
+            &b"GET / HTTP/1.1\r\nHost: b\r\n\r\n"[..],
+            b"\r\n\r\n",
+            b"\n",
+            b"\0",
+            b"0\r\n\r\n",
+        ] {
+            let longer = [&wire, behind].concat();
+            assert_eq!(
+                whole(&longer),
+                want,
+                "{name} with {} behind",
+                behind.escape_ascii()
+            );
+        }
+    }
+}
+
+#[test]
+fn a_request_behind_a_complete_one_is_read_and_nothing_is_lost() {
+    const NEXT: &[u8] = b"PUT /next HTTP/1.1\r\nHost: b\r\nContent-Length: 2\r\n\r\nok";
+    for Vector { name, wire, .. } in load_all() {
+        let alone = whole(&wire);
+        if alone.eof != Some(Ok(())) || alone.consumed != wire.len() {
+            continue;
+        }
+        let longer = [&wire, NEXT].concat();
+        let both = every_cut(Limits::default(), &longer);
+        assert_eq!(both.seen[..alone.seen.len()], alone.seen[..], "{name}");
+        assert_eq!(
+            both.seen.len(),
+            alone.seen.len() + 3,
+            "{name}: request, body and end follow"
+        );
+        assert_eq!(both.consumed, longer.len(), "{name}");
+    }
+}
+
+#[test]
+fn a_verdict_comes_with_the_byte_that_the_vector_names() {
+    let mut failures = Vec::new();
+    for vector in load_all() {
+        let Some(decided) = vector.decided else { continue };
+        let at = byte_by_byte(&vector.wire).decided_at;
+        if at != decided {
+            failures.push(format!("{}: decided at byte {at}, not {decided}", vector.name));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn no_verdict_waits_past_the_end_of_the_line_or_head_that_breaks_a_rule() {
+    for Vector { name, wire, .. } in load_all() {
+        let decided = byte_by_byte(&wire).decided_at;
+        let Stop::Rejected { .. } = whole(&wire).stop else {
+            continue;
+        };
+        // Everything behind the verdict is cut away: the rest alone must bring it, in one piece.
+        let shorter = drive(Limits::default(), &wire[..decided], [decided]).outcome;
+        assert!(
+            matches!(shorter.stop, Stop::Rejected { .. }),
+            "{name} needs more than {decided} bytes when whole"
+        );
+    }
+}
+
+#[test]
+fn rules_documentation_and_vectors_are_held_to_each_other() {
+    let rules: BTreeSet<String> = Rule::ALL.iter().map(|rule| format!("{rule:?}")).collect();
+    let vectors: BTreeSet<String> = load_all()
+        .iter()
+        .flat_map(|v| v.rules().map(str::to_owned).collect::<Vec<_>>())
+        .collect();
+    let without_vector: Vec<_> = rules.difference(&vectors).collect();
+    let unknown: Vec<_> = vectors.difference(&rules).collect();
+    assert!(
+        without_vector.is_empty(),
+        "rules without a vector: {without_vector:?}"
+    );
+    assert!(
+        unknown.is_empty(),
+        "vectors name rules that do not exist: {unknown:?}"
+    );
+    let want = Rule::ALL.map(row).to_vec();
+    assert_eq!(
+        documented(),
+        want,
+        "http-core/docs/rules.md has to hold these rows:\n{}",
+        want.join("\n")
+    );
+}
+
+/// The row of a rule in the documentation.
+fn row(rule: Rule) -> String {
+    format!(
+        "| `{rule:?}` | {} | {} | {} |",
+        rule.text(),
+        rule.clause(),
+        rule.status()
+    )
+}
+
+/// The rows of the table of rules.
+fn documented() -> Vec<String> {
+    let path = root().join("../../docs/rules.md");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let table = text
+        .lines()
+        .skip_while(|line| !line.starts_with("| rule |"))
+        .skip(2);
+    table
+        .take_while(|line| line.starts_with('|'))
+        .map(str::to_owned)
+        .collect()
+}
