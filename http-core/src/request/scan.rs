@@ -92,7 +92,8 @@ impl Progress {
                 };
             };
             let next = seen + lf + 1;
-            if !is_sound(bytes, self.line as usize, next, info.as_deref_mut()) {
+            let too_long = next > self.until as usize;
+            if too_long || !is_sound(bytes, self.line as usize, next, info.as_deref_mut()) {
                 return Verdict::Parse;
             }
             self.open(next, room);
