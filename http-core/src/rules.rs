@@ -387,6 +387,36 @@ mod tests {
         );
     }
 
+    /// The table of rules in the docs.
+    fn table() -> std::string::String {
+        let mut table = std::string::String::from(
+            "| rule | a request does it right when | clause | status |\n| --- | --- | --- | --- |\n",
+        );
+        for rule in Rule::ALL {
+            table += &std::format!(
+                "| `{rule:?}` | {} | {} | {} |\n",
+                rule.text(),
+                rule.clause(),
+                rule.status()
+            );
+        }
+        table
+    }
+
+    #[test]
+    fn the_table_in_the_docs_shows_every_rule() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/rules.md");
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(path, table()).unwrap();
+        }
+        let shown = std::fs::read_to_string(path).unwrap();
+        assert_eq!(
+            shown,
+            table(),
+            "run UPDATE_DOCS=1 cargo test -p http-core --lib table"
+        );
+    }
+
     #[test]
     fn every_rule_has_a_clause_an_error_status_and_a_verdict() {
         for rule in Rule::ALL {

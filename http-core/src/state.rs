@@ -144,3 +144,123 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::{Input, State};
+    use std::{format, string::String};
+
+    const STATES: [State; 11] = [
+        State::Idle,
+        State::Head,
+        State::Receiving,
+        State::Due,
+        State::Early,
+        State::Answering,
+        State::Draining,
+        State::Refused,
+        State::Refusing,
+        State::Upgraded,
+        State::Closed,
+    ];
+
+    const INPUTS: [Input; 11] = [
+        Input::PartOfHead,
+        Input::BareHead,
+        Input::HeadBeforeBody,
+        Input::EndOfBody,
+        Input::Eof,
+        Input::BrokenRule,
+        Input::Interim,
+        Input::Final,
+        Input::EndAndKeep,
+        Input::EndAndClose,
+        Input::Switch,
+    ];
+
+    /// The diagram: an edge for each pair of states, labelled with the inputs that lead from one to the other.
+    fn diagram() -> String {
+        let mut dot = String::from(
+            "// Written from src/state.rs: UPDATE_DOCS=1 cargo test -p http-core --lib diagram\n\
+             digraph connection {\n    node [shape=box];\n",
+        );
+        for from in STATES {
+            for to in STATES {
+                let inputs = INPUTS.iter().filter(|&&input| from.next(input) == Some(to));
+                let labels: std::vec::Vec<String> = inputs.map(|input| format!("{input:?}")).collect();
+                if !labels.is_empty() {
+                    dot += &format!("    {from:?} -> {to:?} [label=\"{}\"];\n", labels.join("\\n"));
+                }
+            }
+        }
+        dot + "}\n"
+    }
+
+    #[test]
+    fn the_diagram_in_the_docs_shows_every_transition() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/state.dot");
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(path, diagram()).unwrap();
+        }
+        assert_eq!(
+            std::fs::read_to_string(path).unwrap(),
+            diagram(),
+            "run the line that the file begins with"
+        );
+    }
+
+    #[test]
+    fn all_states_and_inputs_are_in_the_diagram() {
+        assert!(STATES.iter().enumerate().all(|(i, state)| *state as usize == i));
+        assert!(INPUTS.iter().enumerate().all(|(i, input)| *input as usize == i));
+        assert_eq!(
+            (State::Closed as usize, Input::Switch as usize),
+            (STATES.len() - 1, INPUTS.len() - 1)
+        );
+    }
+
+    #[test]
+    fn every_state_but_the_last_two_can_be_left_and_every_one_but_the_first_entered() {
+        for state in STATES {
+            let leaves = INPUTS
+                .iter()
+                .any(|&input| state.next(input).is_some_and(|next| next != state));
+            assert_eq!(
+                leaves,
+                !matches!(state, State::Upgraded | State::Closed),
+                "{state:?}"
+            );
+            let entered = STATES
+                .iter()
+                .any(|from| INPUTS.iter().any(|&input| from.next(input) == Some(state)));
+            assert!(entered, "{state:?}");
+        }
+    }
+
+    #[test]
+    fn no_final_response_follows_another_in_one_cycle() {
+        for state in STATES {
+            if let Some(answering) = state.next(Input::Final) {
+                assert_eq!(answering.next(Input::Final), None, "{state:?}");
+                assert_eq!(answering.next(Input::Interim), None, "{state:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn after_a_broken_rule_nothing_is_read_and_the_connection_closes() {
+        for state in STATES {
+            let Some(mut broken) = state.next(Input::BrokenRule) else {
+                continue;
+            };
+            if broken == State::Refused {
+                broken = broken.next(Input::Final).unwrap();
+            }
+            if broken == State::Refusing {
+                broken = broken.next(Input::EndAndClose).unwrap();
+            }
+            assert_eq!(broken, State::Closed, "{state:?}");
+        }
+    }
+}
