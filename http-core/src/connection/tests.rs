@@ -1,6 +1,8 @@
 extern crate std;
 use super::*;
-use crate::request::head::{Expectation, Method, Target};
+use crate::request::parts::{Expectation, Method, Target};
+use crate::response::head::ResponseHead;
+use std::vec::Vec;
 use std::{format, string::String, string::ToString, vec};
 
 const LIMITS: Limits = Limits::DEFAULT;

@@ -1,8 +1,8 @@
 //! What is being read: a head, a body of one framing or another, trailers, or nothing.
 
 use super::chunked::{Chunked, Found, prefix};
-use super::head::{Slot, Table};
 use super::scan::{Progress, Room, Verdict};
+use super::table::{Slot, Table};
 use super::{Stop, parse, parse_trailers};
 use crate::limits::Caps;
 use crate::rules::Rule;

@@ -2,7 +2,8 @@
 
 use super::Fault::{self, Broken, Incomplete};
 use super::framing::{self, ContentLength, TransferEncoding};
-use super::head::{Expectation, Framing, Slot, Table, Version};
+use super::parts::{Expectation, Framing, Version};
+use super::table::{Slot, Table};
 use super::{Bounds, Stop, host};
 use crate::bytes::{self, TOKEN, is_name};
 use crate::rules::Rule;

@@ -1,6 +1,6 @@
 //! How the end of a request's body is known: one pure function, in the order of RFC 9112 section 6.3.
 
-use super::head::{Framing, Version};
+use super::parts::{Framing, Version};
 use crate::bytes::{self, TOKEN};
 use crate::rules::Rule;
 use core::num::NonZeroU64;

@@ -1,8 +1,9 @@
 //! The request line: `method SP request-target SP HTTP-version CRLF` (RFC 9112 section 3), judged octet by octet.
 
 use super::Fault::{self, Broken, Incomplete};
-use super::head::{Form, Info, MethodKind, Version};
 use super::host;
+use super::parts::Version;
+use super::table::{Form, Info, MethodKind};
 use crate::bytes::{self, PATH, QUERY, TOKEN};
 use crate::limits;
 use crate::rules::Rule;

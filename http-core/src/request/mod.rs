@@ -7,12 +7,14 @@ pub(crate) mod framing;
 pub(crate) mod head;
 pub(crate) mod host;
 pub(crate) mod line;
+pub(crate) mod parts;
 pub(crate) mod scan;
+pub(crate) mod table;
 
 use crate::limits::Caps;
 use crate::rules::Rule;
 use fields::{Known, Line, Observer, Seen};
-use head::Table;
+use table::{Slot, Table};
 
 /// Why a line could not be parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +77,7 @@ impl Bounds {
 /// Every verdict depends on the octets up to the one that proves it and on no later one, so a prefix of `bytes` gets the
 /// same one or none.
 #[inline(always)]
-pub(crate) fn parse(bytes: &[u8], caps: &Caps, table: &mut Table<[head::Slot]>) -> Result<usize, Stop> {
+pub(crate) fn parse(bytes: &[u8], caps: &Caps, table: &mut Table<[Slot]>) -> Result<usize, Stop> {
     let section = caps.head as usize;
     let bytes = &bytes[..bytes.len().min(section.saturating_add(1))];
     let next = match line::parse(bytes, &mut table.info) {
@@ -158,11 +160,7 @@ fn kept_in_trailers(name: &[u8]) -> bool {
 }
 
 /// Parses a trailer section, from its first line to its empty one. Answers its length.
-pub(crate) fn parse_trailers(
-    bytes: &[u8],
-    caps: &Caps,
-    table: &mut Table<[head::Slot]>,
-) -> Result<usize, Stop> {
+pub(crate) fn parse_trailers(bytes: &[u8], caps: &Caps, table: &mut Table<[Slot]>) -> Result<usize, Stop> {
     let section = usize::from(caps.trailers);
     let bytes = &bytes[..bytes.len().min(section + 1)];
     let limits = fields::Limits {

@@ -2,8 +2,8 @@
 //! line at its end, so that what no later octet can mend is refused at once.
 
 use super::fields;
-use super::head::Info;
 use super::line;
+use super::table::Info;
 use memchr::memchr;
 
 /// How far an incomplete section was scanned: where its open line begins, where the octets not yet seen do, and how long

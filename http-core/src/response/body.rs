@@ -1,8 +1,9 @@
 //! How a response's body is framed and accounted for (RFC 9112 section 6).
 
-use super::head::{FieldBlock, FramingLine};
+use super::fields::FieldBlock;
+use super::head::FramingLine;
+use crate::misuse::Misuse;
 use crate::request;
-use crate::rules::Misuse;
 use alloc::vec::Vec;
 
 /// The body of a response.

@@ -1,4 +1,6 @@
 //! The response side: decisions in, octets out.
 
 pub(crate) mod body;
+pub(crate) mod fields;
 pub(crate) mod head;
+mod status;

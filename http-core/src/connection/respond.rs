@@ -1,0 +1,215 @@
+//! Decisions in, octets out: the response side of a connection.
+
+use super::{Connection, Flags};
+use crate::misuse::Misuse;
+use crate::response::body::{Body, Sending};
+use crate::response::fields::FieldBlock;
+use crate::response::head::{FramingLine, Options, ResponseHead};
+use crate::state::{Input, State};
+use alloc::vec::Vec;
+
+impl Connection {
+    /// Appends an interim response: 100 to 199 but for 101, which is [`upgrade`](Self::upgrade)'s (RFC 9110 section 15.2).
+    ///
+    /// # Errors
+    /// [`Misuse`] if no response is due, the status is another one, or the client speaks HTTP/1.0.
+    pub fn interim(&mut self, out: &mut Vec<u8>, head: &ResponseHead) -> Result<(), Misuse> {
+        if !(100..200).contains(&head.status()) || head.status() == 101 {
+            return Err(Misuse::BadStatus);
+        }
+        self.may_interim()?;
+        head.write(out, Options::None, FramingLine::None);
+        Ok(())
+    }
+
+    /// Appends `100 Continue` (RFC 9110 section 15.2.1). Only useful while the body that
+    /// [`expects_continue`](Head::expects_continue) announced has not arrived.
+    ///
+    /// # Errors
+    /// [`Misuse`] if no response is due or the client speaks HTTP/1.0.
+    pub fn continue_100(&mut self, out: &mut Vec<u8>) -> Result<(), Misuse> {
+        self.may_interim()?;
+        out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+        Ok(())
+    }
+
+    fn may_interim(&self) -> Result<(), Misuse> {
+        if self.state.next(Input::Interim).is_none() {
+            return Err(Misuse::NothingDue);
+        }
+        if self.flags.has(Flags::HTTP10) {
+            Err(Misuse::InterimToHttp10)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Appends the head of the final response and fixes how its body is framed: by Content-Length if it is
+    /// [`Body::Known`], else by chunks, or, for HTTP/1.0, by the close of the connection.
+    ///
+    /// Before a request, or after a rejection, only an error (400 to 599) can be sent, and the connection closes after it.
+    ///
+    /// # Errors
+    /// [`Misuse`], and nothing is written, if no response is due or the head or the body does not fit the request.
+    pub fn respond(&mut self, out: &mut Vec<u8>, head: &ResponseHead, body: Body) -> Result<(), Misuse> {
+        let sending = self.prepare(head.status(), body)?;
+        let options = self.options(head, sending);
+        head.write(
+            out,
+            options,
+            FramingLine::of(head.status(), body, self.to_http10()),
+        );
+        self.commit(sending);
+        Ok(())
+    }
+
+    /// Appends a whole response with a body of known length: [`respond`](Self::respond), the body unless the response has
+    /// none (HEAD, 304), and [`end`](Self::end).
+    ///
+    /// # Errors
+    /// As `respond`.
+    pub fn reply(&mut self, out: &mut Vec<u8>, head: &ResponseHead, body: &[u8]) -> Result<(), Misuse> {
+        let known = Body::Known(body.len() as u64);
+        let sending = self.prepare(head.status(), known)?;
+        let options = self.options(head, sending);
+        head.write(
+            out,
+            options,
+            FramingLine::of(head.status(), known, self.to_http10()),
+        );
+        if sending.has_body() {
+            out.extend_from_slice(body);
+        }
+        self.commit(sending);
+        self.finish();
+        Ok(())
+    }
+
+    /// Decides how a final response is sent, without changing anything.
+    #[inline(always)]
+    fn prepare(&self, status: u16, body: Body) -> Result<Sending, Misuse> {
+        let Some(next) = self.state.next(Input::Final) else {
+            return Err(Misuse::NothingDue);
+        };
+        if !(200..600).contains(&status) {
+            return Err(Misuse::BadStatus);
+        }
+        if next == State::Refusing && status < 400 {
+            return Err(Misuse::NotAnError);
+        }
+        if self.flags.has(Flags::CONNECT) && status < 300 {
+            return Err(Misuse::TunnelNeedsUpgrade);
+        }
+        Sending::decide(status, body, self.flags.has(Flags::HEAD), self.to_http10())
+    }
+
+    /// Whether the client may know HTTP/1.0 only; so it is before its first request.
+    #[inline(always)]
+    fn to_http10(&self) -> bool {
+        self.flags.has(Flags::HTTP10) || matches!(self.state, State::Idle | State::Head)
+    }
+
+    /// Begins the response that was prepared.
+    #[inline(always)]
+    fn commit(&mut self, sending: Sending) {
+        if sending.closes() || matches!(self.state, State::Idle | State::Head) {
+            self.flags.set(Flags::CLOSE);
+        }
+        self.step(Input::Final);
+        self.sending = sending;
+    }
+
+    /// What the Connection field of the response has to say.
+    #[inline(always)]
+    fn options(&self, head: &ResponseHead, sending: Sending) -> Options {
+        let unasked = matches!(self.state, State::Idle | State::Head);
+        let close = self.flags.has(Flags::CLOSE) || unasked || sending.closes();
+        match (close, head.has_upgrade()) {
+            (true, false) => Options::Close,
+            (true, true) => Options::CloseAndUpgrade,
+            (false, true) if self.flags.has(Flags::TELL_KEEP) => Options::KeepAliveAndUpgrade,
+            (false, true) => Options::Upgrade,
+            (false, false) if self.flags.has(Flags::TELL_KEEP) => Options::KeepAlive,
+            (false, false) => Options::None,
+        }
+    }
+
+    /// Appends `bytes` of the response's body, as one chunk if it is chunked. No bytes are no chunk.
+    ///
+    /// # Errors
+    /// [`Misuse`], and nothing is written, if no body is under way or it would become longer than its Content-Length.
+    pub fn data(&mut self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Misuse> {
+        self.body_under_way()?;
+        self.sending.data(out, bytes)
+    }
+
+    /// Accounts for `n` octets of the response's body that the caller sends itself, by sendfile or writev.
+    ///
+    /// # Errors
+    /// As [`data`](Self::data); and a chunked body cannot be sent so.
+    pub fn sent(&mut self, n: u64) -> Result<(), Misuse> {
+        self.body_under_way()?;
+        self.sending.sent(n)
+    }
+
+    fn body_under_way(&self) -> Result<(), Misuse> {
+        match self.state {
+            State::Early | State::Answering | State::Refusing => Ok(()),
+            State::Idle
+            | State::Head
+            | State::Receiving
+            | State::Due
+            | State::Draining
+            | State::Refused
+            | State::Upgraded
+            | State::Closed => Err(Misuse::NoBody),
+        }
+    }
+
+    /// Ends the response: every response is ended once, also one without a body. Appends the last chunk and the trailers
+    /// (RFC 9112 section 7.1.2) if it is chunked; trailers are left out where the framing has no room for them.
+    ///
+    /// # Errors
+    /// [`Misuse`], and nothing is written, if no response is under way, bytes of a known length are missing, or trailers
+    /// cannot be sent.
+    pub fn end(&mut self, out: &mut Vec<u8>, trailers: Option<&FieldBlock>) -> Result<(), Misuse> {
+        self.body_under_way()?;
+        self.sending.end(out, trailers)?;
+        self.finish();
+        Ok(())
+    }
+
+    /// The response has ended: the next cycle begins, or the connection closes.
+    #[inline(always)]
+    fn finish(&mut self) {
+        self.step(if self.flags.has(Flags::CLOSE) {
+            Input::EndAndClose
+        } else {
+            Input::EndAndKeep
+        });
+        self.sending = Sending::Nothing;
+        self.forget_cycle();
+    }
+
+    /// Appends 101 with an Upgrade field (RFC 9110 section 7.8), or 2xx to CONNECT (section 9.3.6). From then on the
+    /// octets belong to the other protocol and [`receive`](Self::receive) answers [`Event::Upgraded`].
+    ///
+    /// # Errors
+    /// [`Misuse`], and nothing is written, if the request is not complete or did not ask for it.
+    pub fn upgrade(&mut self, out: &mut Vec<u8>, head: &ResponseHead) -> Result<(), Misuse> {
+        let Some(next) = self.state.next(Input::Switch) else {
+            return Err(Misuse::NothingDue);
+        };
+        let options = match head.status() {
+            101 if !self.flags.has(Flags::UPGRADE) => return Err(Misuse::NoUpgradeAsked),
+            101 if !head.has_upgrade() => return Err(Misuse::MissingUpgradeField),
+            101 => Options::Upgrade,
+            200..300 if !self.flags.has(Flags::CONNECT) => return Err(Misuse::NoUpgradeAsked),
+            200..300 => Options::None,
+            _ => return Err(Misuse::BadStatus),
+        };
+        head.write(out, options, FramingLine::None);
+        self.state = next;
+        Ok(())
+    }
+}

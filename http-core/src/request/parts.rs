@@ -1,0 +1,134 @@
+//! The parts of a head that are no field lines.
+
+use core::fmt;
+use core::num::NonZeroU64;
+
+/// The version of a request (RFC 9112 section 2.3). HTTP/1.2 to HTTP/1.9 count as 1.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Version {
+    /// HTTP/1.0
+    Http10,
+    /// HTTP/1.1
+    Http11,
+}
+
+/// How the end of a request's body is known (RFC 9112 section 6.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Framing {
+    /// There is no body.
+    Empty,
+    /// Content-Length says how many octets follow.
+    Length(NonZeroU64),
+    /// The body comes in chunks (RFC 9112 section 7.1).
+    Chunked,
+}
+
+/// What Expect asks for (RFC 9110 section 10.1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Expectation {
+    /// Nothing.
+    None,
+    /// `100-continue`: the client waits for 100 or a final response before it sends the body.
+    Continue,
+    /// Something else: answer 417.
+    Unknown,
+}
+
+/// A method (RFC 9110 section 9); case-sensitive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Method<'a> {
+    /// RFC 9110 section 9.3.1
+    Get,
+    /// RFC 9110 section 9.3.2
+    Head,
+    /// RFC 9110 section 9.3.3
+    Post,
+    /// RFC 9110 section 9.3.4
+    Put,
+    /// RFC 9110 section 9.3.5
+    Delete,
+    /// RFC 9110 section 9.3.6
+    Connect,
+    /// RFC 9110 section 9.3.7
+    Options,
+    /// RFC 9110 section 9.3.8
+    Trace,
+    /// RFC 5789
+    Patch,
+    /// Any other token.
+    Extension(&'a str),
+}
+
+impl<'a> Method<'a> {
+    /// The method as it stands in the request line.
+    #[must_use]
+    pub const fn as_str(self) -> &'a str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
+            Self::Connect => "CONNECT",
+            Self::Options => "OPTIONS",
+            Self::Trace => "TRACE",
+            Self::Patch => "PATCH",
+            Self::Extension(token) => token,
+        }
+    }
+}
+
+impl fmt::Display for Method<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A request target in one of its four forms (RFC 9112 section 3.2). All of it is ASCII, percent-encoded as received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Target<'a> {
+    /// `/path?query`
+    Origin {
+        /// Begins with `/`.
+        path: &'a str,
+        /// What follows the first `?`.
+        query: Option<&'a str>,
+    },
+    /// `http://authority/path?query`
+    Absolute {
+        /// `http` or `https`, in the case received.
+        scheme: &'a str,
+        /// The host and its port; it replaces Host (RFC 9112 section 3.2.2).
+        authority: &'a str,
+        /// Empty, or begins with `/`.
+        path: &'a str,
+        /// What follows the first `?`.
+        query: Option<&'a str>,
+    },
+    /// `host:port`, of CONNECT.
+    Authority(&'a str),
+    /// `*`, of OPTIONS.
+    Asterisk,
+}
+
+impl<'a> Target<'a> {
+    /// The path: `/` for an absolute-form without one, empty for the two forms that have none.
+    #[must_use]
+    pub const fn path(self) -> &'a str {
+        match self {
+            Self::Origin { path, .. } => path,
+            Self::Absolute { path, .. } if path.is_empty() => "/",
+            Self::Absolute { path, .. } => path,
+            Self::Authority(_) | Self::Asterisk => "",
+        }
+    }
+
+    /// The query, without its `?`.
+    #[must_use]
+    pub const fn query(self) -> Option<&'a str> {
+        match self {
+            Self::Origin { query, .. } | Self::Absolute { query, .. } => query,
+            Self::Authority(_) | Self::Asterisk => None,
+        }
+    }
+}
