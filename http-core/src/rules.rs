@@ -330,32 +330,36 @@ mod tests {
         );
     }
 
-    /// The table of rules in the docs.
-    fn table() -> std::string::String {
-        let mut table = std::string::String::from(
-            "| rule | a request does it right when | clause | status |\n| --- | --- | --- | --- |\n",
+    /// The page on rules in the docs.
+    fn page() -> std::string::String {
+        let mut page = std::string::String::from(
+            "# What a request can break\n\n\
+             Each refusal names one of these rules; `tests/corpus.rs` holds this table, `Rule::ALL` and the wire files of \
+             `tests/corpus` to each\nother. After every one of them the connection closes: nobody knows where the next \
+             request begins.\n\n\
+             | rule | what a careful request keeps | clause | status |\n| --- | --- | --- | --- |\n",
         );
         for rule in Rule::ALL {
-            table += &std::format!(
+            page += &std::format!(
                 "| `{rule:?}` | {} | {} | {} |\n",
                 rule.text(),
                 rule.clause(),
                 rule.status()
             );
         }
-        table
+        page
     }
 
     #[test]
     fn the_table_in_the_docs_shows_every_rule() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/rules.md");
         if std::env::var_os("UPDATE_DOCS").is_some() {
-            std::fs::write(path, table()).unwrap();
+            std::fs::write(path, page()).unwrap();
         }
         let shown = std::fs::read_to_string(path).unwrap();
         assert_eq!(
             shown,
-            table(),
+            page(),
             "run UPDATE_DOCS=1 cargo test -p http-core --lib table"
         );
     }
