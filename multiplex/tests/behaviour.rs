@@ -1,0 +1,52 @@
+//! What each backend reports, scenario by scenario: the table in `docs/behaviour.md` is made and checked here.
+//!
+//! The contract says what a program may rely on; this table says what really comes, and so where backends differ within it.
+//! Each backend checks a column of its own. To write that column anew:
+//!
+//! ```text
+//! UPDATE_BEHAVIOUR=1 cargo test -p multiplex -p kqueue-on-linux --test behaviour
+//! ```
+
+#[path = "behaviour/scenarios.rs"]
+mod scenarios;
+mod support;
+#[path = "behaviour/table.rs"]
+mod table;
+
+use std::env;
+
+use table::Table;
+
+#[test]
+fn the_table_in_the_docs_is_what_this_backend_reports() {
+    if env::var("KQUEUE_SHIM").is_ok_and(|mode| mode.contains("chaos")) {
+        // Chaos reports what it likes, and the table is of what comes without it.
+        return;
+    }
+    let rows = scenarios::run();
+    let mut table = Table::read();
+    if env::var_os("UPDATE_BEHAVIOUR").is_some() {
+        table.set_column(backend(), &rows);
+        table.write();
+    } else if table.has_column(backend()) {
+        table.check_column(backend(), &rows);
+    } else {
+        println!(
+            "SKIPPED behaviour: needs a column for {} (UPDATE_BEHAVIOUR=1 makes one)",
+            backend()
+        );
+    }
+}
+
+/// The name of this backend's column.
+fn backend() -> &'static str {
+    match env::consts::OS {
+        "linux" if cfg!(multiplex_kqueue) => "kqueue (emulated)",
+        "linux" | "android" => "epoll",
+        "macos" => "kqueue (macOS)",
+        "freebsd" => "kqueue (FreeBSD)",
+        "netbsd" => "kqueue (NetBSD)",
+        "openbsd" => "kqueue (OpenBSD)",
+        _ => "kqueue (another system)",
+    }
+}
