@@ -27,7 +27,13 @@ pub struct Vector {
 
 /// Where the corpus lies.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus")
+    // Packages below http-core share this module.
+    let mut above = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .map(|directory| directory.join("tests/corpus"));
+    above
+        .find(|corpus| corpus.is_dir())
+        .expect("the corpus directory")
 }
 
 /// All vectors of one directory, by name.
