@@ -94,7 +94,10 @@ impl Deadlines {
     pub fn next_timeout(&mut self, now: Instant) -> Option<Duration> {
         if self.stale || now >= self.good_until {
             self.stale = false;
-            self.timeout = self.wheel.next_timeout(now);
+            // In whole milliseconds a wait is the plain system call everywhere.
+            self.timeout = self.wheel.next_timeout(now).map(|rest| {
+                Duration::from_millis(rest.as_micros().div_ceil(1000).try_into().unwrap_or(u64::MAX))
+            });
             self.due = now + self.timeout.unwrap_or(NEVER);
             self.good_until = now + SLACK;
         }

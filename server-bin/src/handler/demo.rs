@@ -58,45 +58,41 @@ impl Demo {
 
 impl Handler for Demo {
     fn head(&self, head: &Head<'_>, cx: &mut Context<'_>) -> Accept {
-        let target = head.target();
-        let path = target.path();
-        if let Some(accept) = self.route(head, path, target.query(), cx) {
-            return accept;
-        }
-        // Another spelling of the same path (RFC 3986 section 6.2.2.2).
-        let decoded = String::from_utf8(percent_decode_str(path).collect()).ok();
-        let accept = decoded.and_then(|path| self.route(head, &path, target.query(), cx));
-        accept.unwrap_or_else(|| plain::reply(cx, 404).into())
+        self.route(head, head.target().path(), cx)
     }
 }
 
 impl Demo {
-    fn route(
-        &self,
-        head: &Head<'_>,
-        path: &str,
-        query: Option<&str>,
-        cx: &mut Context<'_>,
-    ) -> Option<Accept> {
-        let post = matches!(head.method(), Method::Post);
-        Some(match path {
+    fn route(&self, head: &Head<'_>, path: &str, cx: &mut Context<'_>) -> Accept {
+        match path {
             "/plaintext" => offer(head, cx, GET, |cx| text(cx, "text/plain", "Hello, World!")),
             "/json" => offer(head, cx, GET, |cx| {
                 text(cx, "application/json", "{\"message\":\"Hello, World!\"}")
             }),
-            "/" | "/echo" if post => echo(head),
+            "/" | "/echo" if matches!(head.method(), Method::Post) => echo(head),
             "/" => offer(head, cx, GET_AND_POST, |cx| {
                 text(cx, "text/html; charset=utf-8", PAGE)
             }),
             "/echo" => refuse(head, cx, "POST, OPTIONS"),
-            "/stream" => offer(head, cx, GET, |cx| stream(cx, query)),
-            "/slow" => offer(head, cx, GET, |cx| self.slow(cx, query)),
+            "/stream" => offer(head, cx, GET, |cx| stream(cx, head.target().query())),
+            "/slow" => offer(head, cx, GET, |cx| self.slow(cx, head.target().query())),
             _ if path.starts_with("/echo/") => offer(head, cx, GET, |cx| {
                 cx.field(CONTENT_TYPE, "text/plain");
                 head.target().path().as_bytes().to_vec().into()
             }),
-            _ => return None,
-        })
+            _ => self.route_decoded(head, path, cx),
+        }
+    }
+
+    /// The path may be another spelling of one that there is (RFC 3986 section 6.2.2.2).
+    fn route_decoded(&self, head: &Head<'_>, path: &str, cx: &mut Context<'_>) -> Accept {
+        match String::from_utf8(percent_decode_str(path).collect()) {
+            // Decoded it has fewer bytes, so this comes to an end.
+            Ok(decoded) if decoded.len() < path.len() && !decoded.contains('%') => {
+                self.route(head, &decoded, cx)
+            }
+            _ => plain::reply(cx, 404).into(),
+        }
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct Stream(socket2::Socket);
 
 impl Socket for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        io::Read::read(&mut &self.0, buffer)
+        Ok(nix::unistd::read(&self.0, buffer)?)
     }
 
     fn write(&mut self, bytes: &[u8], more: bool) -> io::Result<usize> {

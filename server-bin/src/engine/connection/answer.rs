@@ -5,7 +5,7 @@ use http_core::{Body, Misuse};
 use super::{Connection, Outgoing, Phase, Socket};
 use crate::engine::buffers::Kit;
 use crate::engine::settings::COPIED_BODY;
-use crate::handler::{Content, FileSlice, Reply, Ticket, plain};
+use crate::handler::{Content, Reply, Ticket, plain};
 
 impl<S: Socket> Connection<S> {
     /// Answers the request with `reply`, under the status and fields in the kit's head.
@@ -15,20 +15,15 @@ impl<S: Socket> Connection<S> {
         }
         // Behind a whole request that asked for the close nothing should follow, so that one closes at once.
         self.lingers |= self.http.must_close() && !self.http.request_ended();
-        let begun = match (misuse, reply) {
-            (Some(misuse), _) => Err(misuse),
-            (None, Reply::Later(Ticket { cycle })) => return self.await_reply(cycle, kit),
-            (None, Reply::Bytes(content)) if content.as_ref().len() <= COPIED_BODY => {
-                kit.head.push_date(&kit.date.text);
-                let done = self.http.reply(&mut kit.out, &kit.head, content.as_ref());
-                done.map(|()| self.answered())
-            }
-            (None, Reply::Bytes(content)) => self.begin_content(content, kit),
-            (None, Reply::File(slice)) => self.begin_file(slice, kit),
-            (None, Reply::Pull(source)) => {
+        let begun = match (reply, misuse) {
+            (Reply::Bytes(content), None) => self.begin_content(content, kit),
+            (Reply::File(slice), None) => self.begin(Body::Known(slice.len), Outgoing::File(slice), kit),
+            (Reply::Pull(source), None) => {
                 let body = source.length().map_or(Body::Stream, Body::Known);
                 self.begin(body, Outgoing::Pull(source), kit)
             }
+            (Reply::Later(Ticket { cycle }), None) => return self.await_reply(cycle, kit),
+            (_, Some(misuse)) => Err(misuse),
         };
         if let Err(misuse) = begun {
             // Nothing was written: the handler made a response that no client may see.
@@ -45,13 +40,17 @@ impl<S: Socket> Connection<S> {
         }
     }
 
+    /// A small body is copied behind its head; a large one stays where it is.
     fn begin_content(&mut self, content: Content, kit: &mut Kit) -> Result<(), Misuse> {
-        let body = Body::Known(content.as_ref().len() as u64);
-        self.begin(body, Outgoing::Content { content, at: 0 }, kit)
-    }
-
-    fn begin_file(&mut self, slice: FileSlice, kit: &mut Kit) -> Result<(), Misuse> {
-        self.begin(Body::Known(slice.len), Outgoing::File(slice), kit)
+        let bytes = content.as_ref();
+        if bytes.len() > COPIED_BODY {
+            let body = Body::Known(bytes.len() as u64);
+            return self.begin(body, Outgoing::Content { content, at: 0 }, kit);
+        }
+        kit.head.push_date(&kit.date.text);
+        self.http.reply(&mut kit.out, &kit.head, bytes)?;
+        self.answered();
+        Ok(())
     }
 
     /// Writes the head; the body follows as the socket takes it.

@@ -43,7 +43,7 @@ impl<S: Socket> Connection<S> {
                 if used < n {
                     self.work(kit).input.extend_from_slice(&inlet.bytes[used..n]);
                 }
-                return self.after_digest(budget, kit);
+                return self.after_digest();
             }
             self.work(kit).input.extend_from_slice(&inlet.bytes[..n]);
         }
@@ -51,14 +51,14 @@ impl<S: Socket> Connection<S> {
         let used = self.digest(key, &input, &mut inlet.fields, kit, budget);
         input.drain(..used);
         self.work(kit).input = input;
-        self.after_digest(budget, kit)
+        self.after_digest()
     }
 
-    fn after_digest(&self, budget: &Budget, kit: &Kit) -> Step {
-        let reading = matches!(self.phase, Phase::Receiving | Phase::Discarding);
-        match reading {
-            true if self.hungry => Step::Stop(Next::Read),
-            true if is_spent(budget, kit) => Step::Stop(Next::Write),
+    fn after_digest(&self) -> Step {
+        match self.phase {
+            Phase::Receiving | Phase::Discarding if self.hungry => Step::Stop(Next::Read),
+            // There is more, but this turn has done its part.
+            Phase::Receiving | Phase::Discarding => Step::Stop(Next::Write),
             _ => Step::Again,
         }
     }
@@ -81,7 +81,8 @@ impl<S: Socket> Connection<S> {
         }
     }
 
-    /// Understands as much of `input` as it can, and answers how many bytes that were.
+    /// Understands as much of `input` as it can, and answers how many bytes that were. It ends when the phase is
+    /// another one, when it is hungry, or else because this turn has done its part.
     fn digest(
         &mut self,
         key: usize,
@@ -92,10 +93,13 @@ impl<S: Socket> Connection<S> {
     ) -> usize {
         let mut at = 0;
         self.hungry = false;
-        while matches!(self.phase, Phase::Receiving | Phase::Discarding) && !is_spent(budget, kit) {
+        while matches!(self.phase, Phase::Receiving | Phase::Discarding) {
             // A body's end may be told without further bytes; a request may not.
             if at == input.len() && self.http.is_idle() {
                 self.hungry = true;
+                break;
+            }
+            if budget.requests == 0 || kit.out.len() >= TURN_BYTES {
                 break;
             }
             let received = match self.http.receive(&input[at..], fields) {
@@ -131,14 +135,17 @@ impl<S: Socket> Connection<S> {
         if self.cycles >= kit.settings.max_requests {
             self.close_after_response();
         }
-        if let Some(status) = refusal(head) {
+        let refused = match head.method() {
+            Method::Connect | Method::Trace | Method::Extension(_) => Some(501),
+            Method::Options if matches!(head.target(), Target::Asterisk) => return self.options(kit),
+            _ if head.expectation() == Expectation::Unknown => Some(417),
+            _ => None,
+        };
+        if let Some(status) = refused {
             self.abandon_body(head);
             return self.refuse_request(status, kit);
         }
         kit.head.reset(200);
-        if matches!(head.method(), Method::Options) && matches!(head.target(), Target::Asterisk) {
-            return self.options(kit);
-        }
         let desk = Desk {
             mailbox: &kit.mailbox,
             connection: key,
@@ -238,7 +245,7 @@ impl<S: Socket> Connection<S> {
     }
 
     fn options(&mut self, kit: &mut Kit) {
-        kit.head.set_status(204);
+        kit.head.reset(204);
         let allowed = kit.head.push("allow", METHODS);
         self.answer(crate::handler::Reply::EMPTY, allowed.err(), kit);
     }
@@ -251,19 +258,6 @@ impl<S: Socket> Connection<S> {
             _ => self.refuse(rejection.status(), kit),
         }
     }
-}
-
-/// The status with which a request is refused before any handler sees it.
-fn refusal(head: &Head<'_>) -> Option<u16> {
-    match head.method() {
-        Method::Connect | Method::Trace | Method::Extension(_) => Some(501),
-        _ if head.expectation() == Expectation::Unknown => Some(417),
-        _ => None,
-    }
-}
-
-fn is_spent(budget: &Budget, kit: &Kit) -> bool {
-    budget.requests == 0 || budget.bytes == 0 || kit.out.len() >= TURN_BYTES
 }
 
 pub(super) fn is_temporary(error: &io::Error) -> bool {
