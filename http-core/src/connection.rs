@@ -167,9 +167,8 @@ impl Connection {
         table: &'a mut Table<[Slot]>,
     ) -> Result<Received<'a>, Rejection> {
         match input {
-            [] => self.need_more(0),
-            _ if self.flags.has(Flags::SKIPPED) => Err(self.reject(Rule::BadMethod, false)),
-            [b'\r', b'\n', rest @ ..] => {
+            [] | [_] => self.need_more(0),
+            [b'\r', b'\n', rest @ ..] if !self.flags.has(Flags::SKIPPED) => {
                 self.flags.set(Flags::SKIPPED);
                 let received = self.receive_head(rest, table)?;
                 Ok(Received {
@@ -177,7 +176,6 @@ impl Connection {
                     ..received
                 })
             }
-            [_] => self.need_more(0),
             _ => Err(self.reject(Rule::BadMethod, false)),
         }
     }

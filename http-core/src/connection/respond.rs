@@ -23,7 +23,7 @@ impl Connection {
     }
 
     /// Appends `100 Continue` (RFC 9110 section 15.2.1). Only useful while the body that
-    /// [`expects_continue`](Head::expects_continue) announced has not arrived.
+    /// [`expects_continue`](crate::Head::expects_continue) announced has not arrived.
     ///
     /// # Errors
     /// [`Misuse`] if no response is due or the client speaks HTTP/1.0.
@@ -192,7 +192,7 @@ impl Connection {
     }
 
     /// Appends 101 with an Upgrade field (RFC 9110 section 7.8), or 2xx to CONNECT (section 9.3.6). From then on the
-    /// octets belong to the other protocol and [`receive`](Self::receive) answers [`Event::Upgraded`].
+    /// octets belong to the other protocol and [`receive`](Self::receive) answers [`Event::Upgraded`](crate::Event::Upgraded).
     ///
     /// # Errors
     /// [`Misuse`], and nothing is written, if the request is not complete or did not ask for it.

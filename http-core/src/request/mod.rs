@@ -1,4 +1,4 @@
-//! The request side: octets in, a [`Head`], body octets and trailers out.
+//! The request side: octets in, a `Head`, body octets and trailers out.
 
 pub(crate) mod body;
 pub(crate) mod chunked;
