@@ -121,20 +121,32 @@ impl Poller {
     /// None is expected of a poller that this process made. After fork(2) a child has no kqueue (EBADF).
     #[inline]
     pub fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
-        let end = End::after(timeout);
-        let result = self
-            .queue
-            .wait(events.raw(), timeout.map(|timeout| timeout.min(LONGEST_WAIT)));
+        match timeout {
+            None => self.wait_until(events, None, End::Never),
+            Some(Duration::ZERO) => self.wait_until(events, Some(Duration::ZERO), End::Now),
+            Some(timeout) => self.wait_for(events, timeout),
+        }
+    }
+
+    /// The one kind of wait that reads the clock. Apart, so that the others are small enough for their caller.
+    fn wait_for(&self, events: &mut Events, timeout: Duration) -> io::Result<()> {
+        let end = End::After(Instant::now(), timeout);
+        self.wait_until(events, Some(timeout), end)
+    }
+
+    #[inline]
+    fn wait_until(&self, events: &mut Events, timeout: Option<Duration>, end: End) -> io::Result<()> {
+        let result = self.queue.wait(events.raw(), timeout);
         if result.is_ok() && !events.is_empty() {
             return Ok(());
         }
-        self.wait_on(result, events, &end)
+        self.wait_on(result, events, end)
     }
 
     /// Waits on after a first wait that brought nothing, unless its time is over. Apart, so that a wait that brings
     /// something is little more than the system call.
     #[cold]
-    fn wait_on(&self, mut result: io::Result<()>, events: &mut Events, end: &End) -> io::Result<()> {
+    fn wait_on(&self, mut result: io::Result<()>, events: &mut Events, end: End) -> io::Result<()> {
         loop {
             let interrupted = match result {
                 Ok(()) if !events.is_empty() => return Ok(()),
@@ -146,9 +158,7 @@ impl Poller {
             if left == Some(Duration::ZERO) && !interrupted {
                 return Ok(());
             }
-            result = self
-                .queue
-                .wait(events.raw(), left.map(|left| left.min(LONGEST_WAIT)));
+            result = self.queue.wait(events.raw(), left);
         }
     }
 
@@ -157,34 +167,19 @@ impl Poller {
     }
 }
 
-/// The longest time that is asked of a kernel at once; a longer wait is made of several.
-///
-/// FreeBSD kevent(2), BUGS: a timeout is limited to 24 hours. epoll_wait(2) takes an `int` of milliseconds.
-const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60 - 1);
-
-/// When a wait ends if nothing happens. The clock is read only if there is a time to compare it with.
+/// When a wait ends if nothing happens.
 enum End {
     Never,
     Now,
-    At(Instant),
+    After(Instant, Duration),
 }
 
 impl End {
-    #[inline]
-    fn after(timeout: Option<Duration>) -> Self {
-        match timeout {
-            None => End::Never,
-            Some(Duration::ZERO) => End::Now,
-            // A time that the clock cannot express does not come.
-            Some(timeout) => Instant::now().checked_add(timeout).map_or(End::Never, End::At),
-        }
-    }
-
     fn left(&self) -> Option<Duration> {
         match self {
             End::Never => None,
             End::Now => Some(Duration::ZERO),
-            End::At(end) => Some(end.saturating_duration_since(Instant::now())),
+            End::After(start, timeout) => Some(timeout.saturating_sub(start.elapsed())),
         }
     }
 }

@@ -72,19 +72,30 @@ impl Queue {
         Ok(Fanout::Shared)
     }
 
-    /// Waits once. The events of an earlier wait are forgotten, also when this one fails.
+    /// Waits once, and no longer than the kernel can. The events of an earlier wait are forgotten, also after an error.
     #[inline]
     pub(crate) fn wait(&self, events: &mut Vec<RawEvent>, timeout: Option<Duration>) -> io::Result<()> {
         let Some(timeout) = timeout else {
             return ffi::wait(self.as_fd(), events, -1);
         };
-        if !timeout.subsec_nanos().is_multiple_of(NANOS_PER_MILLI) && PRECISE.load(Relaxed) {
+        let timeout = timeout.min(LONGEST_WAIT);
+        if timeout.subsec_nanos().is_multiple_of(NANOS_PER_MILLI) {
+            ffi::wait(self.as_fd(), events, whole_millis(timeout))
+        } else {
+            self.wait_precisely(events, timeout)
+        }
+    }
+
+    /// Waits for a time that is not made of whole milliseconds.
+    fn wait_precisely(&self, events: &mut Vec<RawEvent>, timeout: Duration) -> io::Result<()> {
+        if PRECISE.load(Relaxed) {
             match ffi::wait_precisely(self.as_fd(), events, timeout) {
                 Err(error) if is_refusal(&error) => PRECISE.store(false, Relaxed),
                 result => return result,
             }
         }
-        ffi::wait(self.as_fd(), events, whole_millis(timeout))
+        // Rounded up, so that no wait returns early.
+        ffi::wait(self.as_fd(), events, whole_millis(timeout) + 1)
     }
 
     /// Leaves `fd` registered with this mask. `op` is tried first; the kernel's answer says what it takes instead.
@@ -222,6 +233,8 @@ fn explained(error: io::Error) -> io::Error {
 }
 
 const LISTENER: u32 = ffi::EPOLLIN as u32;
+/// epoll_wait(2) takes an `int` of milliseconds: a little more than 24 days.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 24 * 60 * 60);
 const NANOS_PER_MILLI: u32 = 1_000_000;
 
 /// False once the kernel, or a filter in front of it, has refused epoll_pwait2.
@@ -237,11 +250,10 @@ fn is_refusal(error: &io::Error) -> bool {
     )
 }
 
-/// Rounds up, so that no wait returns early.
+/// Rounds down. The longest wait keeps it in range.
 #[inline]
 fn whole_millis(timeout: Duration) -> i32 {
-    let millis = timeout.as_secs() * 1_000 + u64::from(timeout.subsec_nanos().div_ceil(NANOS_PER_MILLI));
-    i32::try_from(millis).unwrap_or(i32::MAX)
+    timeout.as_secs() as i32 * 1_000 + (timeout.subsec_nanos() / NANOS_PER_MILLI) as i32
 }
 
 fn os_error(result: &io::Result<()>) -> Option<i32> {

@@ -74,10 +74,14 @@ impl Queue {
         Ok(Fanout::Shared)
     }
 
-    /// Waits once. The events of an earlier wait are forgotten, also when this one fails.
+    /// Waits once, and no longer than the kernel can. The events of an earlier wait are forgotten, also after an error.
     #[inline]
     pub(crate) fn wait(&self, events: &mut Vec<RawEvent>, timeout: Option<Duration>) -> io::Result<()> {
-        ffi::wait(self.as_fd(), events, timeout)
+        ffi::wait(
+            self.as_fd(),
+            events,
+            timeout.map(|timeout| timeout.min(LONGEST_WAIT)),
+        )
     }
 
     /// Leaves `fd` registered like this, by deleting and adding each direction in one call.
@@ -200,6 +204,9 @@ fn is_always_ready(fd: BorrowedFd<'_>) -> bool {
             || (kind.is_char_device() && !fd.is_terminal())
     })
 }
+
+/// FreeBSD kevent(2), BUGS: a timeout is limited to 24 hours.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60 - 1);
 
 /// The answers to the changes of one call, in their order.
 struct Receipts {
