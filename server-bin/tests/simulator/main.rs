@@ -1,0 +1,336 @@
+//! A simulated worker: several connections over one set of buffers, with peers that send and take bytes in pieces,
+//! vanish, shut their side early, or are slow, and with a clock that may jump. Everything follows from a seed.
+//!
+//! Each run prints nothing; a run that fails says its seed, and `SEED=n cargo test -p server-bin --test simulator`
+//! runs that one alone.
+
+mod model;
+mod random;
+mod wire;
+
+use std::cell::RefCell;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use server_bin::engine::buffers::{Inlet, Kit};
+use server_bin::engine::connection::{Connection, Next, Ready};
+use server_bin::engine::settings::Settings;
+use server_bin::handler::Handler;
+
+use model::{Exchange, Response};
+use random::Random;
+use wire::{ServerEnd, Wire};
+
+/// What may happen in a run beside bytes that come in pieces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Weather {
+    /// Nothing: each peer gets every answer.
+    Calm,
+    /// Peers shut their side, some in the middle of a request, and want the answers all the same.
+    Cuts,
+    /// Peers vanish.
+    Resets,
+    /// The clock jumps over deadlines.
+    Jumps,
+    /// The server drains from some moment on.
+    Drain,
+}
+
+/// One connection with its two ends.
+struct Line {
+    wire: Rc<RefCell<Wire>>,
+    connection: Option<Connection<ServerEnd>>,
+    next: Next,
+    exchanges: Vec<Exchange>,
+    unsent: Vec<u8>,
+    /// The peer shuts its side as soon as it has sent everything.
+    ends_early: bool,
+    received: Vec<u8>,
+    /// Turns in a row that the socket called for and that moved nothing.
+    in_vain: usize,
+}
+
+/// Now and then a turn in vain is the network's fault; so many in a row are a worker that spins.
+const SPINNING: usize = 50;
+
+impl Line {
+    fn new(random: &mut Random, number: usize, weather: Weather, kit: &Kit) -> Self {
+        let mut exchanges = model::conversation(random, &format!("peer{number}-"));
+        let ends_early = weather == Weather::Cuts;
+        if ends_early && random.once_in(2) {
+            let cut = exchanges.pop().expect("an exchange");
+            let sent = random.below(cut.request.len());
+            // A single CRLF before a request line is no beginning of a request yet.
+            if sent > 2 {
+                exchanges.push(cut.cut_after(sent));
+            }
+        }
+        let unsent = exchanges
+            .iter()
+            .flat_map(|exchange| exchange.request.clone())
+            .collect();
+        let wire = Rc::new(RefCell::new(Wire::new(random.clone())));
+        let connection = Connection::new(ServerEnd(Rc::clone(&wire)), None, kit);
+        let received = Vec::new();
+        Self {
+            wire,
+            connection: Some(connection),
+            next: Next::Read,
+            exchanges,
+            unsent,
+            ends_early,
+            received,
+            in_vain: 0,
+        }
+    }
+
+    /// The peer takes or sends at most so many bytes.
+    fn peer(&mut self, takes: bool, most: usize) {
+        let mut wire = self.wire.borrow_mut();
+        let before = self.received.len();
+        if takes {
+            self.received.extend(wire.take(most));
+        } else {
+            let sent = wire.send(&self.unsent[..self.unsent.len().min(most)]);
+            self.unsent.drain(..sent);
+        }
+        let over = wire.is_over();
+        drop(wire);
+        // Whether all is there is only asked when nothing comes any more, because it is dear to find out.
+        let quiet = takes && self.received.len() == before;
+        if self.unsent.is_empty() && (self.ends_early || over || (quiet && self.is_whole())) {
+            self.wire.borrow_mut().end();
+        }
+    }
+
+    fn responses(&self) -> Vec<Response> {
+        model::responses(&self.received, &self.exchanges)
+    }
+
+    fn is_whole(&self) -> bool {
+        let responses = self.responses();
+        let both = responses.iter().zip(&self.exchanges);
+        responses.len() == self.exchanges.len()
+            && both.into_iter().all(|(one, other)| model::is_whole(one, other))
+    }
+}
+
+/// One worker's connections, its buffers and its clock.
+struct World {
+    random: Random,
+    weather: Weather,
+    kit: Kit,
+    inlet: Inlet,
+    lines: Vec<Line>,
+}
+
+impl World {
+    fn new(seed: u64, root: &Path) -> Self {
+        let mut random = Random::new(seed);
+        let weathers = [
+            Weather::Calm,
+            Weather::Cuts,
+            Weather::Resets,
+            Weather::Jumps,
+            Weather::Drain,
+        ];
+        let weather = *random.pick(&weathers);
+        let handler: Arc<dyn Handler> = Arc::new(model::handler(root));
+        let settings = if weather == Weather::Jumps {
+            Settings::default()
+        } else {
+            patient()
+        };
+        let kit = Kit::new(handler, Arc::new(settings), Instant::now());
+        let lines = (0..1 + random.below(4))
+            .map(|number| Line::new(&mut random, number, weather, &kit))
+            .collect();
+        Self {
+            random,
+            weather,
+            kit,
+            inlet: Inlet::default(),
+            lines,
+        }
+    }
+
+    /// The worker gives a connection its turn, if it is due or by mistake.
+    fn serve(&mut self, number: usize) {
+        let line = &mut self.lines[number];
+        let Some(connection) = &mut line.connection else {
+            return;
+        };
+        let (ready, writable) = {
+            let wire = line.wire.borrow();
+            (
+                Ready {
+                    readable: wire.is_readable(),
+                    gone: wire.is_gone(),
+                },
+                wire.is_writable(),
+            )
+        };
+        let due = match line.next {
+            Next::Read => ready.readable,
+            Next::Write => writable,
+            Next::Hangup => ready.gone,
+            Next::Close => unreachable!("a closed connection was dropped"),
+        };
+        let moved = line.wire.borrow().moved();
+        let turn = if connection.deadline(&self.kit) <= self.kit.now {
+            connection.expire(number, &mut self.inlet, &mut self.kit)
+        } else if due || self.random.once_in(20) {
+            connection.turn(number, ready, &mut self.inlet, &mut self.kit)
+        } else {
+            return;
+        };
+        line.next = turn.next;
+        if turn.next == Next::Close {
+            line.connection = None;
+        }
+        match due && line.wire.borrow().moved() == moved {
+            true => line.in_vain += 1,
+            false => line.in_vain = 0,
+        }
+        assert!(line.in_vain < SPINNING, "it spins, waiting for {:?}", line.next);
+    }
+
+    /// One thing happens.
+    fn step(&mut self) {
+        let number = self.random.below(self.lines.len());
+        match self.random.below(8) {
+            0..4 => self.serve(number),
+            4..7 => {
+                let (takes, most) = (self.random.once_in(2), self.random.some_bytes());
+                self.lines[number].peer(takes, most);
+            }
+            _ => {
+                let passed = self.random.below(50) as u64;
+                self.kit.begin(self.kit.now + Duration::from_millis(passed));
+            }
+        }
+        match self.weather {
+            Weather::Resets if self.random.once_in(3_000) => self.lines[number].wire.borrow_mut().reset(),
+            Weather::Jumps if self.random.once_in(500) => {
+                let jump = *self.random.pick(&[1, 3, 11, 31, 100, 100_000]);
+                self.kit.begin(self.kit.now + Duration::from_secs(jump));
+            }
+            Weather::Drain if self.random.once_in(1_000) => self.kit.draining = true,
+            _ => {}
+        }
+    }
+
+    /// Lets chance have its way for a while, then everyone hurries to the end, which must come.
+    fn run(&mut self) {
+        for _ in 0..self.random.below(8_000) {
+            self.step();
+        }
+        for line in &self.lines {
+            line.wire.borrow_mut().widen();
+        }
+        for _ in 0..200_000 {
+            if self
+                .lines
+                .iter()
+                .all(|line| line.connection.is_none() && line.wire.borrow().is_over())
+            {
+                return;
+            }
+            for number in 0..self.lines.len() {
+                self.serve(number);
+                self.lines[number].peer(false, usize::MAX);
+                self.lines[number].peer(true, usize::MAX);
+            }
+        }
+        let states: Vec<_> = self
+            .lines
+            .iter()
+            .map(|line| {
+                (
+                    line.connection.as_ref().map(Connection::phase),
+                    line.next,
+                    line.unsent.len(),
+                )
+            })
+            .collect();
+        panic!("it does not end: {states:?}");
+    }
+
+    fn check(&self) -> Result<(), String> {
+        self.lines.iter().try_for_each(|line| check(line, self.weather))
+    }
+}
+
+/// Holds what a peer received against what it asked.
+fn check(line: &Line, weather: Weather) -> Result<(), String> {
+    let responses = line.responses();
+    for (number, response) in responses.iter().enumerate() {
+        let is_last = number + 1 == responses.len();
+        if weather == Weather::Jumps && is_last && model::is_timeout(response) {
+            continue;
+        }
+        let exchange = line.exchanges.get(number).ok_or("more answers than requests")?;
+        model::check(response, exchange).map_err(|error| format!("answer {number}: {error}"))?;
+    }
+    let closed = responses.last().is_some_and(|last| last.closes);
+    let allowed = match weather {
+        Weather::Calm | Weather::Cuts => false,
+        Weather::Drain => closed,
+        Weather::Resets | Weather::Jumps => true,
+    };
+    if allowed || line.is_whole() {
+        return Ok(());
+    }
+    let last = responses.iter().zip(&line.exchanges).next_back();
+    let progress = last.map(|(response, exchange)| model::progress(response, exchange));
+    Err(format!(
+        "{} answers of {}, the last one {progress:?}",
+        responses.len(),
+        line.exchanges.len()
+    ))
+}
+
+/// Timeouts that never end anything.
+fn patient() -> Settings {
+    let long = Duration::from_secs(100_000_000);
+    Settings {
+        head_timeout: long,
+        body_timeout: long,
+        idle_timeout: long,
+        write_timeout: long,
+        linger_timeout: long,
+        drain_idle_timeout: long,
+        ..Settings::default()
+    }
+}
+
+#[test]
+fn whatever_the_network_does_each_peer_gets_its_own_answers_in_order() {
+    let root = tempfile::tempdir().expect("a temporary directory");
+    model::fill(root.path()).expect("files in it");
+    // Once their change is a moment ago, the files have the tags that they keep.
+    std::thread::sleep(Duration::from_millis(30));
+    let seeds = match std::env::var("SEED") {
+        Ok(seed) => {
+            let seed = seed.parse().expect("SEED is a number");
+            seed..seed + 1
+        }
+        Err(_) => 0..300,
+    };
+    for seed in seeds {
+        let mut world = World::new(seed, root.path());
+        let weather = world.weather;
+        let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            world.run();
+            world.check()
+        }));
+        let what = match ran {
+            Ok(Ok(())) => continue,
+            Ok(Err(error)) => error,
+            Err(_) => "it panicked".into(),
+        };
+        panic!("SEED={seed} ({weather:?}): {what}");
+    }
+}
