@@ -27,6 +27,7 @@ fn main() -> io::Result<()> {
     let mut events = Events::with_capacity(256);
     let mut connections = HashMap::new();
     let mut busy = VecDeque::new();
+    let mut buffer = vec![0; 16 * 1024];
     let mut next_token = 1;
     loop {
         // With work left over from before, only look what is new.
@@ -49,7 +50,7 @@ fn main() -> io::Result<()> {
             let Some(connection) = connections.get_mut(&token) else {
                 continue;
             };
-            match connection.echo() {
+            match connection.echo(&mut buffer) {
                 Ok(Next::MoreToDo) => busy.push_back(token),
                 Ok(Next::Blocked) => {}
                 Ok(Next::Ended) | Err(_) => {
@@ -97,11 +98,10 @@ fn accept(listener: &TcpListener, poller: &Poller, token: Token) -> Option<Conne
 
 impl Connection {
     /// Reads and writes while both directions allow it and the budget lasts.
-    fn echo(&mut self) -> io::Result<Next> {
+    fn echo(&mut self, buffer: &mut [u8]) -> io::Result<Next> {
         for _ in 0..BUDGET {
             if self.unsent.is_empty() && self.readable {
-                let mut buffer = [0; 16 * 1024];
-                match self.stream.read(&mut buffer) {
+                match self.stream.read(buffer) {
                     Ok(0) => return Ok(Next::Ended),
                     Ok(n) => self.unsent.extend_from_slice(&buffer[..n]),
                     // Only this ends what an edge began: "nothing more, and the next arrival will be reported".

@@ -26,6 +26,7 @@ fn main() -> io::Result<()> {
         accepting: true,
         connections: HashMap::new(),
         next_token: 1,
+        buffer: vec![0; 16 * 1024],
     };
 
     let mut events = Events::with_capacity(256);
@@ -55,6 +56,8 @@ struct Server {
     connections: HashMap<Token, Connection>,
     /// Counted up and never used twice, so that a late event for a connection that is gone meets no other one.
     next_token: usize,
+    /// One for all: what a connection has to keep goes to its own `unsent`.
+    buffer: Vec<u8>,
 }
 
 struct Connection {
@@ -99,7 +102,7 @@ impl Server {
             return Ok(());
         };
         let before = connection.interest();
-        match connection.echo() {
+        match connection.echo(&mut self.buffer) {
             Ok(true) if connection.interest() == before => Ok(()),
             Ok(true) => self
                 .poller
@@ -124,12 +127,11 @@ impl Connection {
     }
 
     /// Reads once and writes once; false when the connection has ended.
-    fn echo(&mut self) -> io::Result<bool> {
+    fn echo(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
         // An event is a hint: the source may turn out not to be ready after all.
         let blocked = |e: &io::Error| e.kind() == ErrorKind::WouldBlock;
         if self.unsent.is_empty() {
-            let mut buffer = [0; 16 * 1024];
-            match self.stream.read(&mut buffer) {
+            match self.stream.read(buffer) {
                 Ok(0) => return Ok(false),
                 Ok(n) => self.unsent.extend_from_slice(&buffer[..n]),
                 Err(e) if blocked(&e) => return Ok(true),

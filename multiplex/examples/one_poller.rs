@@ -3,7 +3,7 @@
 //! Each connection is one-shot: a single thread is told, and nobody is told again until that thread has done its work
 //! and re-arms the connection with `modify`. So whichever worker is free takes the next event, a slow one delays nobody
 //! but its own client, and no connection is ever in two hands. The price is one more system call per event, and a
-//! table that all threads lock; `shared_listener` shows the other shape, a poller per worker.
+//! table that all threads lock. `poller_per_worker` is the other shape, and `benches/shapes` measures both.
 //!
 //!     cargo run -p multiplex --example one_poller [ADDRESS] [THREADS]
 
@@ -13,6 +13,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 struct Server {
     poller: Poller,
@@ -59,13 +60,14 @@ impl Server {
     /// What each thread does. One event per wait: a batch would wait for this thread while others are free.
     fn work(&self) -> io::Result<()> {
         let mut events = Events::with_capacity(1);
+        let mut buffer = vec![0; 16 * 1024];
         loop {
             self.poller.wait(&mut events, None)?;
             for event in &events {
                 if event.is_acceptable() {
                     self.accept()?;
                 } else {
-                    self.serve(event.token())?;
+                    self.serve(event.token(), &mut buffer)?;
                 }
             }
         }
@@ -101,17 +103,19 @@ impl Server {
         )
     }
 
-    fn serve(&self, token: Token) -> io::Result<()> {
+    fn serve(&self, token: Token, buffer: &mut [u8]) -> io::Result<()> {
         let Some(connection) = lock(&self.table).connections.get(&token).cloned() else {
             return Ok(());
         };
         // Nobody else wants this lock but a thread that is told while we re-arm, and that is soon over.
         let mut connection = lock(&connection);
-        match connection.echo() {
-            Ok(Some(interest)) => self
-                .poller
-                .modify(&connection.stream, token, interest, Trigger::OneShot),
-            Ok(None) | Err(_) => {
+        match connection.echo(buffer) {
+            // Also when the interest is the same as before: a one-shot source is silent until it is armed again.
+            Ok(true) => {
+                self.poller
+                    .modify(&connection.stream, token, connection.interest(), Trigger::OneShot)
+            }
+            Ok(false) | Err(_) => {
                 self.poller.remove(&connection.stream)?;
                 lock(&self.table).connections.remove(&token);
                 Ok(())
@@ -121,16 +125,28 @@ impl Server {
 }
 
 impl Connection {
-    /// Reads or writes once, and answers what to wait for next; `None` when the connection has ended.
-    fn echo(&mut self) -> io::Result<Option<Interest>> {
+    /// What to wait for next.
+    fn interest(&self) -> Interest {
+        if self.unsent.is_empty() {
+            Interest::READABLE
+        } else {
+            Interest::WRITABLE
+        }
+    }
+
+    /// Reads into the thread's buffer and writes, once; false when the connection has ended.
+    fn echo(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
         let blocked = |e: &io::Error| e.kind() == ErrorKind::WouldBlock;
         if self.unsent.is_empty() {
-            let mut buffer = [0; 16 * 1024];
-            match self.stream.read(&mut buffer) {
-                Ok(0) => return Ok(None),
+            match self.stream.read(buffer) {
+                Ok(0) => return Ok(false),
                 Ok(n) => self.unsent.extend_from_slice(&buffer[..n]),
-                Err(e) if blocked(&e) => return Ok(Some(Interest::READABLE)),
+                Err(e) if blocked(&e) => return Ok(true),
                 Err(e) => return Err(e),
+            }
+            if self.unsent == b"slow\n" {
+                // A stand-in for a handler that blocks.
+                thread::sleep(Duration::from_millis(10));
             }
         }
         match self.stream.write(&self.unsent) {
@@ -138,11 +154,7 @@ impl Connection {
             Err(e) if blocked(&e) => {}
             Err(e) => return Err(e),
         }
-        Ok(Some(if self.unsent.is_empty() {
-            Interest::READABLE
-        } else {
-            Interest::WRITABLE
-        }))
+        Ok(true)
     }
 }
 

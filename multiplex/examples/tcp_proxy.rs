@@ -32,6 +32,7 @@ fn main() -> io::Result<()> {
     let mut events = Events::with_capacity(256);
     let mut pairs = HashMap::new();
     let mut next_number = 1;
+    let mut buffer = vec![0; ROOM];
     loop {
         poller.wait(&mut events, None)?;
         for event in &events {
@@ -50,7 +51,7 @@ fn main() -> io::Result<()> {
             let Some(pair) = pairs.get_mut(&number) else {
                 continue;
             };
-            if matches!(pair.forward(), Ok(false)) {
+            if matches!(pair.forward(&mut buffer), Ok(false)) {
                 pair.register(&poller)?;
             } else {
                 pair.client.watch(&poller, false, false)?;
@@ -96,7 +97,7 @@ impl Pair {
     }
 
     /// Moves what can be moved; true when both directions have ended.
-    fn forward(&mut self) -> io::Result<bool> {
+    fn forward(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
         if self.connecting {
             // connect(2): when the socket is writable, this tells how it went.
             self.server.stream.take_error()?.map_or(Ok(()), Err)?;
@@ -104,9 +105,9 @@ impl Pair {
         }
         if !self.connecting {
             self.up
-                .forward(&mut self.client.stream, &mut self.server.stream)?;
+                .forward(&mut self.client.stream, &mut self.server.stream, buffer)?;
             self.down
-                .forward(&mut self.server.stream, &mut self.client.stream)?;
+                .forward(&mut self.server.stream, &mut self.client.stream, buffer)?;
         }
         Ok(self.up.end_told && self.down.end_told)
     }
@@ -162,13 +163,13 @@ impl Flow {
         !self.ended && self.bytes.len() < ROOM
     }
 
-    fn forward(&mut self, from: &mut TcpStream, to: &mut TcpStream) -> io::Result<()> {
+    fn forward(&mut self, from: &mut TcpStream, to: &mut TcpStream, buffer: &mut [u8]) -> io::Result<()> {
         let blocked = |e: &io::Error| e.kind() == ErrorKind::WouldBlock;
         if self.has_room() {
-            let mut buffer = [0; ROOM];
-            match from.read(&mut buffer[self.bytes.len()..]) {
+            let buffer = &mut buffer[self.bytes.len()..];
+            match from.read(buffer) {
                 Ok(0) => self.ended = true,
-                Ok(n) => self.bytes.extend_from_slice(&buffer[self.bytes.len()..][..n]),
+                Ok(n) => self.bytes.extend_from_slice(&buffer[..n]),
                 Err(e) if blocked(&e) => {}
                 Err(e) => return Err(e),
             }

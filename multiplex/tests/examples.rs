@@ -26,10 +26,15 @@ impl Drop for Example {
 }
 
 impl Example {
+    /// Starts an example that listens, on a port that is free.
     fn start(name: &str, arguments: &[&str]) -> Self {
+        Self::run(name, &[&["127.0.0.1:0"], arguments].concat())
+    }
+
+    fn run(name: &str, arguments: &[&str]) -> Self {
         let mut command = Command::new(path_of(name));
-        command.arg("127.0.0.1:0").args(arguments);
         let mut child = command
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -175,6 +180,38 @@ fn echo_edge_echoes_and_keeps_no_more_than_it_can_send() {
 #[test]
 fn one_poller_echoes_from_several_threads() {
     echoes(&Example::start("one_poller", &["3"]));
+}
+
+#[test]
+fn poller_per_worker_echoes_from_several_threads() {
+    echoes(&Example::start("poller_per_worker", &["3"]));
+}
+
+#[test]
+fn a_slow_handler_delays_its_own_client() {
+    for name in ["one_poller", "poller_per_worker"] {
+        let example = Example::start(name, &["2"]);
+        let start = Instant::now();
+        ask(&mut connect(&example.address()), b"slow\n", b"slow\n");
+        assert!(
+            start.elapsed() >= Duration::from_millis(10),
+            "{name} was not slow"
+        );
+    }
+}
+
+#[test]
+fn fanout_balance_accounts_for_each_connection() {
+    let example = Example::run("fanout_balance", &["300", "3"]);
+    let rows: Vec<_> = (0..10).map(|_| example.line()).collect();
+    for row in &rows[2..] {
+        let each = row
+            .split('|')
+            .nth(3)
+            .unwrap_or_else(|| panic!("no column of workers: {row}"));
+        let each: Vec<u32> = each.split('/').map(|n| n.trim().parse().expect(row)).collect();
+        assert_eq!((each.len(), each.iter().sum()), (3, 300), "{row}");
+    }
 }
 
 #[test]
