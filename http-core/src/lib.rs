@@ -94,6 +94,8 @@ extern crate alloc;
 
 mod bytes;
 mod connection;
+#[cfg(feature = "http")]
+mod interop;
 pub mod limits;
 mod misuse;
 mod request;
