@@ -35,23 +35,24 @@ const NEVER: Duration = Duration::from_secs(1 << 30);
 #[derive(Debug)]
 pub struct Deadlines {
     wheel: Timers<usize>,
-    /// What the wheel said, how long that is good enough, and when the wheel has to be asked for what is due.
+    /// When the wheel was asked last how long there is nothing to do, and what it said.
+    asked: Instant,
     timeout: Option<Duration>,
-    good_until: Instant,
-    due: Instant,
-    /// What the wheel said is longer than what it would say now.
-    stale: bool,
+    nearest: Instant,
+    /// When it has to be asked again.
+    look: Instant,
 }
 
 impl Deadlines {
     /// No deadlines as yet.
     pub fn new(now: Instant) -> Self {
+        let nearest = now + NEVER;
         Self {
             wheel: Timers::new(now),
+            asked: now,
             timeout: None,
-            good_until: now,
-            due: now + NEVER,
-            stale: true,
+            nearest,
+            look: nearest,
         }
     }
 
@@ -62,8 +63,8 @@ impl Deadlines {
             Alarm::Accept => ACCEPT,
             Alarm::Stop => STOP,
         };
-        self.wheel.insert(at, value);
         self.expect(at);
+        self.wheel.insert(at, value);
     }
 
     /// Takes a connection's deadline into the wheel.
@@ -83,38 +84,110 @@ impl Deadlines {
         self.wheel.cancel(entry);
     }
 
+    /// With something nearer in the wheel, the timeout is too long: the wheel is to be asked in this turn.
     fn expect(&mut self, at: Instant) {
-        if at < self.due {
-            self.due = at;
-            self.stale = true;
+        if at < self.nearest {
+            self.look = self.asked;
         }
     }
 
     /// How long the worker may sleep.
-    pub fn next_timeout(&mut self, now: Instant) -> Option<Duration> {
-        if self.stale || now >= self.good_until {
-            self.stale = false;
-            // In whole milliseconds a wait is the plain system call everywhere.
-            self.timeout = self.wheel.next_timeout(now).map(|rest| {
-                Duration::from_millis(rest.as_micros().div_ceil(1000).try_into().unwrap_or(u64::MAX))
-            });
-            self.due = now + self.timeout.unwrap_or(NEVER);
-            self.good_until = now + SLACK;
-        }
+    pub fn timeout(&self) -> Option<Duration> {
         self.timeout
+    }
+
+    /// Whether the wheel is to be asked: [`due`](Self::due) until nothing is, then [`ask`](Self::ask).
+    pub fn want(&self, now: Instant) -> bool {
+        now >= self.look
     }
 
     /// The next alarm that is due.
     pub fn due(&mut self, now: Instant) -> Option<Alarm> {
-        if now < self.due {
-            return None;
-        }
-        self.stale = true;
         let (_, value) = self.wheel.expire(now)?;
         Some(match value {
             ACCEPT => Alarm::Accept,
             STOP => Alarm::Stop,
             key => Alarm::Connection(Key::from_value(key)),
         })
+    }
+
+    /// Asks the wheel how long there is nothing to do.
+    pub fn ask(&mut self, now: Instant) {
+        self.asked = now;
+        // In whole milliseconds a wait is the plain system call everywhere.
+        self.timeout = self.wheel.next_timeout(now).map(|rest| {
+            Duration::from_millis(rest.as_micros().div_ceil(1000).try_into().unwrap_or(u64::MAX))
+        });
+        self.nearest = now + self.timeout.unwrap_or(NEVER);
+        self.look = self.nearest.min(now + SLACK);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::slab::Slab;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn rings(deadlines: &mut Deadlines, now: Instant) -> Vec<Alarm> {
+        if !deadlines.want(now) {
+            return Vec::new();
+        }
+        let due = std::iter::from_fn(|| deadlines.due(now)).collect();
+        deadlines.ask(now);
+        due
+    }
+
+    #[test]
+    fn an_alarm_rings_after_its_time_and_not_much_later() {
+        let start = Instant::now();
+        let mut deadlines = Deadlines::new(start);
+        deadlines.ring(start + SECOND, Alarm::Stop);
+        let key = Slab::default().insert(());
+        deadlines.admit(key, start + 2 * SECOND);
+        let (mut now, mut heard) = (start, Vec::new());
+        while heard.len() < 2 {
+            // A busy worker: each turn takes 50 µs.
+            now += Duration::from_micros(50);
+            heard.extend(
+                rings(&mut deadlines, now)
+                    .into_iter()
+                    .map(|alarm| (alarm, now - start)),
+            );
+        }
+        for (n, (alarm, want)) in [(Alarm::Stop, SECOND), (Alarm::Connection(key), 2 * SECOND)]
+            .into_iter()
+            .enumerate()
+        {
+            let (heard, at) = heard[n];
+            assert!(
+                heard == alarm && at >= want && at < want + 2 * SLACK,
+                "{heard:?} at {at:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_sleeping_worker_is_woken_for_the_nearest_deadline() {
+        let start = Instant::now();
+        let mut deadlines = Deadlines::new(start);
+        assert_eq!(deadlines.timeout(), None);
+        let key = Slab::default().insert(());
+        let timer = deadlines.admit(key, start + 60 * SECOND);
+        assert!(deadlines.want(start), "something new is in the wheel");
+        deadlines.ask(start);
+        assert!(deadlines.timeout().is_some_and(|timeout| timeout <= 60 * SECOND));
+        deadlines.advance(timer, start + SECOND);
+        assert!(deadlines.want(start), "it came nearer");
+        deadlines.ask(start);
+        assert!(
+            deadlines
+                .timeout()
+                .is_some_and(|timeout| timeout <= SECOND + Duration::from_millis(1))
+        );
+        deadlines.dismiss(timer);
+        assert_eq!(rings(&mut deadlines, start + SECOND), []);
+        assert_eq!(deadlines.timeout(), None);
     }
 }

@@ -88,13 +88,14 @@ impl Worker {
     pub(crate) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
         while !self.is_done() {
-            let timeout = self.deadlines.next_timeout(self.kit.now);
-            self.poller.wait(&mut events, timeout)?;
+            self.poller.wait(&mut events, self.deadlines.timeout())?;
             self.kit.begin(Instant::now());
             for event in &events {
                 self.react(event);
             }
-            self.ring();
+            if self.deadlines.want(self.kit.now) {
+                self.ring();
+            }
         }
         Ok(())
     }
@@ -133,8 +134,10 @@ impl Worker {
         };
         let armed = connection.armed();
         let turn = act(connection, &mut self.inlet, &mut self.kit);
-        if let (Some(nearer), Some(timer)) = (turn.nearer, connection.timer) {
-            self.deadlines.advance(timer, nearer);
+        if turn.nearer
+            && let Some(timer) = connection.timer
+        {
+            self.deadlines.advance(timer, connection.deadline(&self.kit));
         }
         let stays = turn.next == armed || {
             let (interest, trigger) = match turn.next {
@@ -227,7 +230,7 @@ impl Worker {
         self.letters = letters;
     }
 
-    /// Does what is due.
+    /// Does what is due, and asks the wheel how long there is nothing more to do.
     fn ring(&mut self) {
         while let Some(alarm) = self.deadlines.due(self.kit.now) {
             match alarm {
@@ -236,6 +239,7 @@ impl Worker {
                 Alarm::Connection(key) => self.look_at(key),
             }
         }
+        self.deadlines.ask(self.kit.now);
     }
 
     /// A connection's timer has fired, perhaps earlier than its deadline.
@@ -274,9 +278,10 @@ impl Worker {
         let keys: Vec<Key> = self.connections.keys().collect();
         for key in keys {
             if let Some(connection) = self.connections.get_mut(key)
-                && let (Some(last), Some(timer)) = (connection.drain(&self.kit), connection.timer)
+                && connection.drain(&self.kit)
+                && let Some(timer) = connection.timer
             {
-                self.deadlines.advance(timer, last);
+                self.deadlines.advance(timer, connection.deadline(&self.kit));
             }
         }
         self.deadlines

@@ -100,7 +100,7 @@ pub struct Context<'a> {
     head: &'a mut ResponseHead,
     misuse: Option<Misuse>,
     now: Instant,
-    peer: Peer,
+    peer: &'a Peer,
     desk: Option<Desk<'a>>,
 }
 
@@ -113,12 +113,12 @@ impl<'a> Context<'a> {
             head,
             misuse: None,
             now,
-            peer: Peer::None,
+            peer: &Peer::None,
             desk: None,
         }
     }
 
-    pub(crate) fn new(head: &'a mut ResponseHead, now: Instant, peer: Peer, desk: Desk<'a>) -> Self {
+    pub(crate) fn new(head: &'a mut ResponseHead, now: Instant, peer: &'a Peer, desk: Desk<'a>) -> Self {
         Self {
             head,
             misuse: None,

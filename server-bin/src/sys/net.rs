@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use rustix::net::SendFlags;
 use socket2::{Domain, SockAddr, Type};
 
 use crate::engine::connection::Socket;
@@ -19,13 +20,18 @@ const BACKLOG: i32 = 4096;
 pub(crate) struct Stream(socket2::Socket);
 
 impl Socket for Stream {
+    // On Linux rustix makes the system call itself. glibc's functions are cancellation points, and looking after that
+    // costs more than half of their instructions.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        Ok(nix::unistd::read(&self.0, buffer)?)
+        Ok(rustix::io::read(&self.0, buffer)?)
     }
 
     fn write(&mut self, bytes: &[u8], more: bool) -> io::Result<usize> {
-        self.0
-            .send_with_flags(bytes, if more { MORE | NO_SIGNAL } else { NO_SIGNAL })
+        Ok(rustix::net::send(
+            &self.0,
+            bytes,
+            if more { MORE | NO_SIGNAL } else { NO_SIGNAL },
+        )?)
     }
 
     fn send_file(&mut self, file: &File, offset: u64, count: usize, buffer: &mut [u8]) -> io::Result<usize> {
@@ -167,15 +173,17 @@ fn accept(listener: &socket2::Socket) -> io::Result<(socket2::Socket, SockAddr)>
     Ok((socket, peer))
 }
 
+/// More follows at once, where the kernel can be told.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-const MORE: i32 = nix::libc::MSG_MORE;
+const MORE: SendFlags = SendFlags::MORE;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-const MORE: i32 = 0;
+const MORE: SendFlags = SendFlags::empty();
 
+/// No SIGPIPE, also where the embedding program has not ignored it.
 #[cfg(not(target_vendor = "apple"))]
-const NO_SIGNAL: i32 = nix::libc::MSG_NOSIGNAL;
+const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
 #[cfg(target_vendor = "apple")]
-const NO_SIGNAL: i32 = 0;
+const NO_SIGNAL: SendFlags = SendFlags::empty();
 
 /// Raises the soft limit of open descriptors to the hard one, and answers what is in force. setrlimit(2).
 pub(crate) fn raise_descriptor_limit() -> io::Result<usize> {

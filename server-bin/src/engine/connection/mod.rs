@@ -79,8 +79,8 @@ pub enum Next {
 pub struct Turn {
     /// What the connection waits for.
     pub next: Next,
-    /// Its new deadline, when that is nearer than the one before.
-    pub nearer: Option<Instant>,
+    /// Whether its deadline is nearer than the one before.
+    pub nearer: bool,
 }
 
 /// What a connection is doing.
@@ -287,7 +287,7 @@ impl<S: Socket> Connection<S> {
         if self.phase != Phase::Waiting || self.cycles != reply.cycle {
             return Turn {
                 next: self.armed,
-                nearer: None,
+                nearer: false,
             };
         }
         self.phase = Phase::Receiving;
@@ -312,19 +312,19 @@ impl<S: Socket> Connection<S> {
             (Timing::Idle | Timing::Body | Timing::Write | Timing::Linger, _) => {
                 return Turn {
                     next: Next::Close,
-                    nearer: None,
+                    nearer: false,
                 };
             }
         }
         self.turn(key, Ready::default(), inlet, kit)
     }
 
-    /// Begins the timeout that fits what the connection waits for now. Answers the deadline when that came nearer.
+    /// Begins the timeout that fits what the connection waits for now. Answers whether the deadline came nearer.
     ///
     /// Progress begins it anew, but for a head, a reply and a lingering close: they count from their beginning.
-    fn settle(&mut self, next: Next, answered: bool, kit: &Kit) -> Option<Instant> {
+    fn settle(&mut self, next: Next, answered: bool, kit: &Kit) -> bool {
         let timing = match (self.phase, next) {
-            (_, Next::Close) => return None,
+            (_, Next::Close) => return false,
             (Phase::Lingering, _) => Timing::Linger,
             (_, Next::Write) => Timing::Write,
             (Phase::Waiting, _) => Timing::Reply,
@@ -337,20 +337,21 @@ impl<S: Socket> Connection<S> {
             if answered || !from_its_beginning {
                 self.since = kit.now;
             }
-            return None;
+            return false;
         }
         let before = self.deadline(kit);
         self.timing = timing;
         self.since = kit.now;
-        Some(self.deadline(kit)).filter(|after| *after < before)
+        self.deadline(kit) < before
     }
 
-    /// Gives an idle connection a moment for one more request. Answers until when.
-    pub(crate) fn drain(&mut self, kit: &Kit) -> Option<Instant> {
-        (self.timing == Timing::Idle).then(|| {
+    /// Gives an idle connection a moment for one more request. Answers whether it is idle.
+    pub(crate) fn drain(&mut self, kit: &Kit) -> bool {
+        let idle = self.timing == Timing::Idle;
+        if idle {
             self.since = kit.now;
-            self.deadline(kit)
-        })
+        }
+        idle
     }
 
     /// What this connection owns while it has something unfinished.

@@ -151,7 +151,7 @@ impl<S: Socket> Connection<S> {
             connection: key,
             cycle: self.cycles,
         };
-        let mut cx = Context::new(&mut kit.head, kit.now, self.peer, desk);
+        let mut cx = Context::new(&mut kit.head, kit.now, &self.peer, desk);
         // The worker's state is whole at every moment that a handler can panic: it holds only the head.
         let accept = catch_unwind(AssertUnwindSafe(|| kit.handler.head(head, &mut cx)));
         let misuse = cx.misuse();
@@ -235,7 +235,7 @@ impl<S: Socket> Connection<S> {
             connection: key,
             cycle: self.cycles,
         };
-        let mut cx = Context::new(&mut kit.head, kit.now, self.peer, desk);
+        let mut cx = Context::new(&mut kit.head, kit.now, &self.peer, desk);
         let reply = catch_unwind(AssertUnwindSafe(|| then(bytes, &mut cx)));
         let misuse = cx.misuse();
         match reply {
