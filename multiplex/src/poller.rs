@@ -45,6 +45,14 @@ impl Poller {
     /// - What epoll_ctl(2) or kevent(2) says about an exhausted system (ENOMEM, ENOSPC).
     ///
     /// After an error the source may be unregistered, but is never half registered.
+    ///
+    /// # Portability
+    ///
+    /// - A stream socket is added after connect(2) or listen(2) was called. A fresh one is ready for epoll at once and
+    ///   forever, and never for a kqueue.
+    /// - NetBSD: the writer of a pipe that is *full* is not told that the reader has gone, unless it asks for readable
+    ///   too.
+    /// - kqueue: changes of one source by two threads at the same time may mix. With epoll one of them wins.
     #[inline]
     pub fn add(
         &self,
@@ -66,6 +74,10 @@ impl Poller {
     /// # Errors
     ///
     /// Those of [`Poller::add`].
+    ///
+    /// # Portability
+    ///
+    /// That of [`Poller::add`].
     #[inline]
     pub fn modify(
         &self,
@@ -104,6 +116,11 @@ impl Poller {
     /// # Errors
     ///
     /// Those of [`Poller::add`].
+    ///
+    /// # Portability
+    ///
+    /// Exclusive exists since Linux 4.5. There it tells the poller that was registered first among those that wait; the
+    /// chapter on [sharing listeners](crate::guide::sharing_listeners) says how to balance that.
     #[inline]
     pub fn add_listener(&self, listener: impl AsFd, token: Token, fanout: Fanout) -> io::Result<Fanout> {
         self.queue
@@ -119,6 +136,11 @@ impl Poller {
     /// # Errors
     ///
     /// None is expected of a poller that this process made. After fork(2) a child has no kqueue (EBADF).
+    ///
+    /// # Portability
+    ///
+    /// One source may yield one event (epoll) or two (kqueue), in any order, perhaps in two waits. Without epoll_pwait2(2),
+    /// which Linux has since 5.11 and Android keeps from us, a part of a millisecond is rounded up to a whole one.
     #[inline]
     pub fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         match timeout {

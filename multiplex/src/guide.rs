@@ -1,0 +1,25 @@
+//! What an event loop has to know, a chapter each.
+
+#[doc = include_str!("guide/edge.md")]
+pub mod edge {}
+
+#[doc = include_str!("guide/dup.md")]
+pub mod dup {}
+
+#[doc = include_str!("guide/fork.md")]
+pub mod fork {}
+
+#[doc = include_str!("guide/regular_files.md")]
+pub mod regular_files {}
+
+#[doc = include_str!("guide/signals_and_children.md")]
+pub mod signals_and_children {}
+
+#[doc = include_str!("guide/out_of_fds.md")]
+pub mod out_of_fds {}
+
+#[doc = include_str!("guide/sharing_listeners.md")]
+pub mod sharing_listeners {}
+
+#[doc = include_str!("guide/coming_from.md")]
+pub mod coming_from {}
