@@ -145,6 +145,24 @@ impl<'a> Head<'a> {
         }
     }
 
+    /// The path of the target as octets, for a comparison that costs nothing: empty if the target is an authority or `*`.
+    #[inline]
+    #[must_use]
+    pub fn path(&self) -> &'a [u8] {
+        let info = self.info;
+        let end = if info.query == 0 {
+            info.target_end
+        } else {
+            info.query
+        };
+        let start = match info.form {
+            Form::Origin => info.target,
+            Form::Absolute => info.path,
+            Form::Authority | Form::Asterisk => end,
+        };
+        self.bytes.get(start as usize..end as usize).unwrap_or(&[])
+    }
+
     /// The target as it stands in the request line.
     #[must_use]
     pub fn target_str(&self) -> &'a str {

@@ -1,6 +1,6 @@
 //! Field lines to send: checked when they are added, so that writing is copying.
 
-use crate::bytes::{self, TOKEN, is_name};
+use crate::bytes::{self, TOKEN, VALUE, is_name};
 use crate::misuse::Misuse;
 use alloc::vec::Vec;
 
@@ -61,21 +61,7 @@ impl Name {
     /// If `name` is no token, or a field that the connection writes; at compile time in a constant.
     #[must_use]
     pub const fn from_static(name: &'static str) -> Self {
-        let text = name.as_bytes();
-        assert!(!text.is_empty(), "a field name is not empty");
-        let mut i = 0;
-        while i < text.len() {
-            assert!(bytes::is(text[i], TOKEN), "a field name is a token");
-            i += 1;
-        }
-        assert!(
-            !same(text, b"connection")
-                && !same(text, b"keep-alive")
-                && !same(text, b"content-length")
-                && !same(text, b"proxy-connection")
-                && !same(text, b"transfer-encoding"),
-            "the connection writes the framing fields itself"
-        );
+        check_name(name.as_bytes());
         Self(name)
     }
 
@@ -105,6 +91,73 @@ impl FieldName for Name {
     fn checked(&self) -> Result<&[u8], Misuse> {
         Ok(self.0.as_bytes())
     }
+}
+
+/// A whole field line that is checked at compile time, so that sending it is one copy.
+///
+/// ```
+/// use http_core::{FieldLine, ResponseHead};
+/// const PLAIN: FieldLine = FieldLine::from_static("content-type: text/plain");
+/// let mut head = ResponseHead::new(200);
+/// head.push_line(PLAIN);
+/// assert!(head.contains("Content-Type"));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FieldLine(&'static str);
+
+impl FieldLine {
+    /// Makes a line from `name: value`, without CRLF.
+    ///
+    /// # Panics
+    /// If it is not a name that [`Name::from_static`] takes, a colon, one space, and a value without white space around
+    /// it (RFC 9110 section 5.5); or if it is Upgrade, which a head has to know of. At compile time in a constant.
+    #[must_use]
+    pub const fn from_static(line: &'static str) -> Self {
+        let (name, rest) = line.as_bytes().split_at(name_length(line.as_bytes()));
+        check_name(name);
+        assert!(!same(name, b"upgrade"), "Upgrade is pushed by its name");
+        assert!(
+            matches!(rest, [b':', b' ', ..]),
+            "a colon and one space follow the name"
+        );
+        let (_, value) = rest.split_at(2);
+        assert!(
+            !matches!(value, [b' ' | b'\t', ..] | [.., b' ' | b'\t']),
+            "a value has no white space around it"
+        );
+        let mut i = 0;
+        while i < value.len() {
+            assert!(bytes::is(value[i], VALUE), "a value has no controls");
+            i += 1;
+        }
+        Self(line)
+    }
+}
+
+const fn name_length(line: &[u8]) -> usize {
+    let mut length = 0;
+    while length < line.len() && line[length] != b':' {
+        length += 1;
+    }
+    length
+}
+
+/// Panics unless `name` is a token and none of the names that the connection writes.
+const fn check_name(name: &[u8]) {
+    assert!(!name.is_empty(), "a field name is not empty");
+    let mut i = 0;
+    while i < name.len() {
+        assert!(bytes::is(name[i], TOKEN), "a field name is a token");
+        i += 1;
+    }
+    assert!(
+        !same(name, b"connection")
+            && !same(name, b"keep-alive")
+            && !same(name, b"content-length")
+            && !same(name, b"proxy-connection")
+            && !same(name, b"transfer-encoding"),
+        "the connection writes the framing fields itself"
+    );
 }
 
 /// Checked field lines, serialised: of a head, or of a trailer section.
@@ -143,6 +196,32 @@ impl FieldBlock {
         self.lines.extend_from_slice(value);
         self.lines.extend_from_slice(b"\r\n");
         Ok(())
+    }
+
+    /// Adds a line that was checked when it was compiled.
+    #[inline]
+    pub fn push_line(&mut self, line: FieldLine) {
+        self.lines.reserve(line.0.len() + 2);
+        self.lines.extend_from_slice(line.0.as_bytes());
+        self.lines.extend_from_slice(b"\r\n");
+    }
+
+    /// Adds all lines of `other`, which were checked when they were added there.
+    #[inline]
+    pub fn push_all(&mut self, other: &Self) {
+        self.lines.extend_from_slice(&other.lines);
+        self.upgrade |= other.upgrade;
+    }
+
+    /// Adds Date with an IMF-fixdate (RFC 9110 section 6.6.1), as `httpdate` formats it. An octet that no date has
+    /// becomes a space.
+    #[inline]
+    pub fn push_date(&mut self, imf_fixdate: &[u8; 29]) {
+        let mut line = *b"date: Thu, 01 Jan 1970 00:00:00 GMT\r\n";
+        for (to, from) in line[6..35].iter_mut().zip(imf_fixdate) {
+            *to = if matches!(from, b' '..=b'~') { *from } else { b' ' };
+        }
+        self.lines.extend_from_slice(&line);
     }
 
     /// Removes all lines called `name`, without regard to case.

@@ -1,6 +1,6 @@
 //! The head of a response.
 
-use super::fields::{FieldBlock, FieldName};
+use super::fields::{FieldBlock, FieldLine, FieldName};
 use super::status::{status_line, unnamed_status};
 use crate::misuse::Misuse;
 use alloc::vec::Vec;
@@ -94,15 +94,22 @@ impl ResponseHead {
         Ok(self)
     }
 
-    /// Adds Date with an IMF-fixdate (RFC 9110 section 6.6.1), as `httpdate` formats it. An octet that no date has
-    /// becomes a space.
+    /// Adds a field line that was checked when it was compiled.
+    #[inline]
+    pub fn push_line(&mut self, line: FieldLine) {
+        self.fields.push_line(line);
+    }
+
+    /// Adds all lines of a block that was made before.
+    #[inline]
+    pub fn push_all(&mut self, block: &FieldBlock) {
+        self.fields.push_all(block);
+    }
+
+    /// Adds Date: see [`FieldBlock::push_date`].
     #[inline]
     pub fn push_date(&mut self, imf_fixdate: &[u8; 29]) {
-        let mut line = *b"date: Thu, 01 Jan 1970 00:00:00 GMT\r\n";
-        for (to, from) in line[6..35].iter_mut().zip(imf_fixdate) {
-            *to = if matches!(from, b' '..=b'~') { *from } else { b' ' };
-        }
-        self.fields.lines.extend_from_slice(&line);
+        self.fields.push_date(imf_fixdate);
     }
 
     /// Removes all field lines called `name`, without regard to case.
@@ -165,6 +172,6 @@ fn content_length(out: &mut Vec<u8>, mut length: u64) {
         }
     }
     let start = first - NAME.len();
-    line.copy_within(..NAME.len(), start);
+    line[start..][..NAME.len()].copy_from_slice(NAME);
     out.extend_from_slice(&line[start..]);
 }

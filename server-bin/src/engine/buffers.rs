@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use http_core::{Fields, ResponseHead};
+use http_core::{FieldBlock, Fields, ResponseHead};
 
 use super::settings::Settings;
 use crate::handler::{Collected, Handler, Mailbox};
@@ -87,9 +87,9 @@ impl Kit {
     }
 }
 
-/// The value of the `Date` field, formatted once a second.
+/// The `Date` field, formatted once a second.
 pub(crate) struct Date {
-    pub(crate) text: [u8; 29],
+    pub(crate) line: FieldBlock,
     until: Instant,
 }
 
@@ -101,8 +101,10 @@ impl Date {
         let mut text = [b' '; 29];
         let formatted = httpdate::fmt_http_date(wall.max(SystemTime::UNIX_EPOCH));
         text.copy_from_slice(formatted.as_bytes());
+        let mut line = FieldBlock::new();
+        line.push_date(&text);
         Self {
-            text,
+            line,
             until: now + rest,
         }
     }

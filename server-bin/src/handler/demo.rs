@@ -5,15 +5,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use http_core::{Head, Method, Name, ResponseHead};
+use http_core::{FieldLine, Head, Method, Name, ResponseHead};
 use multiplex::timers::Timers;
 use multiplex::{Events, Poller, Token, Waker};
-use percent_encoding::percent_decode_str;
+use percent_encoding::percent_decode;
 
 use super::{Accept, BodySource, Completer, Context, Handler, Pulled, Reply, plain};
 
 /// Checked when the program is built, so that writing it is a copy.
 const CONTENT_TYPE: Name = Name::from_static("content-type");
+const PLAIN: FieldLine = FieldLine::from_static("content-type: text/plain");
+const HTML: FieldLine = FieldLine::from_static("content-type: text/html; charset=utf-8");
+const JSON: FieldLine = FieldLine::from_static("content-type: application/json");
 /// The most that a request may send to be echoed.
 const MAX_ECHO: usize = 1024 * 1024;
 /// The longest that `/slow` waits.
@@ -58,41 +61,38 @@ impl Demo {
 
 impl Handler for Demo {
     fn head(&self, head: &Head<'_>, cx: &mut Context<'_>) -> Accept {
-        self.route(head, head.target().path(), cx)
+        self.route(head, head.path(), cx)
     }
 }
 
 impl Demo {
-    fn route(&self, head: &Head<'_>, path: &str, cx: &mut Context<'_>) -> Accept {
+    fn route(&self, head: &Head<'_>, path: &[u8], cx: &mut Context<'_>) -> Accept {
         match path {
-            "/plaintext" => offer(head, cx, GET, |cx| text(cx, "text/plain", "Hello, World!")),
-            "/json" => offer(head, cx, GET, |cx| {
-                text(cx, "application/json", "{\"message\":\"Hello, World!\"}")
+            b"/plaintext" => offer(head, cx, GET, |cx| text(cx, PLAIN, "Hello, World!")),
+            b"/json" => offer(head, cx, GET, |cx| {
+                text(cx, JSON, "{\"message\":\"Hello, World!\"}")
             }),
-            "/" | "/echo" if matches!(head.method(), Method::Post) => echo(head),
-            "/" => offer(head, cx, GET_AND_POST, |cx| {
-                text(cx, "text/html; charset=utf-8", PAGE)
-            }),
-            "/echo" => refuse(head, cx, "POST, OPTIONS"),
-            "/stream" => offer(head, cx, GET, |cx| stream(cx, head.target().query())),
-            "/slow" => offer(head, cx, GET, |cx| self.slow(cx, head.target().query())),
-            _ if path.starts_with("/echo/") => offer(head, cx, GET, |cx| {
-                cx.field(CONTENT_TYPE, "text/plain");
-                head.target().path().as_bytes().to_vec().into()
+            b"/" | b"/echo" if matches!(head.method(), Method::Post) => echo(head),
+            b"/" => offer(head, cx, GET_AND_POST, |cx| text(cx, HTML, PAGE)),
+            b"/echo" => refuse(head, cx, "POST, OPTIONS"),
+            b"/stream" => offer(head, cx, GET, |cx| stream(cx, head.target().query())),
+            b"/slow" => offer(head, cx, GET, |cx| self.slow(cx, head.target().query())),
+            _ if path.starts_with(b"/echo/") => offer(head, cx, GET, |cx| {
+                cx.line(PLAIN);
+                head.path().to_vec().into()
             }),
             _ => self.route_decoded(head, path, cx),
         }
     }
 
     /// The path may be another spelling of one that there is (RFC 3986 section 6.2.2.2).
-    fn route_decoded(&self, head: &Head<'_>, path: &str, cx: &mut Context<'_>) -> Accept {
-        match String::from_utf8(percent_decode_str(path).collect()) {
-            // Decoded it has fewer bytes, so this comes to an end.
-            Ok(decoded) if decoded.len() < path.len() && !decoded.contains('%') => {
-                self.route(head, &decoded, cx)
-            }
-            _ => plain::reply(cx, 404).into(),
+    fn route_decoded(&self, head: &Head<'_>, path: &[u8], cx: &mut Context<'_>) -> Accept {
+        let decoded: Vec<u8> = percent_decode(path).collect();
+        // Decoded it has fewer bytes, so this comes to an end.
+        if decoded.len() < path.len() && !decoded.contains(&b'%') {
+            return self.route(head, &decoded, cx);
         }
+        plain::reply(cx, 404).into()
     }
 }
 
@@ -124,8 +124,8 @@ fn refuse(head: &Head<'_>, cx: &mut Context<'_>, allow: &str) -> Accept {
     }
 }
 
-fn text(cx: &mut Context<'_>, content_type: &str, body: &'static str) -> Reply {
-    cx.field(CONTENT_TYPE, content_type);
+fn text(cx: &mut Context<'_>, content_type: FieldLine, body: &'static str) -> Reply {
+    cx.line(content_type);
     body.into()
 }
 
@@ -144,7 +144,7 @@ fn echo(head: &Head<'_>) -> Accept {
 fn stream(cx: &mut Context<'_>, query: Option<&str>) -> Reply {
     match number(query, "lines", 100) {
         Some(lines) if lines <= MAX_LINES => {
-            cx.field(CONTENT_TYPE, "text/plain");
+            cx.line(PLAIN);
             Reply::Pull(Box::new(Lines { sent: 0, all: lines }))
         }
         _ => plain::reply(cx, 400),

@@ -25,7 +25,7 @@ mod reply;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use http_core::{FieldName, Head, Misuse, ResponseHead};
+use http_core::{FieldLine, FieldName, Head, Misuse, ResponseHead};
 
 use crate::engine::connection::Peer;
 pub use later::{Completer, Ticket};
@@ -142,6 +142,13 @@ impl<'a> Context<'a> {
         if let Err(misuse) = self.head.push(name, value) {
             self.misuse.get_or_insert(misuse);
         }
+        self
+    }
+
+    /// Adds a field line that was checked when it was compiled: the cheapest way.
+    #[inline]
+    pub fn line(&mut self, line: FieldLine) -> &mut Self {
+        self.head.push_line(line);
         self
     }
 

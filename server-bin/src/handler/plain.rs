@@ -1,6 +1,6 @@
 //! The plain text that goes with a status, for answers that have nothing else to say.
 
-use http_core::ResponseHead;
+use http_core::{FieldLine, ResponseHead};
 
 use super::{Context, Reply};
 
@@ -14,16 +14,15 @@ use super::{Context, Reply};
 /// }
 /// ```
 pub fn reply(cx: &mut Context<'_>, status: u16) -> Reply {
-    cx.status(status).field("content-type", TYPE);
+    cx.status(status).line(TYPE);
     text(status).into()
 }
 
-const TYPE: &str = "text/plain; charset=utf-8";
+const TYPE: FieldLine = FieldLine::from_static("content-type: text/plain; charset=utf-8");
 
 /// The fields that go with [`text`].
 pub(crate) fn fields(head: &mut ResponseHead) {
-    // A constant that the tests of this module have seen pass.
-    let _ = head.push("content-type", TYPE);
+    head.push_line(TYPE);
 }
 
 /// The status and its name (RFC 9110 section 15) on a line.
