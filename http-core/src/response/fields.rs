@@ -273,3 +273,52 @@ fn is_value(value: &[u8]) -> bool {
     let blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
     bytes::value_end(value, 0) == value.len() && !blank(value.first()) && !blank(value.last())
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+
+    #[test]
+    fn a_line_made_at_compile_time_is_the_line_that_push_makes() {
+        let mut pushed = FieldBlock::new();
+        pushed.push("content-type", "text/plain; charset=utf-8").unwrap();
+        let mut copied = FieldBlock::new();
+        copied.push_line(FieldLine::from_static("content-type: text/plain; charset=utf-8"));
+        assert_eq!(pushed, copied);
+    }
+
+    #[test]
+    fn a_line_that_push_refuses_cannot_be_made_at_compile_time() {
+        for line in [
+            "",
+            "no colon",
+            ": nameless",
+            "a b: c",
+            "a:b",
+            "a:  b",
+            "a: b ",
+            "a: b\r\nc: d",
+            "a: \0",
+            "Content-Length: 5",
+            "connection: close",
+            "Transfer-Encoding: chunked",
+            "Upgrade: websocket",
+        ] {
+            let made = std::panic::catch_unwind(|| FieldLine::from_static(line));
+            assert!(made.is_err(), "{line:?}");
+        }
+        let _empty_values_are_legal = FieldLine::from_static("a: ");
+    }
+
+    #[test]
+    fn blocks_are_joined_with_what_a_head_has_to_know_of_them() {
+        let mut other = FieldBlock::new();
+        other.push("upgrade", "websocket").unwrap();
+        let mut block = FieldBlock::new();
+        block.push("a", "b").unwrap();
+        block.push_all(&other);
+        assert_eq!(block.as_bytes(), b"a: b\r\nupgrade: websocket\r\n");
+        assert!(block.upgrade);
+    }
+}
