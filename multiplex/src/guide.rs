@@ -18,6 +18,9 @@ pub mod signals_and_children {}
 #[doc = include_str!("guide/out_of_fds.md")]
 pub mod out_of_fds {}
 
+#[doc = include_str!("guide/threads.md")]
+pub mod threads {}
+
 #[doc = include_str!("guide/sharing_listeners.md")]
 pub mod sharing_listeners {}
 
