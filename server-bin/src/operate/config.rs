@@ -6,10 +6,9 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 
 use super::descriptors;
-use crate::address::{AcceptMode, Address};
 use crate::engine::settings::Settings;
 use crate::handler::Handler;
-use crate::server::Server;
+use crate::server::{AcceptMode, Address, Server};
 
 /// Serves a directory, or without one a demonstration, over HTTP/1.1.
 ///
