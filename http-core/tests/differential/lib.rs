@@ -2,7 +2,7 @@
 
 mod ffi;
 
-pub use ffi::{pico_chunked, pico_head};
+pub use ffi::{PicoSlots, pico_chunked, pico_head, pico_length};
 
 /// What a parser says about a wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
