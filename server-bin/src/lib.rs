@@ -23,10 +23,12 @@
 //! The layers below are [`multiplex`] (readiness) and [`http_core`] (the protocol, without any I/O). What is between
 //! them is in [`engine`]: read `worker`, then `connection`, to follow a request from accept to close.
 
+mod address;
 pub mod engine;
 pub mod handler;
 pub mod operate;
 mod server;
 mod sys;
 
-pub use server::{AcceptMode, Address, Bound, Running, Server, SpawnError};
+pub use address::{AcceptMode, Address, Bound};
+pub use server::{Running, Server, SpawnError};

@@ -4,88 +4,19 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
 
 use multiplex::Fanout;
 
+use crate::address::{AcceptMode, Address, Bound};
 use crate::engine::accept::Admission;
 use crate::engine::settings::Settings;
 use crate::engine::worker::{Plan, Worker};
 use crate::handler::Handler;
 use crate::operate::drain::{Handle, Progress};
 use crate::sys::net::{BALANCES_SHARED_PORTS, Listener, Sharing};
-
-/// Where a server listens: `host:port`, or `unix:/path`.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Address {
-    /// A host name or an IP address, and a port.
-    Tcp(String),
-    /// The path of a Unix socket.
-    Unix(PathBuf),
-}
-
-impl FromStr for Address {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if let Some(path) = text.strip_prefix("unix:") {
-            return match path.starts_with('/') {
-                true => Ok(Self::Unix(path.into())),
-                false => Err("a Unix socket is unix:/path, with an absolute path".into()),
-            };
-        }
-        match text.rsplit_once(':') {
-            Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => {
-                Ok(Self::Tcp(text.into()))
-            }
-            _ => Err("an address is host:port, as 127.0.0.1:8080 or [::1]:8080, or unix:/path".into()),
-        }
-    }
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp(address) => f.write_str(address),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
-        }
-    }
-}
-
-/// How the workers share an address.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum AcceptMode {
-    /// Each worker has a socket of its own, and the kernel spreads connections over them. SO_REUSEPORT.
-    Reuseport,
-    /// All workers wait on one socket, and the kernel wakes one of them. EPOLLEXCLUSIVE.
-    Exclusive,
-    /// All workers wait on one socket, and whoever comes first gets the connection.
-    Shared,
-}
-
-impl Default for AcceptMode {
-    fn default() -> Self {
-        if BALANCES_SHARED_PORTS {
-            Self::Reuseport
-        } else {
-            Self::Shared
-        }
-    }
-}
-
-impl fmt::Display for AcceptMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Reuseport => "reuseport",
-            Self::Exclusive => "exclusive",
-            Self::Shared => "shared",
-        })
-    }
-}
 
 /// Why a server did not start. The text says what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -300,35 +231,6 @@ fn start(workers: Vec<Worker>) -> io::Result<mpsc::Receiver<io::Result<()>>> {
             })?;
     }
     Ok(ends)
-}
-
-/// An address that a server listens on, with the real port.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Bound {
-    /// A TCP port.
-    Tcp(SocketAddr),
-    /// A Unix socket.
-    Unix(PathBuf),
-}
-
-impl Bound {
-    /// The TCP address, if it is one.
-    pub fn tcp(&self) -> Option<SocketAddr> {
-        match self {
-            Self::Tcp(address) => Some(*address),
-            Self::Unix(_) => None,
-        }
-    }
-}
-
-/// As a URL; a Unix socket as `unix:/path`.
-impl fmt::Display for Bound {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp(address) => write!(f, "http://{address}/"),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
-        }
-    }
 }
 
 /// A server whose workers run. Dropping it lets them run on.

@@ -6,9 +6,10 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 
 use super::descriptors;
+use crate::address::{AcceptMode, Address};
 use crate::engine::settings::Settings;
 use crate::handler::Handler;
-use crate::server::{AcceptMode, Address, Server};
+use crate::server::Server;
 
 /// Serves a directory, or without one a demonstration, over HTTP/1.1.
 ///

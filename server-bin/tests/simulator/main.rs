@@ -1,8 +1,8 @@
 //! A simulated worker: several connections over one set of buffers, with peers that send and take bytes in pieces,
 //! vanish, shut their side early, or are slow, and with a clock that may jump. Everything follows from a seed.
 //!
-//! Each run prints nothing; a run that fails says its seed, and `SEED=n cargo test -p server-bin --test simulator`
-//! runs that one alone.
+//! A run that fails says its seed, and `SEED=n cargo test -p server-bin --test simulator` runs that one alone;
+//! `SEEDS=n` runs so many.
 
 mod model;
 mod random;
@@ -312,12 +312,14 @@ fn whatever_the_network_does_each_peer_gets_its_own_answers_in_order() {
     model::fill(root.path()).expect("files in it");
     // Once their change is a moment ago, the files have the tags that they keep.
     std::thread::sleep(Duration::from_millis(30));
-    let seeds = match std::env::var("SEED") {
-        Ok(seed) => {
-            let seed = seed.parse().expect("SEED is a number");
-            seed..seed + 1
-        }
-        Err(_) => 0..300,
+    let number = |name| {
+        std::env::var(name)
+            .ok()
+            .map(|text| text.parse().expect("a number"))
+    };
+    let seeds = match number("SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("SEEDS").unwrap_or(300),
     };
     for seed in seeds {
         let mut world = World::new(seed, root.path());

@@ -25,6 +25,7 @@ mod send;
 mod simulator;
 #[cfg(test)]
 mod tests;
+mod timing;
 
 use std::fs::File;
 use std::io;
@@ -38,6 +39,7 @@ use super::settings::{TURN_BYTES, TURN_REQUESTS};
 use crate::handler::Completion;
 
 pub(crate) use send::Outgoing;
+use timing::Timing;
 
 /// What a connection needs of its socket. None of it blocks: `WouldBlock` says that it is to wait.
 pub trait Socket {
@@ -98,17 +100,6 @@ pub enum Phase {
     Closing,
     /// Has shut its side, and reads on for a while.
     Lingering,
-}
-
-/// Which timeout the deadline stands for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Timing {
-    Idle,
-    Head,
-    Body,
-    Write,
-    Reply,
-    Linger,
 }
 
 /// How a step of the driver went on.
@@ -177,21 +168,6 @@ impl<S: Socket> Connection<S> {
     /// What the connection is doing.
     pub fn phase(&self) -> Phase {
         self.phase
-    }
-
-    /// When the connection wants [`expire`](Self::expire) to be called.
-    pub fn deadline(&self, kit: &Kit) -> Instant {
-        let settings = &kit.settings;
-        let timeout = match self.timing {
-            Timing::Idle if kit.draining => settings.drain_idle_timeout,
-            Timing::Idle => settings.idle_timeout,
-            Timing::Head => settings.head_timeout,
-            Timing::Body => settings.body_timeout,
-            Timing::Write => settings.write_timeout,
-            Timing::Reply => settings.reply_timeout,
-            Timing::Linger => settings.linger_timeout,
-        };
-        self.since + timeout
     }
 
     /// What the connection waits for.
@@ -294,64 +270,6 @@ impl<S: Socket> Connection<S> {
         kit.head = reply.head;
         self.answer(reply.content.into(), None, kit);
         self.turn(key, Ready::default(), inlet, kit)
-    }
-
-    /// Reacts to its deadline being over.
-    pub fn expire(&mut self, key: usize, inlet: &mut Inlet, kit: &mut Kit) -> Turn {
-        match (self.timing, self.phase) {
-            (Timing::Head, _) | (Timing::Body, Phase::Receiving) => {
-                self.refuse(408, kit);
-                // Who is that slow does not send so much that a reset could destroy the answer.
-                self.do_not_linger();
-            }
-            (Timing::Reply, _) => {
-                self.phase = Phase::Receiving;
-                self.refuse(503, kit);
-            }
-            // Nobody waits for a word here: there was no request, it was answered, or nothing gets through.
-            (Timing::Idle | Timing::Body | Timing::Write | Timing::Linger, _) => {
-                return Turn {
-                    next: Next::Close,
-                    nearer: false,
-                };
-            }
-        }
-        self.turn(key, Ready::default(), inlet, kit)
-    }
-
-    /// Begins the timeout that fits what the connection waits for now. Answers whether the deadline came nearer.
-    ///
-    /// Progress begins it anew, but for a head, a reply and a lingering close: they count from their beginning.
-    fn settle(&mut self, next: Next, answered: bool, kit: &Kit) -> bool {
-        let timing = match (self.phase, next) {
-            (_, Next::Close) => return false,
-            (Phase::Lingering, _) => Timing::Linger,
-            (_, Next::Write) => Timing::Write,
-            (Phase::Waiting, _) => Timing::Reply,
-            (Phase::Receiving, _) if self.http.is_idle() => Timing::Idle,
-            (Phase::Receiving, _) if !self.http.response_due() => Timing::Head,
-            (Phase::Receiving | Phase::Discarding | Phase::Sending | Phase::Closing, _) => Timing::Body,
-        };
-        if timing == self.timing {
-            let from_its_beginning = matches!(timing, Timing::Head | Timing::Reply | Timing::Linger);
-            if answered || !from_its_beginning {
-                self.since = kit.now;
-            }
-            return false;
-        }
-        let before = self.deadline(kit);
-        self.timing = timing;
-        self.since = kit.now;
-        self.deadline(kit) < before
-    }
-
-    /// Gives an idle connection a moment for one more request. Answers whether it is idle.
-    pub(crate) fn drain(&mut self, kit: &Kit) -> bool {
-        let idle = self.timing == Timing::Idle;
-        if idle {
-            self.since = kit.now;
-        }
-        idle
     }
 
     /// What this connection owns while it has something unfinished.

@@ -1,0 +1,92 @@
+//! What a connection is given time for, how much, and what happens when that is over.
+
+use std::time::Instant;
+
+use super::{Connection, Next, Phase, Ready, Socket, Turn};
+use crate::engine::buffers::{Inlet, Kit};
+
+/// Which timeout the deadline stands for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Timing {
+    Idle,
+    Head,
+    Body,
+    Write,
+    Reply,
+    Linger,
+}
+
+impl<S: Socket> Connection<S> {
+    /// When the connection wants [`expire`](Self::expire) to be called.
+    pub fn deadline(&self, kit: &Kit) -> Instant {
+        let settings = &kit.settings;
+        let timeout = match self.timing {
+            Timing::Idle if kit.draining => settings.drain_idle_timeout,
+            Timing::Idle => settings.idle_timeout,
+            Timing::Head => settings.head_timeout,
+            Timing::Body => settings.body_timeout,
+            Timing::Write => settings.write_timeout,
+            Timing::Reply => settings.reply_timeout,
+            Timing::Linger => settings.linger_timeout,
+        };
+        self.since + timeout
+    }
+
+    /// Begins the timeout that fits what the connection waits for now. Answers whether the deadline came nearer.
+    ///
+    /// Progress begins it anew, but for a head, a reply and a lingering close: they count from their beginning.
+    pub(super) fn settle(&mut self, next: Next, answered: bool, kit: &Kit) -> bool {
+        let timing = match (self.phase, next) {
+            (_, Next::Close) => return false,
+            (Phase::Lingering, _) => Timing::Linger,
+            (_, Next::Write) => Timing::Write,
+            (Phase::Waiting, _) => Timing::Reply,
+            (Phase::Receiving, _) if self.http.is_idle() => Timing::Idle,
+            (Phase::Receiving, _) if !self.http.response_due() => Timing::Head,
+            (Phase::Receiving | Phase::Discarding | Phase::Sending | Phase::Closing, _) => Timing::Body,
+        };
+        if timing == self.timing {
+            let from_its_beginning = matches!(timing, Timing::Head | Timing::Reply | Timing::Linger);
+            if answered || !from_its_beginning {
+                self.since = kit.now;
+            }
+            return false;
+        }
+        let before = self.deadline(kit);
+        self.timing = timing;
+        self.since = kit.now;
+        self.deadline(kit) < before
+    }
+
+    /// Reacts to its deadline being over.
+    pub fn expire(&mut self, key: usize, inlet: &mut Inlet, kit: &mut Kit) -> Turn {
+        match (self.timing, self.phase) {
+            (Timing::Head, _) | (Timing::Body, Phase::Receiving) => {
+                self.refuse(408, kit);
+                // Who is that slow does not send so much that a reset could destroy the answer.
+                self.do_not_linger();
+            }
+            (Timing::Reply, _) => {
+                self.phase = Phase::Receiving;
+                self.refuse(503, kit);
+            }
+            // Nobody waits for a word here: there was no request, it was answered, or nothing gets through.
+            (Timing::Idle | Timing::Body | Timing::Write | Timing::Linger, _) => {
+                return Turn {
+                    next: Next::Close,
+                    nearer: false,
+                };
+            }
+        }
+        self.turn(key, Ready::default(), inlet, kit)
+    }
+
+    /// Gives an idle connection a moment for one more request. Answers whether it is idle.
+    pub(crate) fn drain(&mut self, kit: &Kit) -> bool {
+        let idle = self.timing == Timing::Idle;
+        if idle {
+            self.since = kit.now;
+        }
+        idle
+    }
+}
