@@ -15,3 +15,15 @@ pub mod architecture {}
 
 #[doc = include_str!("../../CHANGELOG.md")]
 pub mod changelog {}
+
+#[doc = include_str!("../../http-core/docs/rules.md")]
+pub mod http_core_rules {}
+
+#[doc = include_str!("../../http-core/fuzz/README.md")]
+pub mod http_core_fuzz {}
+
+#[doc = include_str!("../../multiplex/docs/behaviour.md")]
+pub mod multiplex_behaviour {}
+
+#[doc = include_str!("../../multiplex/docs/threads.md")]
+pub mod multiplex_threads {}

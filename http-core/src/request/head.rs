@@ -145,7 +145,8 @@ impl<'a> Head<'a> {
         }
     }
 
-    /// The path of the target as octets, for a comparison that costs nothing: empty if the target is an authority or `*`.
+    /// The path of the target as octets, for a comparison that costs nothing: `/` where an absolute target has none, and
+    /// empty if the target is an authority or `*`.
     #[inline]
     #[must_use]
     pub fn path(&self) -> &'a [u8] {
@@ -157,6 +158,7 @@ impl<'a> Head<'a> {
         };
         let start = match info.form {
             Form::Origin => info.target,
+            Form::Absolute if info.path == end => return b"/",
             Form::Absolute => info.path,
             Form::Authority | Form::Asterisk => end,
         };
