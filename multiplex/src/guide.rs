@@ -26,3 +26,6 @@ pub mod sharing_listeners {}
 
 #[doc = include_str!("guide/coming_from.md")]
 pub mod coming_from {}
+
+#[doc = include_str!("../docs/behaviour.md")]
+pub mod behaviour {}

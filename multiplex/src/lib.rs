@@ -52,8 +52,9 @@
 //! | a [`Waker`] is | an eventfd | EVFILT_USER, or a pipe where the kernel has none |
 //!
 //! The rest of what an event loop should know stands in the [`guide`], with tables for those who come from mio, polling or
-//! libevent; [`timers`] are the other half of a loop. The examples in the repository are whole programs: echo servers with level and
-//! edge triggers, many threads on one poller, shared listeners, a proxy, wakers with a queue.
+//! libevent, and with [one](guide::behaviour), made by a test, of what each backend reports. [`timers`] are the other half of a
+//! loop. The examples in the repository are whole programs: echo servers with level and edge triggers, many threads on one poller,
+//! shared listeners, a proxy, wakers with a queue; `docs/threads.md` measures the ways to use several threads.
 //!
 //! # What is not here
 //!

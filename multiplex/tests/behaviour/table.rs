@@ -25,7 +25,9 @@ const INTRODUCTION: &str = "\
 
 This file is made by `tests/behaviour.rs` and compared by it on every run. To write the column of the backend at hand anew:
 
-    UPDATE_BEHAVIOUR=1 cargo test -p multiplex -p kqueue-on-linux --test behaviour
+```sh
+UPDATE_BEHAVIOUR=1 cargo test -p multiplex -p kqueue-on-linux --test behaviour
+```
 
 Each line is one wait that does not block, after what the first column says. `-` means no event. What comes for one source in
 several events of one wait is written as one. A program may rely on what the documentation of the crate promises, not on
