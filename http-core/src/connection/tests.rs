@@ -122,6 +122,30 @@ fn a_head_shows_what_it_says() {
 }
 
 #[test]
+fn a_path_is_the_same_as_octets_and_as_part_of_the_target() {
+    for (method, target) in [
+        ("GET", "/"),
+        ("GET", "/a/b?c=/d"),
+        ("GET", "//a"),
+        ("GET", "http://a"),
+        ("GET", "http://a?q"),
+        ("GET", "http://a:80/"),
+        ("GET", "https://a/b/c?d"),
+        ("OPTIONS", "*"),
+        ("CONNECT", "a:1"),
+    ] {
+        let wire = format!("{method} {target} HTTP/1.1\r\nHost: a\r\n\r\n");
+        let mut fields = Fields::<8>::new();
+        let mut conn = Connection::server(LIMITS);
+        let received = conn.receive(wire.as_bytes(), &mut fields).unwrap();
+        let Event::Request(head) = received.event else {
+            panic!("{received:?}")
+        };
+        assert_eq!(head.path(), head.target().path().as_bytes(), "{target}");
+    }
+}
+
+#[test]
 fn a_reply_is_written_whole() {
     let mut conn = Connection::server(LIMITS);
     let mut fields = Fields::<8>::new();
