@@ -55,15 +55,13 @@ mod text;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use http_core::{Head, Method, Name};
+use http_core::{FieldLine, Head, Method};
 
 use super::{Accept, Context, Handler, Reply};
 use crate::sys::Root;
 
-const ALLOW: Name = Name::from_static("allow");
-
 /// What can be done with a file.
-const METHODS: &str = "GET, HEAD, OPTIONS";
+const ALLOW: FieldLine = FieldLine::from_static("allow: GET, HEAD, OPTIONS");
 
 /// Serves the files below a directory. See the [module](self) for the rules.
 ///
@@ -125,11 +123,11 @@ impl Handler for Files {
         Accept::Respond(match head.method() {
             Method::Get | Method::Head => serve::serve(self, head, cx),
             Method::Options => {
-                cx.status(204).field(ALLOW, METHODS);
+                cx.status(204).line(ALLOW);
                 Reply::EMPTY
             }
             _ => {
-                cx.field(ALLOW, METHODS);
+                cx.line(ALLOW);
                 serve::refuse(405, cx)
             }
         })

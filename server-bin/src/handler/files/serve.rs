@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use http_core::{Head, Method, Name as FieldName};
+use http_core::{FieldLine, Head, Method, Name as FieldName};
 
 use super::coding::Accepted;
 use super::conditional::{self, Representation, Verdict};
@@ -13,40 +13,37 @@ use super::text::Text;
 use super::{Files, escape, listing, mime};
 use crate::handler::{Context, FileSlice, Reply, plain};
 
-// Field names, checked when this is compiled.
-const ACCEPT_RANGES: FieldName = FieldName::from_static("accept-ranges");
 const CONTENT_ENCODING: FieldName = FieldName::from_static("content-encoding");
 const CONTENT_RANGE: FieldName = FieldName::from_static("content-range");
-const CONTENT_SECURITY_POLICY: FieldName = FieldName::from_static("content-security-policy");
 const CONTENT_TYPE: FieldName = FieldName::from_static("content-type");
-const CONTENT_TYPE_OPTIONS: FieldName = FieldName::from_static("x-content-type-options");
 const ETAG: FieldName = FieldName::from_static("etag");
 const LAST_MODIFIED: FieldName = FieldName::from_static("last-modified");
 const LOCATION: FieldName = FieldName::from_static("location");
-const RETRY_AFTER: FieldName = FieldName::from_static("retry-after");
-const VARY: FieldName = FieldName::from_static("vary");
 
-const HTML: &str = "text/html; charset=utf-8";
+const ACCEPT_RANGES: FieldLine = FieldLine::from_static("accept-ranges: bytes");
+const HTML: FieldLine = FieldLine::from_static("content-type: text/html; charset=utf-8");
+const NOTHING_ACTIVE: FieldLine = FieldLine::from_static("content-security-policy: default-src 'none'");
+const NO_SNIFFING: FieldLine = FieldLine::from_static("x-content-type-options: nosniff");
+const RETRY_SOON: FieldLine = FieldLine::from_static("retry-after: 1");
+const VARY: FieldLine = FieldLine::from_static("vary: accept-encoding");
 
 /// Answers a GET or HEAD.
 pub(crate) fn serve(files: &Files, head: &Head<'_>, cx: &mut Context<'_>) -> Reply {
-    let target = head.target();
-    let mut name = match Name::parse(target.path().as_bytes()) {
+    let mut name = match Name::parse(head.path()) {
         Ok(name) => name,
         Err(refusal) => return refuse(refusal.status(), cx),
     };
     match resolve::find(&files.root, &mut name) {
         Ok(Found::File(opened)) => send(files, &mut name, opened, head, cx),
         Ok(Found::NeedsSlash) => {
-            cx.field(LOCATION, escape::directory_url(name.as_bytes(), target.query()));
+            let url = escape::directory_url(name.as_bytes(), head.target().query());
+            cx.field(LOCATION, url);
             refuse(301, cx)
         }
         Ok(Found::Directory(directory)) if files.listing => match listing::page(directory, name.as_bytes()) {
             Ok(page) => {
                 // Nothing on this page runs or loads, whatever the names in it say.
-                cx.field(CONTENT_TYPE, HTML)
-                    .field(CONTENT_SECURITY_POLICY, "default-src 'none'");
-                cx.field(CONTENT_TYPE_OPTIONS, "nosniff");
+                cx.line(HTML).line(NOTHING_ACTIVE).line(NO_SNIFFING);
                 page.into()
             }
             Err(_) => refuse(500, cx),
@@ -58,9 +55,9 @@ pub(crate) fn serve(files: &Files, head: &Head<'_>, cx: &mut Context<'_>) -> Rep
 
 /// An answer that is not a file: a status, and its name as text.
 pub(crate) fn refuse(status: u16, cx: &mut Context<'_>) -> Reply {
-    cx.field(CONTENT_TYPE_OPTIONS, "nosniff");
+    cx.line(NO_SNIFFING);
     if status == 503 {
-        cx.field(RETRY_AFTER, "1");
+        cx.line(RETRY_SOON);
     }
     plain::reply(cx, status)
 }
@@ -70,7 +67,7 @@ fn send(files: &Files, name: &mut Name, plain: Opened, head: &Head<'_>, cx: &mut
     let essence = mime::essence(name.as_bytes());
     let (opened, coding) = if files.precompressed && mime::is_compressible(essence) {
         // Also a 304 and an error say what they depended on (RFC 9110 §12.5.5 and §15.4.5).
-        cx.field(VARY, "accept-encoding");
+        cx.line(VARY);
         negotiate(files, name, plain, head)
     } else {
         (plain, "")
@@ -125,7 +122,7 @@ fn negotiate(files: &Files, name: &mut Name, plain: Opened, head: &Head<'_>) -> 
 /// The fields that describe a file, whole or in part.
 fn describe(essence: &'static str, coding: &str, representation: &Representation<'_>, cx: &mut Context<'_>) {
     cx.field(CONTENT_TYPE, mime::content_type(essence).as_bytes());
-    cx.field(CONTENT_TYPE_OPTIONS, "nosniff");
+    cx.line(NO_SNIFFING);
     if !coding.is_empty() {
         cx.field(CONTENT_ENCODING, coding);
     }
@@ -133,8 +130,7 @@ fn describe(essence: &'static str, coding: &str, representation: &Representation
         let date = httpdate::HttpDate::from(UNIX_EPOCH + Duration::from_secs(modified));
         cx.field(LAST_MODIFIED, Text::<32>::of(format_args!("{date}")).as_bytes());
     }
-    cx.field(ETAG, representation.etag.as_bytes())
-        .field(ACCEPT_RANGES, "bytes");
+    cx.field(ETAG, representation.etag.as_bytes()).line(ACCEPT_RANGES);
 }
 
 /// What Last-Modified says: never later than now (RFC 9110 §8.8.2.1), and nothing for times before the epoch.

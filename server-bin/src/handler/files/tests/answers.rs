@@ -54,6 +54,8 @@ fn a_directory_is_its_index_and_wants_its_slash() {
         ("odd/index.html/x", "x"),
     ]);
     assert_eq!(site.get("/", &[]).body, "root");
+    assert_eq!(site.get("http://example.org", &[]).body, "root");
+    assert_eq!(site.get("http://example.org?query", &[]).body, "root");
     assert_eq!(site.get("/dir/", &[]).body, "dir");
     assert_eq!(
         site.get("/dir/", &[]).field("content-type"),
