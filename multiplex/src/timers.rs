@@ -51,6 +51,10 @@
 //! tick and the current one, so nothing but the tick is stored. When the current tick reaches a slot of a higher level,
 //! that slot's timers move to lower levels: most timers of a server are cancelled or re-armed before that, and a timer
 //! moves at most once per level.
+//!
+//! This splitting of a slot is the one step that takes longer the more timers there are. With 100,000 live ones over a
+//! minute, every four seconds a slot of 7,000 is split, in less than a millisecond; with 1,000,000 it is 68,000, and tens
+//! of milliseconds on a machine whose memory is slow. Several wheels, as several threads have them, divide that.
 
 use std::fmt;
 use std::num::NonZeroU32;
