@@ -18,91 +18,38 @@ fn root() -> PathBuf {
         .to_owned()
 }
 
-/// Every Markdown file of the project.
+/// Every Markdown file of the project but the chapters of a crate's own documentation, which lie in its `src`:
+/// rustdoc compiles their blocks and follows their links.
 fn documents() -> Vec<Document> {
     let mut paths = Vec::new();
-    collect(&root(), "md", &mut paths);
+    collect(&root(), &mut paths);
     paths.sort();
     assert!(!paths.is_empty(), "the project has documents");
     paths.into_iter().map(Document::read).collect()
 }
 
-/// The files below a folder whose names end so.
-fn collect(folder: &Path, extension: &str, found: &mut Vec<PathBuf>) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    for entry in entries.map(|entry| entry.expect("an entry")) {
+fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry"))
+    {
         let (path, name) = (entry.path(), entry.file_name());
         let kind = entry.file_type().expect("a type");
         if kind.is_dir()
-            && !["target", ".git", "corpus", "artifacts"]
+            && !["src", "target", ".git", "corpus", "artifacts"]
                 .iter()
                 .any(|skipped| name == *skipped)
         {
-            collect(&path, extension, found);
-        } else if kind.is_file() && path.extension().is_some_and(|found| found == extension) {
+            collect(&path, found);
+        } else if kind.is_file() && path.extension().is_some_and(|extension| extension == "md") {
             found.push(path);
         }
     }
 }
 
-/// Whether a package includes it in its own documentation: rustdoc then compiles its blocks and follows its links.
-fn belongs_to_a_crate(document: &Document) -> bool {
-    let path = document.path.strip_prefix(root()).expect("below the root");
-    let package = path
-        .components()
-        .next()
-        .map(|first| root().join(first).join("src"));
-    let name = path.file_name().expect("a file").to_string_lossy().into_owned();
-    package.is_some_and(|sources| {
-        let mut files = Vec::new();
-        collect(&sources, "rs", &mut files);
-        let texts = files
-            .iter()
-            .map(|file| fs::read_to_string(file).expect("a source file"));
-        let mut inclusions = texts.flat_map(|text| {
-            text.split("include_str!(\"")
-                .skip(1)
-                .map(first_word)
-                .collect::<Vec<_>>()
-        });
-        inclusions.any(|included| {
-            Path::new(&included)
-                .file_name()
-                .is_some_and(|last| last == name.as_str())
-        })
-    })
-}
-
-fn first_word(text: &str) -> String {
-    text.split('"').next().unwrap_or_default().to_owned()
-}
-
-/// The documents that no package has for its own.
-fn loose_documents() -> impl Iterator<Item = Document> {
-    documents()
-        .into_iter()
-        .filter(|document| !belongs_to_a_crate(document))
-}
-
-#[test]
-fn every_document_is_compiled_by_the_doc_tests() {
-    let list = fs::read_to_string(root().join("tests/support/documents.rs")).expect("the list");
-    for document in loose_documents() {
-        let path = document.path.strip_prefix(root()).expect("below the root");
-        let included = match path.strip_prefix("tests") {
-            Ok(below) => format!("include_str!(\"../{}\")", below.display()),
-            Err(_) => format!("include_str!(\"../../{}\")", path.display()),
-        };
-        assert!(
-            list.contains(&included),
-            "tests/support/documents.rs lacks {included}"
-        );
-    }
-}
-
 #[test]
 fn every_code_block_names_its_language() {
-    for document in loose_documents() {
+    for document in documents() {
         for block in document.blocks() {
             assert!(
                 !block.language.is_empty(),
@@ -117,7 +64,7 @@ fn every_code_block_names_its_language() {
 #[test]
 fn every_relative_link_leads_somewhere() {
     let mut broken = Vec::new();
-    for document in loose_documents() {
+    for document in documents() {
         for link in document.links() {
             if let Err(reason) = document.resolve(&link.target) {
                 broken.push(format!(
