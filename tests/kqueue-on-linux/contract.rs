@@ -13,6 +13,11 @@ fn it_holds_in_lint_mode() {
 }
 
 #[test]
+fn it_holds_without_evfilt_user() {
+    modes::passes("contract::", "lint,no-user");
+}
+
+#[test]
 fn it_holds_in_chaos_with_every_filter() {
     for seed in [2, 4] {
         modes::passes("contract::", &format!("lint,chaos:{seed}"));

@@ -1,7 +1,7 @@
 //! Ends of streams, resets, and fds that are closed while registered.
 
 use std::io::{self, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use multiplex::{Event, Token, Trigger};
@@ -147,7 +147,10 @@ fn a_full_pipe_whose_reader_has_gone_is_writable() {
 
 #[test]
 fn nobody_sleeps_on_a_pipe_whose_reader_had_gone_before() {
-    for trigger in TRIGGERS {
+    for (trigger, interest) in TRIGGERS
+        .into_iter()
+        .flat_map(|trigger| [(trigger, WRITABLE), (trigger, both())])
+    {
         for again in [false, true] {
             let mut watch = Watch::new();
             let (reader, writer) = pipe();
@@ -158,10 +161,12 @@ fn nobody_sleeps_on_a_pipe_whose_reader_had_gone_before() {
                     .unwrap();
             }
             drop(reader);
-            match watch.poller.add(&writer, Token::new(1), WRITABLE, trigger) {
+            match watch.poller.add(&writer, Token::new(1), interest, trigger) {
                 Ok(()) => drop(watch.expect(1, Event::is_writable)),
                 Err(error) => {
                     assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+                    // Neither direction is left.
+                    watch.expect_silence();
                     expect_not_registered(&watch.poller, &writer);
                 }
             }
@@ -231,6 +236,26 @@ fn a_closed_source_reports_nothing_more() {
 }
 
 #[test]
+fn an_error_alone_makes_a_read_not_block() {
+    for trigger in TRIGGERS {
+        let mut watch = Watch::new();
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let closed_port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        socket.connect(closed_port).unwrap();
+        watch
+            .poller
+            .add(&socket, Token::new(1), READABLE, trigger)
+            .unwrap();
+        socket.send(b"is anybody there?").unwrap();
+        // The answer is an error of the socket, with neither data nor an end beside it.
+        watch.expect(1, Event::is_readable);
+        let error = socket.recv(&mut [0; 9]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+    }
+}
+
+#[test]
 fn a_reused_fd_number_begins_clean() {
     for trigger in TRIGGERS {
         let mut watch = Watch::new();
@@ -255,7 +280,7 @@ fn a_reused_fd_number_begins_clean() {
                 watch.expect(2, Event::is_readable);
             }
             watch.expect_not(1, any);
-            return;
+            break;
         }
     }
 }

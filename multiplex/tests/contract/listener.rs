@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::thread;
 
 use multiplex::{Event, Fanout, Token, Trigger};
 
@@ -92,6 +93,43 @@ fn the_answer_is_the_fanout_in_force() {
     }
     watch.poller.remove(&listener).unwrap();
     expect_not_registered(&watch.poller, &listener);
+}
+
+#[test]
+fn where_exclusive_is_in_force_a_connection_wakes_fewer_pollers() {
+    if told_of_a_connection(Fanout::Exclusive).0 == Fanout::Shared {
+        return;
+    }
+    // The kernel promises to wake one or more, so several rounds are compared.
+    let told = |fanout| (0..5).map(|_| told_of_a_connection(fanout).1).sum::<usize>();
+    let (shared, exclusive) = (told(Fanout::Shared), told(Fanout::Exclusive));
+    assert!(
+        exclusive >= 5 && exclusive < shared,
+        "{exclusive} of 20 were told exclusively, {shared} otherwise"
+    );
+}
+
+/// Four pollers wait while a connection comes: the fanout in force, and how many pollers are told.
+fn told_of_a_connection(fanout: Fanout) -> (Fanout, usize) {
+    let listener = tcp_listener();
+    let mut watches: Vec<_> = (0..4).map(|_| Watch::new()).collect();
+    let mut in_force = Fanout::Shared;
+    for watch in &watches {
+        in_force = watch
+            .poller
+            .add_listener(&listener, Token::new(1), fanout)
+            .unwrap();
+    }
+    let told = thread::scope(|scope| {
+        let waiters: Vec<_> = watches
+            .iter_mut()
+            .map(|watch| scope.spawn(|| watch.wait(MOMENT * 8).len()))
+            .collect();
+        thread::sleep(MOMENT * 3);
+        let _client = connect(&listener);
+        waiters.into_iter().map(|waiter| waiter.join().unwrap()).sum()
+    });
+    (in_force, told)
 }
 
 #[test]

@@ -19,9 +19,7 @@ impl State {
         let filter = match change.filter {
             EVFILT_READ => Filter::Read,
             EVFILT_WRITE => Filter::Write,
-            EVFILT_USER if self.chaos.as_ref().is_some_and(|chaos| chaos.refuses_user()) => {
-                return Err(Errno(libc::EINVAL));
-            }
+            EVFILT_USER if self.refuses_user => return Err(Errno(libc::EINVAL)),
             EVFILT_USER => {
                 let outcome = self.users.change(change);
                 self.raise_or_lower()?;

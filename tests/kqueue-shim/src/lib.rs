@@ -30,8 +30,9 @@
 //! | --- | --- |
 //! | unset, `plain` | answers as recorded from NetBSD, or as FreeBSD's sources say |
 //! | `lint` | aborts with a message on what some BSD would silently get wrong |
+//! | `no-user` | has no EVFILT_USER, like NetBSD before 10 |
 //! | `chaos`, `chaos:SEED` | does everything a kernel may do; an odd seed refuses EVFILT_USER, too |
-//! | `lint,chaos:SEED` | both |
+//! | `lint,no-user`, `lint,chaos:SEED` | both |
 //!
 //! # How it works
 //!

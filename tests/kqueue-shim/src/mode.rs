@@ -10,8 +10,17 @@ use std::{
 pub struct Mode {
     /// Abort on what some BSD would silently get wrong.
     pub lint: bool,
+    /// Have no EVFILT_USER, like NetBSD before 10.
+    pub no_user: bool,
     /// Do everything a kernel may, decided by this seed. An odd one refuses EVFILT_USER.
     pub chaos: Option<u64>,
+}
+
+impl Mode {
+    /// Whether this kernel lacks EVFILT_USER: a property of the kernel, hence the same for all queues of a process.
+    pub(crate) fn refuses_user(self) -> bool {
+        self.no_user || self.chaos.is_some_and(|seed| seed % 2 == 1)
+    }
 }
 
 static MODE: Mutex<Option<Mode>> = Mutex::new(None);
@@ -36,8 +45,9 @@ fn parse(text: &str) -> Mode {
         match word.split_once(':').unwrap_or((word, "1")) {
             ("plain", _) => {}
             ("lint", _) => mode.lint = true,
+            ("no-user", _) => mode.no_user = true,
             ("chaos", seed) => mode.chaos = Some(seed.parse().expect("KQUEUE_SHIM: the seed is a number")),
-            _ => panic!("KQUEUE_SHIM: {word} is none of plain, lint, chaos, chaos:SEED"),
+            _ => panic!("KQUEUE_SHIM: {word} is none of plain, lint, no-user, chaos, chaos:SEED"),
         }
     }
     mode
@@ -51,27 +61,40 @@ mod tests {
     fn words_of_the_variable_add_up() {
         assert_eq!(parse(""), Mode::default());
         assert_eq!(parse("plain"), Mode::default());
+        let plain = Mode::default();
+        assert_eq!(parse("lint"), Mode { lint: true, ..plain });
         assert_eq!(
-            parse("lint"),
+            parse("no-user"),
             Mode {
-                lint: true,
-                chaos: None
+                no_user: true,
+                ..plain
             }
         );
         assert_eq!(
             parse("chaos"),
             Mode {
-                lint: false,
-                chaos: Some(1)
+                chaos: Some(1),
+                ..plain
             }
         );
-        assert_eq!(
-            parse("lint,chaos:42"),
-            Mode {
-                lint: true,
-                chaos: Some(42)
-            }
-        );
+        let both = Mode {
+            lint: true,
+            chaos: Some(42),
+            ..plain
+        };
+        assert_eq!(parse("lint,chaos:42"), both);
+    }
+
+    #[test]
+    fn an_odd_seed_refuses_evfilt_user() {
+        for (text, refused) in [
+            ("plain", false),
+            ("no-user", true),
+            ("chaos:4", false),
+            ("chaos:5", true),
+        ] {
+            assert_eq!(parse(text).refuses_user(), refused, "{text}");
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::{
     inner::{Filter, Inner},
     knote::Knotes,
     lint,
+    mode::mode,
     user::{Signal, Users},
 };
 
@@ -41,6 +42,7 @@ pub(crate) struct State {
     pub(crate) deferred: Vec<Record>,
     /// Which source the next harvest starts with.
     pub(crate) turn: usize,
+    pub(crate) refuses_user: bool,
     pub(crate) chaos: Option<Chaos>,
 }
 
@@ -64,6 +66,7 @@ impl Queue {
             signal: Signal::new(outer)?,
             deferred: Vec::new(),
             turn: 0,
+            refuses_user: mode().refuses_user(),
             chaos,
         };
         Ok(Self {
@@ -75,9 +78,7 @@ impl Queue {
 
     /// Whether `fd` is this kqueue: it may have been closed, and its number may name another file by now.
     pub(crate) fn is(&self, fd: RawFd) -> bool {
-        let inner = self.lock().read.as_raw_fd();
-        // Only the epoll that holds our inner one takes the change; any other file refuses it.
-        self.process == process::id() && modify_watch(fd, inner).is_ok()
+        self.process == process::id() && ffi::holds(fd, &self.lock().read)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -189,10 +190,6 @@ pub(crate) fn watch(outer: RawFd, fd: &OwnedFd) -> Result<(), Errno> {
         libc::EPOLLIN as u32,
         0,
     )
-}
-
-fn modify_watch(outer: RawFd, fd: RawFd) -> Result<(), Errno> {
-    ffi::control(outer, libc::EPOLL_CTL_MOD, fd, libc::EPOLLIN as u32, 0)
 }
 
 /// What the unit tests of several modules work with.
