@@ -1,5 +1,6 @@
 //! The command line, each flag also an environment variable.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -125,8 +126,9 @@ impl Config {
         Self::try_parse_from(arguments).map_err(|error| {
             let text = error.render();
             match error.use_stderr() {
-                // The styles are for a terminal that reads it.
-                false => Refusal::Text(text.ansi().to_string()),
+                // The styles are for a terminal that reads it, not for a file or a pager.
+                false if std::io::stdout().is_terminal() => Refusal::Text(text.ansi().to_string()),
+                false => Refusal::Text(text.to_string()),
                 true => Refusal::Error(one_line(&text.to_string())),
             }
         })
