@@ -59,68 +59,82 @@ impl Demo {
     }
 }
 
+/// What there is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Route {
+    Page,
+    Plaintext,
+    Json,
+    Echo,
+    EchoPath,
+    Stream,
+    Slow,
+}
+
+impl Route {
+    fn of(path: &[u8]) -> Option<Self> {
+        Some(match path {
+            b"/plaintext" => Self::Plaintext,
+            b"/json" => Self::Json,
+            b"/" => Self::Page,
+            b"/echo" => Self::Echo,
+            b"/stream" => Self::Stream,
+            b"/slow" => Self::Slow,
+            _ if path.starts_with(b"/echo/") => Self::EchoPath,
+            _ => return None,
+        })
+    }
+
+    /// The path may be another spelling of one that there is (RFC 3986 section 6.2.2.2).
+    #[cold]
+    fn of_decoded(path: &[u8]) -> Option<Self> {
+        Self::of(&percent_decode(path).collect::<Vec<u8>>())
+    }
+
+    fn methods(self) -> &'static str {
+        match self {
+            Self::Page => "GET, HEAD, POST, OPTIONS",
+            Self::Echo => "POST, OPTIONS",
+            Self::Plaintext | Self::Json | Self::EchoPath | Self::Stream | Self::Slow => "GET, HEAD, OPTIONS",
+        }
+    }
+}
+
 impl Handler for Demo {
     fn head(&self, head: &Head<'_>, cx: &mut Context<'_>) -> Accept {
-        self.route(head, head.path(), cx)
+        let path = head.path();
+        let Some(route) = Route::of(path).or_else(|| Route::of_decoded(path)) else {
+            return plain::reply(cx, 404).into();
+        };
+        match (head.method(), route) {
+            (Method::Get | Method::Head, route) if route != Route::Echo => self.get(route, head, cx).into(),
+            (Method::Post, Route::Page | Route::Echo) => echo(head),
+            (Method::Options, _) => {
+                cx.status(204).field("allow", route.methods());
+                Reply::EMPTY.into()
+            }
+            _ => {
+                cx.field("allow", route.methods());
+                plain::reply(cx, 405).into()
+            }
+        }
     }
 }
 
 impl Demo {
-    fn route(&self, head: &Head<'_>, path: &[u8], cx: &mut Context<'_>) -> Accept {
-        match path {
-            b"/plaintext" => offer(head, cx, GET, |cx| text(cx, PLAIN, "Hello, World!")),
-            b"/json" => offer(head, cx, GET, |cx| {
-                text(cx, JSON, "{\"message\":\"Hello, World!\"}")
-            }),
-            b"/" | b"/echo" if matches!(head.method(), Method::Post) => echo(head),
-            b"/" => offer(head, cx, GET_AND_POST, |cx| text(cx, HTML, PAGE)),
-            b"/echo" => refuse(head, cx, "POST, OPTIONS"),
-            b"/stream" => offer(head, cx, GET, |cx| stream(cx, head.target().query())),
-            b"/slow" => offer(head, cx, GET, |cx| self.slow(cx, head.target().query())),
-            _ if path.starts_with(b"/echo/") => offer(head, cx, GET, |cx| {
+    #[inline]
+    fn get(&self, route: Route, head: &Head<'_>, cx: &mut Context<'_>) -> Reply {
+        match route {
+            Route::Plaintext => text(cx, PLAIN, "Hello, World!"),
+            Route::Json => text(cx, JSON, "{\"message\":\"Hello, World!\"}"),
+            Route::Page | Route::Echo => text(cx, HTML, PAGE),
+            Route::EchoPath => {
                 cx.line(PLAIN);
                 head.path().to_vec().into()
-            }),
-            _ => self.route_decoded(head, path, cx),
+            }
+            Route::Stream => stream(cx, head.target().query()),
+            Route::Slow => self.slow(cx, head.target().query()),
         }
-    }
-
-    /// The path may be another spelling of one that there is (RFC 3986 section 6.2.2.2).
-    fn route_decoded(&self, head: &Head<'_>, path: &[u8], cx: &mut Context<'_>) -> Accept {
-        let decoded: Vec<u8> = percent_decode(path).collect();
-        // Decoded it has fewer bytes, so this comes to an end.
-        if decoded.len() < path.len() && !decoded.contains(&b'%') {
-            return self.route(head, &decoded, cx);
-        }
-        plain::reply(cx, 404).into()
-    }
-}
-
-const GET: &str = "GET, HEAD, OPTIONS";
-const GET_AND_POST: &str = "GET, HEAD, POST, OPTIONS";
-
-/// Answers GET and HEAD, and refuses the other methods.
-fn offer(
-    head: &Head<'_>,
-    cx: &mut Context<'_>,
-    allow: &str,
-    answer: impl FnOnce(&mut Context<'_>) -> Reply,
-) -> Accept {
-    match head.method() {
-        Method::Get | Method::Head => answer(cx).into(),
-        _ => refuse(head, cx, allow),
-    }
-}
-
-/// Tells which methods there are, to who asks and to who takes another one.
-fn refuse(head: &Head<'_>, cx: &mut Context<'_>, allow: &str) -> Accept {
-    cx.field("allow", allow);
-    match head.method() {
-        Method::Options => {
-            cx.status(204);
-            Accept::Respond(Reply::EMPTY)
-        }
-        _ => plain::reply(cx, 405).into(),
     }
 }
 

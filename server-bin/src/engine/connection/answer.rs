@@ -9,6 +9,7 @@ use crate::handler::{Content, Reply, Ticket, plain};
 
 impl<S: Socket> Connection<S> {
     /// Answers the request with `reply`, under the status and fields in the kit's head.
+    #[inline]
     pub(super) fn answer(&mut self, reply: Reply, misuse: Option<Misuse>, kit: &mut Kit) {
         if kit.draining {
             self.close_after_response();
@@ -17,19 +18,36 @@ impl<S: Socket> Connection<S> {
         self.lingers |= self.http.must_close() && !self.http.request_ended();
         let begun = match (reply, misuse) {
             (Reply::Bytes(content), None) => self.begin_content(content, kit),
+            (reply, misuse) => self.begin_other(reply, misuse, kit),
+        };
+        if let Err(misuse) = begun {
+            self.own_up(misuse, kit);
+        }
+    }
+
+    /// What is not a body in memory. Apart, so that what is asked for most is short.
+    #[inline(never)]
+    fn begin_other(&mut self, reply: Reply, misuse: Option<Misuse>, kit: &mut Kit) -> Result<(), Misuse> {
+        match (reply, misuse) {
+            (_, Some(misuse)) => Err(misuse),
+            (Reply::Bytes(content), None) => self.begin_content(content, kit),
             (Reply::File(slice), None) => self.begin(Body::Known(slice.len), Outgoing::File(slice), kit),
             (Reply::Pull(source), None) => {
                 let body = source.length().map_or(Body::Stream, Body::Known);
                 self.begin(body, Outgoing::Pull(source), kit)
             }
-            (Reply::Later(Ticket { cycle }), None) => return self.await_reply(cycle, kit),
-            (_, Some(misuse)) => Err(misuse),
-        };
-        if let Err(misuse) = begun {
-            // Nothing was written: the handler made a response that no client may see.
-            eprintln!("server-bin: a handler's response was refused: {misuse}");
-            self.refuse(500, kit);
+            (Reply::Later(Ticket { cycle }), None) => {
+                self.await_reply(cycle, kit);
+                Ok(())
+            }
         }
+    }
+
+    /// Nothing was written: the handler made a response that no client may see.
+    #[cold]
+    fn own_up(&mut self, misuse: Misuse, kit: &mut Kit) {
+        eprintln!("server-bin: a handler's response was refused: {misuse}");
+        self.refuse(500, kit);
     }
 
     fn await_reply(&mut self, cycle: u32, kit: &mut Kit) {
