@@ -34,19 +34,19 @@ impl Contestant for Mio {
 
     #[inline(never)]
     fn add(&self, fd: Fd, token: usize) {
-        let mut source = SourceFd(&fd.as_raw_fd());
+        let fd = fd.as_raw_fd();
         self.poll
             .registry()
-            .register(&mut source, Token(token), Interest::READABLE)
+            .register(&mut SourceFd(&fd), Token(token), Interest::READABLE)
             .expect("add");
     }
 
     #[inline(never)]
     fn modify(&self, fd: Fd, token: usize) {
-        let (mut source, both) = (SourceFd(&fd.as_raw_fd()), Interest::READABLE | Interest::WRITABLE);
+        let (fd, both) = (fd.as_raw_fd(), Interest::READABLE | Interest::WRITABLE);
         self.poll
             .registry()
-            .reregister(&mut source, Token(token), both)
+            .reregister(&mut SourceFd(&fd), Token(token), both)
             .expect("modify");
     }
 
