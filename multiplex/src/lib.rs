@@ -54,7 +54,7 @@
 //! The rest of what an event loop should know stands in the [`guide`], with tables for those who come from mio, polling or
 //! libevent, and with [one](guide::behaviour), made by a test, of what each backend reports. [`timers`] are the other half of a
 //! loop. The examples in the repository are whole programs: echo servers with level and edge triggers, many threads on one poller,
-//! shared listeners, a proxy, wakers with a queue; `docs/threads.md` measures the ways to use several threads.
+//! shared listeners, a proxy, wakers with a queue; the ways to use several threads were [measured](guide::threads).
 //!
 //! # What is not here
 //!

@@ -112,16 +112,12 @@ impl Watch {
 }
 
 /// Fails if removing does not say `NotFound`.
-///
-/// When a signal interrupts kevent(2), it loses the kernel's answer, and `remove` succeeds either way. Kernels are not
-/// known to do so without waiting, but the shim's chaos does.
 #[track_caller]
 pub(crate) fn expect_not_registered(poller: &Poller, source: &impl AsFd) {
-    let answers_get_lost = std::env::var("KQUEUE_SHIM").is_ok_and(|mode| mode.contains("chaos"));
-    match poller.remove(source) {
-        Ok(()) => assert!(answers_get_lost, "it was registered"),
-        Err(error) => assert_eq!(error.kind(), io::ErrorKind::NotFound),
-    }
+    assert_eq!(
+        poller.remove(source).map_err(|error| error.kind()),
+        Err(io::ErrorKind::NotFound)
+    );
 }
 
 pub(crate) fn any(_: &Event) -> bool {
