@@ -95,7 +95,7 @@ fn optimised() -> &'static Path {
 
 /// Says what is skipped for the want of a tool. In CI nothing may be.
 #[track_caller]
-fn has(tool: &str) -> Option<()> {
+pub(crate) fn has(tool: &str) -> Option<()> {
     let found = Command::new(tool)
         .arg("--version")
         .output()

@@ -42,3 +42,28 @@ impl Signal {
         let _ = queue.remove(self.counter.as_fd());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::token::{Kind, Token};
+
+    #[test]
+    fn a_full_counter_is_emptied_and_still_wakes() {
+        let queue = Queue::new().unwrap();
+        let signal = Signal::new(&queue, Token::new(1).tagged(Kind::Waker).unwrap()).unwrap();
+        let mut events = Vec::with_capacity(4);
+        // As after so many wakes that the next one would block.
+        (&signal.counter)
+            .write_all(&(u64::MAX - 1).to_ne_bytes())
+            .unwrap();
+        queue.wait(&mut events, Some(Duration::from_secs(20))).unwrap();
+        for _ in 0..3 {
+            signal.raise(&queue).unwrap();
+            queue.wait(&mut events, Some(Duration::from_secs(20))).unwrap();
+            assert_eq!(events.len(), 1);
+        }
+    }
+}
