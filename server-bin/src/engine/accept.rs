@@ -97,6 +97,8 @@ pub(crate) struct Acceptor {
     listeners: Vec<Listener>,
     fanout: Fanout,
     state: State,
+    /// An alarm is set that ends the pause. Never two: each failed try would set the next one for ever.
+    alarmed: bool,
     since_registration: u32,
 }
 
@@ -106,6 +108,7 @@ impl Acceptor {
             listeners,
             fanout,
             state: State::Paused,
+            alarmed: false,
             since_registration: 0,
         }
     }
@@ -121,17 +124,25 @@ impl Acceptor {
         Ok(())
     }
 
-    /// Takes the listeners out of the poller. Answers whether they were in it.
-    pub(crate) fn pause(&mut self, poller: &Poller) -> bool {
-        let was_registered = self.state == State::Registered;
-        if was_registered {
+    /// Takes the listeners out of the poller.
+    pub(crate) fn pause(&mut self, poller: &Poller) {
+        if self.state == State::Registered {
             self.state = State::Paused;
             for listener in &self.listeners {
                 // What is not registered need not be removed.
                 let _ = poller.remove(listener);
             }
         }
-        was_registered
+    }
+
+    /// Whether an alarm has to be set so that the pause ends; it is taken as set then.
+    pub(crate) fn wants_alarm(&mut self) -> bool {
+        self.is_paused() && !std::mem::replace(&mut self.alarmed, true)
+    }
+
+    /// The alarm has rung.
+    pub(crate) fn alarm_rang(&mut self) {
+        self.alarmed = false;
     }
 
     /// Whether accepting rests and may be tried again.
@@ -173,6 +184,7 @@ impl Acceptor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::net::Sharing;
 
     #[test]
     fn want_of_descriptors_or_memory_pauses_and_a_lost_connection_does_not() {
@@ -190,6 +202,25 @@ mod tests {
             assert_eq!(after(errno), Reaction::Next, "{errno}");
         }
         assert_eq!(after(Errno::EAGAIN), Reaction::Wait);
+    }
+
+    #[test]
+    fn a_pause_sets_one_alarm_however_often_accepting_is_tried_meanwhile() {
+        let poller = Poller::new().unwrap();
+        let listener = Listener::bind_tcp("127.0.0.1:0".parse().unwrap(), Sharing::Alone).unwrap();
+        let mut acceptor = Acceptor::new(vec![listener], Fanout::Shared);
+        acceptor.resume(&poller).unwrap();
+        assert!(!acceptor.wants_alarm(), "it accepts");
+        acceptor.pause(&poller);
+        assert!(acceptor.wants_alarm());
+        for _ in 0..3 {
+            // A connection closed, and another one took its place.
+            acceptor.resume(&poller).unwrap();
+            acceptor.pause(&poller);
+            assert!(!acceptor.wants_alarm());
+        }
+        acceptor.alarm_rang();
+        assert!(acceptor.wants_alarm());
     }
 
     #[test]

@@ -206,7 +206,8 @@ impl Worker {
     }
 
     fn pause_accepting(&mut self) {
-        if self.acceptor.pause(&self.poller) {
+        self.acceptor.pause(&self.poller);
+        if self.acceptor.wants_alarm() {
             self.deadlines.ring(self.kit.now + PAUSE, Alarm::Accept);
         }
     }
@@ -234,7 +235,10 @@ impl Worker {
     fn ring(&mut self) {
         while let Some(alarm) = self.deadlines.due(self.kit.now) {
             match alarm {
-                Alarm::Accept => self.resume_accepting(),
+                Alarm::Accept => {
+                    self.acceptor.alarm_rang();
+                    self.resume_accepting();
+                }
                 Alarm::Stop => self.stage = Stage::Stopped,
                 Alarm::Connection(key) => self.look_at(key),
             }

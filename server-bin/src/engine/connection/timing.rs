@@ -35,7 +35,13 @@ impl<S: Socket> Connection<S> {
     /// Begins the timeout that fits what the connection waits for now. Answers whether the deadline came nearer.
     ///
     /// Progress begins it anew, but for a head, a reply and a lingering close: they count from their beginning.
+    #[inline]
     pub(super) fn settle(&mut self, next: Next, answered: bool, kit: &Kit) -> bool {
+        // What nearly every turn comes to: it was idle, it has answered, it is idle.
+        if self.timing == Timing::Idle && next == Next::Read && self.is_idle() {
+            self.since = kit.now;
+            return false;
+        }
         let timing = match (self.phase, next) {
             (_, Next::Close) => return false,
             (Phase::Lingering, _) => Timing::Linger,
