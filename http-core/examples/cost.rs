@@ -9,6 +9,10 @@ use std::process::{Command, ExitCode};
 
 const TURNS: u64 = 200;
 
+/// What a small client sends.
+const SHORT: &[u8] =
+    b"GET /plaintext HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUser-Agent: curl/8.5.0\r\nAccept: */*\r\n\r\n";
+
 /// A case: its name, what it does in one turn, and how many operations that is.
 struct Case {
     name: &'static str,
@@ -26,6 +30,16 @@ const CASES: &[Case] = &[
         name: "receive, 3 fields",
         operations: 1,
         run: |turns| receive(&head(3), turns),
+    },
+    Case {
+        name: "httparse, 3 short fields",
+        operations: 1,
+        run: |turns| bare(SHORT, turns),
+    },
+    Case {
+        name: "receive, 3 short fields",
+        operations: 1,
+        run: |turns| receive(SHORT, turns),
     },
     Case {
         name: "httparse, 4 fields",

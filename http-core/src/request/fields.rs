@@ -17,13 +17,17 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    fn bounds(&self, line: usize) -> Bounds {
-        Bounds {
+    /// What to say about a fault in the first line of `rest`, which is the end of `bytes`.
+    #[cold]
+    fn judge(&self, fault: Fault, rest: &[u8], bytes: &[u8]) -> Stop {
+        let line = bytes.len() - rest.len();
+        let bounds = Bounds {
             line: line.saturating_add(self.line),
             line_rule: Rule::FieldLineTooLong,
             section: self.section,
             section_rule: self.section_rule,
-        }
+        };
+        bounds.judge(fault, line, bytes)
     }
 }
 
@@ -52,22 +56,21 @@ pub(crate) fn parse(
     let slots = table.slots.len().min(usize::from(limits.count));
     let slots = &mut table.slots[..slots];
     let mut count = 0;
-    let mut line = from;
+    let mut rest = bytes.get(from..).unwrap_or(&[]);
     loop {
-        if let Some(b'\r') = bytes.get(line) {
+        if let [b'\r', ..] = rest {
             break;
         }
-        let (parsed, next) = match field_line(bytes, line) {
+        let (parsed, next) = match field_line(bytes, rest) {
             Ok(parsed) => parsed,
             Err(fault) => {
                 table.work.add(bytes.len());
-                return Err(limits.bounds(line).judge(fault, line, bytes));
+                return Err(limits.judge(fault, rest, bytes));
             }
         };
-        if next - line > limits.line {
-            return Err(limits
-                .bounds(line)
-                .judge(Broken(next - 1, Rule::FieldLineTooLong), line, bytes));
+        if rest.len() - next.len() > limits.line {
+            let lf = bytes.len() - next.len() - 1;
+            return Err(limits.judge(Broken(lf, Rule::FieldLineTooLong), rest, bytes));
         }
         if observer.keeps(&parsed, count) {
             // The lines are counted to the end: a scan that resumes does not count, and has to come to the same verdict.
@@ -76,8 +79,9 @@ pub(crate) fn parse(
             }
             count += 1;
         }
-        line = next;
+        rest = next;
     }
+    let line = bytes.len() - rest.len();
     let fits = count <= slots.len();
     table.info.count = count as u16;
     table.work.add(line + 2);
@@ -85,44 +89,54 @@ pub(crate) fn parse(
         Some(b'\n') if line + 2 <= limits.section && fits => Ok(line + 2),
         Some(b'\n') if line + 2 <= limits.section => Err(Stop::Broken(Rule::TooManyFields)),
         Some(b'\n') => Err(Stop::Broken(limits.section_rule)),
-        Some(_) => Err(limits
-            .bounds(line)
-            .judge(Broken(line + 1, Rule::BareCr), line, bytes)),
-        None => Err(limits.bounds(line).judge(Incomplete, line, bytes)),
+        Some(_) => Err(limits.judge(Broken(line + 1, Rule::BareCr), rest, bytes)),
+        None => Err(limits.judge(Incomplete, rest, bytes)),
     }
 }
 
-/// Parses the field line that begins at `line` and is not the empty one. Answers it and the index behind its LF.
+/// Parses the first line of `rest`, which is the end of `bytes` and no empty line. Answers it and what follows it.
 #[inline(always)]
-pub(crate) fn field_line(bytes: &[u8], line: usize) -> Result<(Line<'_>, usize), Fault> {
-    let colon = bytes::span(bytes, line, TOKEN);
-    if bytes.get(colon) != Some(&b':') || colon == line {
-        return Err(bad_name(bytes, line, colon));
+pub(crate) fn field_line<'a>(bytes: &'a [u8], rest: &'a [u8]) -> Result<(Line<'a>, &'a [u8]), Fault> {
+    let after_name = bytes::skip(rest, TOKEN);
+    let name = &rest[..rest.len() - after_name.len()];
+    let [b':', after_colon @ ..] = after_name else {
+        return Err(bad_name(bytes, rest, after_name));
+    };
+    if name.is_empty() {
+        return Err(bad_name(bytes, rest, after_name));
     }
-    let mut value = colon + 1;
-    while bytes.get(value).is_some_and(is_blank) {
-        value += 1;
+    let from_value = match after_colon {
+        [b' ', value @ ..] if !value.first().is_some_and(is_blank) => value, // as nearly all are written
+        _ => skip_blanks(after_colon),
+    };
+    let after_value = bytes::skip_value(from_value);
+    let Some(next) = after_value.strip_prefix(b"\r\n") else {
+        return Err(bad_end(bytes, after_value));
+    };
+    let mut value = &from_value[..from_value.len() - after_value.len()];
+    while let [shorter @ .., last] = value
+        && is_blank(last)
+    {
+        value = shorter;
     }
-    let end = bytes::value_end(bytes, value);
-    if bytes.get(end..).and_then(<[u8]>::first_chunk) != Some(b"\r\n") {
-        return Err(bad_end(bytes, end));
-    }
-    let mut value_end = end;
-    while value_end > value && is_blank(&bytes[value_end - 1]) {
-        value_end -= 1;
-    }
+    let start = bytes.len() - from_value.len();
     let slot = Slot {
-        name: line as u32,
-        name_end: colon as u32,
-        value: value as u32,
-        value_end: value_end as u32,
+        name: (bytes.len() - rest.len()) as u32,
+        name_end: (bytes.len() - after_name.len()) as u32,
+        value: start as u32,
+        value_end: (start + value.len()) as u32,
     };
-    let line = Line {
-        name: &bytes[line..colon],
-        value: &bytes[value..value_end],
-        slot,
-    };
-    Ok((line, end + 2))
+    Ok((Line { name, value, slot }, next))
+}
+
+#[inline(never)]
+fn skip_blanks(mut rest: &[u8]) -> &[u8] {
+    while let [byte, tail @ ..] = rest
+        && is_blank(byte)
+    {
+        rest = tail;
+    }
+    rest
 }
 
 /// SP or HTAB. Nearly every octet asked about is neither, and one comparison tells.
@@ -131,28 +145,30 @@ fn is_blank(byte: &u8) -> bool {
     *byte <= b' ' && (*byte == b' ' || *byte == b'\t')
 }
 
-/// What is wrong where a field name and its colon should be.
+/// What is wrong where the colon behind a field name should be: at the start of `rest`, in a line that begins with `line`.
 #[cold]
-fn bad_name(bytes: &[u8], line: usize, at: usize) -> Fault {
-    match (bytes.get(at), bytes.get(at + 1)) {
-        (None, _) | (Some(b'\r'), None) => Incomplete,
-        (Some(b' ' | b'\t'), _) if at == line => Broken(at, Rule::LineFolding),
-        (Some(b' ' | b'\t'), _) => Broken(at, Rule::SpaceBeforeColon),
-        (Some(b'\r'), Some(b'\n')) => Broken(at + 1, Rule::MissingColon),
-        (Some(b'\r'), Some(_)) => Broken(at + 1, Rule::BareCr),
-        (Some(b'\n'), _) => Broken(at, Rule::BareLf),
-        (Some(_), _) => Broken(at, Rule::BadFieldName),
+fn bad_name(bytes: &[u8], line: &[u8], rest: &[u8]) -> Fault {
+    let at = bytes.len() - rest.len();
+    match rest {
+        [] | [b'\r'] => Incomplete,
+        [b' ' | b'\t', ..] if rest.len() == line.len() => Broken(at, Rule::LineFolding),
+        [b' ' | b'\t', ..] => Broken(at, Rule::SpaceBeforeColon),
+        [b'\r', b'\n', ..] => Broken(at + 1, Rule::MissingColon),
+        [b'\r', ..] => Broken(at + 1, Rule::BareCr),
+        [b'\n', ..] => Broken(at, Rule::BareLf),
+        [..] => Broken(at, Rule::BadFieldName),
     }
 }
 
-/// What is wrong where CRLF should end a field value.
+/// What is wrong where CRLF should end a field value: at the start of `rest`.
 #[cold]
-fn bad_end(bytes: &[u8], at: usize) -> Fault {
-    match (bytes.get(at), bytes.get(at + 1)) {
-        (None, _) | (Some(b'\r'), None) => Incomplete,
-        (Some(b'\r'), Some(_)) => Broken(at + 1, Rule::BareCr),
-        (Some(b'\n'), _) => Broken(at, Rule::BareLf),
-        (Some(_), _) => Broken(at, Rule::BadFieldValue),
+fn bad_end(bytes: &[u8], rest: &[u8]) -> Fault {
+    let at = bytes.len() - rest.len();
+    match rest {
+        [] | [b'\r'] => Incomplete,
+        [b'\r', ..] => Broken(at + 1, Rule::BareCr),
+        [b'\n', ..] => Broken(at, Rule::BareLf),
+        [..] => Broken(at, Rule::BadFieldValue),
     }
 }
 

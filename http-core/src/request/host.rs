@@ -4,33 +4,34 @@ use crate::bytes::{self, NAME};
 use core::net::Ipv6Addr;
 
 /// The port of a valid authority: `None` if the authority is invalid, `Some(None)` if it has no port or an empty one.
+#[inline]
 pub(crate) fn parse(authority: &[u8]) -> Option<Option<u16>> {
-    let end = match authority.first() {
-        Some(b'[') => ip_literal(authority)?,
-        Some(_) => registered_name(authority)?,
-        None => return None,
-    };
-    match authority.get(end) {
-        None => Some(None),
-        Some(b':') => port(&authority[end + 1..]),
-        Some(_) => None,
+    let after_name = bytes::skip(authority, NAME);
+    match after_name {
+        _ if after_name.len() == authority.len() => rare_name(authority),
+        [] => Some(None),
+        [b':', digits @ ..] => port(digits),
+        [_, ..] => rare_name(authority),
     }
 }
 
-/// The index behind a registered name or an IPv4 address; not empty.
-#[inline(always)]
-fn registered_name(authority: &[u8]) -> Option<usize> {
-    let end = bytes::span(authority, 0, NAME);
-    match authority.get(end) {
-        Some(b'%') => encoded_name(authority, end),
-        _ if end == 0 => None,
-        _ => Some(end),
-    }
-}
-
-/// Goes on at the first `%`: two hexadecimal digits follow each of them.
+/// Judges an authority that has `%` in its name, begins with an IP literal, or is invalid.
 #[inline(never)]
-fn encoded_name(authority: &[u8], mut at: usize) -> Option<usize> {
+fn rare_name(authority: &[u8]) -> Option<Option<u16>> {
+    let end = match authority.first()? {
+        b'[' => ip_literal(authority)?,
+        _ => encoded_name(authority)?,
+    };
+    match authority.get(end..)? {
+        [] => Some(None),
+        [b':', digits @ ..] => port(digits),
+        [_, ..] => None,
+    }
+}
+
+/// The index behind a registered name, not empty: two hexadecimal digits follow each `%` in it.
+fn encoded_name(authority: &[u8]) -> Option<usize> {
+    let mut at = bytes::span(authority, 0, NAME);
     while authority.get(at) == Some(&b'%') {
         let digits = authority.get(at + 1..at + 3)?;
         if !digits.iter().all(u8::is_ascii_hexdigit) {
@@ -38,11 +39,10 @@ fn encoded_name(authority: &[u8], mut at: usize) -> Option<usize> {
         }
         at = bytes::span(authority, at + 3, NAME);
     }
-    Some(at)
+    (at > 0).then_some(at)
 }
 
 /// The index behind the `]` of an IPv6 address or a future one.
-#[inline(never)]
 fn ip_literal(authority: &[u8]) -> Option<usize> {
     let end = authority.iter().position(|&b| b == b']')?;
     let inside = core::str::from_utf8(&authority[1..end]).ok()?;
@@ -66,20 +66,18 @@ fn ip_future(text: &str) -> bool {
 #[inline(always)]
 fn port(digits: &[u8]) -> Option<Option<u16>> {
     let mut port: u32 = 0;
-    for &digit in digits {
-        if !digit.is_ascii_digit() {
+    for &byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 || port > 6_553 {
             return None;
         }
-        port = port * 10 + u32::from(digit - b'0');
-        if port > 65_535 {
-            return None;
-        }
+        port = port * 10 + u32::from(digit);
     }
-    Some(if digits.is_empty() {
-        None
-    } else {
-        Some(port as u16)
-    })
+    match u16::try_from(port) {
+        Ok(_) if digits.is_empty() => Some(None),
+        Ok(port) => Some(Some(port)),
+        Err(_) => None,
+    }
 }
 
 #[cfg(test)]
@@ -96,6 +94,7 @@ mod tests {
             "127.0.0.1:8080",
             "[::1]",
             "[::1]:80",
+            "a:000000080",
             "[v1.a:b]",
             "a%20b",
         ] {
@@ -117,6 +116,8 @@ mod tests {
             "a:b",
             "a:80:80",
             "a:65536",
+            "a:655350",
+            "a:99999999999999999999",
             "a:+1",
             "[::1",
             "::1",
