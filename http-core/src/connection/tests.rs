@@ -1,6 +1,7 @@
 extern crate std;
 use super::*;
 use crate::request::parts::{Expectation, Method, Target};
+use crate::request::table::Fields;
 use crate::response::head::ResponseHead;
 use std::vec::Vec;
 use std::{format, string::String, string::ToString, vec};

@@ -1,0 +1,268 @@
+//! Octets in, events out: the request side of a connection.
+
+use super::{Connection, Event, Flags, Received};
+use crate::request::body::{self, Part, Reading};
+use crate::request::head::{Head, Trailers};
+use crate::request::parts::{Framing, Version};
+use crate::request::scan::Progress;
+use crate::request::table::{Fields, MethodKind, Slot, Table};
+use crate::response::body::Sending;
+use crate::rules::{Rejection, Rule};
+use crate::state::{Input, State};
+
+impl Connection {
+    /// Looks at `input`, all octets received and not yet consumed, and says what comes first in them.
+    ///
+    /// Call it again with what was not consumed until it answers [`Event::NeedMore`] or [`Event::Paused`].
+    /// The verdict never depends on how the octets were cut into calls.
+    ///
+    /// # Errors
+    /// A [`Rejection`] if the peer broke a rule. Answer with its status by [`respond`](Self::respond) or
+    /// [`reply`](Self::reply) if a response [is due](Self::response_due), then close; nothing more is read.
+    #[inline]
+    pub fn receive<'a, const N: usize>(
+        &mut self,
+        input: &'a [u8],
+        fields: &'a mut Fields<N>,
+    ) -> Result<Received<'a>, Rejection> {
+        self.receive_into(input, &mut fields.table)
+    }
+
+    fn receive_into<'a>(
+        &mut self,
+        input: &'a [u8],
+        table: &'a mut Table<[Slot]>,
+    ) -> Result<Received<'a>, Rejection> {
+        match self.state {
+            State::Idle => self.receive_head(input, table),
+            State::Head => self.receive_more_head(input, table),
+            State::Receiving | State::Early | State::Draining => self.receive_body(input, table),
+            State::Due | State::Answering => Ok(Received {
+                consumed: 0,
+                event: Event::Paused,
+            }),
+            State::Refused | State::Refusing | State::Closed => Ok(Received {
+                consumed: input.len(),
+                event: Event::Closed,
+            }),
+            State::Upgraded => Ok(Received {
+                consumed: 0,
+                event: Event::Upgraded,
+            }),
+        }
+    }
+
+    fn receive_head<'a>(
+        &mut self,
+        input: &'a [u8],
+        table: &'a mut Table<[Slot]>,
+    ) -> Result<Received<'a>, Rejection> {
+        if let [] | [b'\r', ..] = input {
+            return self.receive_empty_line(input, table);
+        }
+        let mut progress = Progress::NONE;
+        let parsed = body::head(&mut progress, input, &self.caps, table);
+        self.head_or_more(parsed, progress, input, table)
+    }
+
+    /// Skips one empty line before a request line (RFC 9112 section 2.2).
+    #[cold]
+    fn receive_empty_line<'a>(
+        &mut self,
+        input: &'a [u8],
+        table: &'a mut Table<[Slot]>,
+    ) -> Result<Received<'a>, Rejection> {
+        match input {
+            [] | [_] => self.need_more(0),
+            [b'\r', b'\n', rest @ ..] if !self.flags.has(Flags::SKIPPED) => {
+                self.flags.set(Flags::SKIPPED);
+                let received = self.receive_head(rest, table)?;
+                Ok(Received {
+                    consumed: received.consumed + 2,
+                    ..received
+                })
+            }
+            _ => Err(self.reject(Rule::BadMethod, false)),
+        }
+    }
+
+    #[inline(never)]
+    fn receive_more_head<'a>(
+        &mut self,
+        input: &'a [u8],
+        table: &'a mut Table<[Slot]>,
+    ) -> Result<Received<'a>, Rejection> {
+        let Reading::Head(progress) = &mut self.reading else {
+            return self.need_more(0);
+        };
+        if progress.grows_by_one(input) && !self.flags.has(Flags::END_OF_INPUT) {
+            return Ok(Received {
+                consumed: 0,
+                event: Event::NeedMore,
+            });
+        }
+        self.scan_head(input, table)
+    }
+
+    #[inline(never)]
+    fn scan_head<'a>(
+        &mut self,
+        input: &'a [u8],
+        table: &'a mut Table<[Slot]>,
+    ) -> Result<Received<'a>, Rejection> {
+        let Reading::Head(mut progress) = self.reading else {
+            return self.need_more(0);
+        };
+        let parsed = body::more_head(&mut progress, input, &self.caps, table);
+        self.head_or_more(parsed, progress, input, table)
+    }
+
+    #[inline(always)]
+    fn head_or_more<'a>(
+        &mut self,
+        parsed: Result<Option<usize>, Rule>,
+        progress: Progress,
+        input: &'a [u8],
+        table: &'a mut Table<[Slot]>,
+    ) -> Result<Received<'a>, Rejection> {
+        match parsed {
+            Ok(Some(length)) => {
+                self.begin(table)?;
+                Ok(Received {
+                    consumed: length,
+                    event: Event::Request(Head::new(input, table)),
+                })
+            }
+            Ok(None) => {
+                self.reading = Reading::Head(progress);
+                self.step(Input::PartOfHead);
+                self.need_more(0)
+            }
+            Err(rule) => Err(self.reject(rule, input.starts_with(b"HEAD "))),
+        }
+    }
+
+    /// Begins a cycle with the head in `table`.
+    #[inline(always)]
+    fn begin(&mut self, table: &Table<[Slot]>) -> Result<(), Rejection> {
+        let info = &table.info;
+        // Closing was asked for between the cycles, or not at all.
+        let mut flags = self.flags.0 & (Flags::END_OF_INPUT | Flags::CLOSE);
+        if info.version == Version::Http10 {
+            flags |= Flags::HTTP10 | if info.keep_alive { Flags::TELL_KEEP } else { 0 };
+        }
+        match info.method {
+            MethodKind::Head => flags |= Flags::HEAD,
+            MethodKind::Connect => flags |= Flags::CONNECT,
+            _ => {}
+        }
+        flags |= if info.keep_alive { 0 } else { Flags::CLOSE };
+        flags |= if info.upgrade { Flags::UPGRADE } else { 0 };
+        self.flags = Flags(flags);
+        self.sending = Sending::Nothing;
+        match info.framing {
+            Framing::Empty => {
+                self.reading = Reading::START;
+                self.step(Input::BareHead);
+                return Ok(());
+            }
+            Framing::Length(length) if length.get() > self.body_limit => {
+                return Err(self.reject(Rule::BodyTooLong, flags & Flags::HEAD != 0));
+            }
+            Framing::Length(length) => self.reading = Reading::Length(length.get()),
+            Framing::Chunked => self.reading = Reading::chunked(self.body_limit),
+        }
+        self.step(Input::HeadBeforeBody);
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn receive_body<'a>(
+        &mut self,
+        input: &'a [u8],
+        table: &'a mut Table<[Slot]>,
+    ) -> Result<Received<'a>, Rejection> {
+        match self.reading.body(input, &self.caps, table) {
+            Ok(Part::More(consumed)) => self.need_more(consumed),
+            Ok(Part::Data(consumed, data)) => Ok(Received {
+                consumed,
+                event: Event::Data(data),
+            }),
+            Ok(Part::Trailers(start, end)) => {
+                let section = input.get(start..end).unwrap_or(&[]);
+                Ok(Received {
+                    consumed: end,
+                    event: Event::Trailers(Trailers::new(section, table)),
+                })
+            }
+            Ok(Part::End(consumed)) => {
+                self.step(Input::EndOfBody);
+                self.forget_cycle();
+                Ok(Received {
+                    consumed,
+                    event: Event::End,
+                })
+            }
+            Err(rule) => Err(self.reject(rule, self.flags.has(Flags::HEAD))),
+        }
+    }
+
+    /// Everything was looked at: more octets are needed, or, if none will come, the request is truncated.
+    fn need_more<'a>(&mut self, consumed: usize) -> Result<Received<'a>, Rejection> {
+        if self.flags.has(Flags::END_OF_INPUT) {
+            self.end_of_input()?;
+            return Ok(Received {
+                consumed,
+                event: Event::Closed,
+            });
+        }
+        Ok(Received {
+            consumed,
+            event: Event::NeedMore,
+        })
+    }
+
+    /// Tells that the peer has closed its side: no octets follow those that [`receive`](Self::receive) was given.
+    ///
+    /// Octets that wait behind an unfinished response are still served: go on as before, until `receive` answers
+    /// [`Event::Closed`].
+    ///
+    /// # Errors
+    /// [`Rule::TruncatedHead`] and [`Rule::TruncatedBody`] if a request is incomplete (RFC 9112 section 8).
+    pub fn end_of_input(&mut self) -> Result<(), Rejection> {
+        self.flags.set(Flags::END_OF_INPUT);
+        let before = self.state;
+        self.step(Input::Eof);
+        match before {
+            State::Head => {
+                self.refuse(false);
+                Err(Rule::TruncatedHead.into())
+            }
+            State::Receiving | State::Early | State::Draining => {
+                self.refuse(self.flags.has(Flags::HEAD));
+                Err(Rule::TruncatedBody.into())
+            }
+            State::Idle
+            | State::Due
+            | State::Answering
+            | State::Refused
+            | State::Refusing
+            | State::Upgraded
+            | State::Closed => Ok(()),
+        }
+    }
+
+    /// A rule was broken: only an error response and the end can follow.
+    #[cold]
+    fn reject(&mut self, rule: Rule, to_head: bool) -> Rejection {
+        self.step(Input::BrokenRule);
+        self.refuse(to_head);
+        rule.into()
+    }
+
+    /// The response, if it is not under way, is one that any client can read to its end.
+    fn refuse(&mut self, to_head: bool) {
+        let head = if to_head { Flags::HEAD } else { 0 };
+        self.flags = Flags(Flags::HTTP10 | Flags::CLOSE | head | self.flags.0 & Flags::END_OF_INPUT);
+    }
+}
