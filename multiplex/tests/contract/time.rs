@@ -129,3 +129,27 @@ fn under_signals(work: impl FnOnce()) -> (Duration, usize) {
         (took, count)
     })
 }
+
+#[test]
+fn a_wait_sleeps() {
+    let mut watch = Watch::new();
+    let waker = Waker::new(&watch.poller, Token::new(1)).unwrap();
+    let half_a_millisecond = Duration::from_micros(500);
+    for timeout in [None, Some(MOMENT * 20), Some(MOMENT * 20 + half_a_millisecond)] {
+        let used = thread::scope(|scope| {
+            scope.spawn(|| {
+                thread::sleep(MOMENT * 15);
+                waker.wake().unwrap();
+            });
+            let before = ffi::thread_time();
+            watch.wait(timeout);
+            ffi::thread_time() - before
+        });
+        // The wake comes after 150 ms, of which a loop on a busy machine may get a few. Chaos may end the wait sooner.
+        assert!(
+            used < MOMENT,
+            "{used:?} of processor time for a wait of {timeout:?}"
+        );
+        watch.look();
+    }
+}

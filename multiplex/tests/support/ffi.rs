@@ -81,6 +81,18 @@ pub(crate) fn start_connecting(port: u16) -> std::net::TcpStream {
     stream
 }
 
+/// How much processor time the calling thread has used.
+pub(crate) fn thread_time() -> std::time::Duration {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the kernel writes one timespec, which lives until the call returns.
+    let result = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
+    assert_eq!(result, 0);
+    std::time::Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
 /// The thread that calls this, for [`interrupt`].
 pub(crate) fn this_thread() -> libc::pthread_t {
     // SAFETY: the call takes no pointers.
