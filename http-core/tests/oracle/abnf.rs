@@ -1,7 +1,5 @@
 //! ABNF by brute force: a rule maps a set of positions to the set of all positions where it can end.
 
-use std::collections::BTreeSet;
-
 /// A grammar rule. Nothing is greedy and nothing is ordered, as in RFC 5234.
 #[derive(Clone)]
 pub enum Abnf {
@@ -59,11 +57,14 @@ pub fn opt(rule: Abnf) -> Abnf {
     times(0, 1, rule)
 }
 
+/// Positions, ascending, none twice.
+type Places = Vec<usize>;
+
 impl Abnf {
     /// Judges the beginning of `input`.
     pub fn judge(&self, input: &[u8]) -> Verdict {
         let mut open = false;
-        let ends = self.ends(input, &BTreeSet::from([0]), &mut open);
+        let ends = self.ends(input, &[0], &mut open);
         match ends.last() {
             Some(end) => Verdict::Matches(*end),
             None if open => Verdict::Open,
@@ -73,38 +74,40 @@ impl Abnf {
 
     /// Whether the rule matches all of `input`.
     pub fn matches(&self, input: &[u8]) -> bool {
-        self.ends(input, &BTreeSet::from([0]), &mut false)
-            .contains(&input.len())
+        self.ends(input, &[0], &mut false).contains(&input.len())
     }
 
     /// Where the rule can end when it begins at one of `starts`; `open` is set when the input ended inside it.
-    fn ends(&self, input: &[u8], starts: &BTreeSet<usize>, open: &mut bool) -> BTreeSet<usize> {
+    fn ends(&self, input: &[u8], starts: &[usize], open: &mut bool) -> Places {
         match self {
             Self::Byte(class) => one(input, starts, open, class),
             Self::Text(text) => text
                 .bytes()
-                .fold(starts.clone(), |at, want| one(input, &at, open, &|b| b == want)),
-            Self::NoCase(text) => text.bytes().fold(starts.clone(), |at, want| {
+                .fold(starts.to_vec(), |at, want| one(input, &at, open, &|b| b == want)),
+            Self::NoCase(text) => text.bytes().fold(starts.to_vec(), |at, want| {
                 one(input, &at, open, &|b| b.eq_ignore_ascii_case(&want))
             }),
             Self::Seq(rules) => rules
                 .iter()
-                .fold(starts.clone(), |at, rule| rule.ends(input, &at, open)),
-            Self::Alt(rules) => rules
-                .iter()
-                .flat_map(|rule| rule.ends(input, starts, open))
-                .collect(),
-            Self::Times(min, max, rule) => repeat(rule, *min, *max, input, starts, open),
+                .fold(starts.to_vec(), |at, rule| rule.ends(input, &at, open)),
+            Self::Alt(rules) => merged(
+                rules
+                    .iter()
+                    .flat_map(|rule| rule.ends(input, starts, open))
+                    .collect(),
+            ),
+            Self::Times(min, max, rule) => repeat(rule, (*min, *max), input, starts, open),
         }
     }
 }
 
-fn one(
-    input: &[u8],
-    starts: &BTreeSet<usize>,
-    open: &mut bool,
-    class: &dyn Fn(u8) -> bool,
-) -> BTreeSet<usize> {
+fn merged(mut places: Places) -> Places {
+    places.sort_unstable();
+    places.dedup();
+    places
+}
+
+fn one(input: &[u8], starts: &[usize], open: &mut bool, class: &dyn Fn(u8) -> bool) -> Places {
     *open |= starts.contains(&input.len());
     starts
         .iter()
@@ -115,23 +118,21 @@ fn one(
 
 fn repeat(
     rule: &Abnf,
-    min: usize,
-    max: usize,
+    (min, max): (usize, usize),
     input: &[u8],
-    starts: &BTreeSet<usize>,
+    starts: &[usize],
     open: &mut bool,
-) -> BTreeSet<usize> {
-    let mut found = BTreeSet::new();
-    let mut at = starts.clone();
+) -> Places {
+    // Which positions were found, and so bring nothing new.
+    let mut found = vec![false; input.len() + 1];
+    let mut at = starts.to_vec();
     let mut round = 0;
     loop {
         if round >= min {
-            // Positions seen before bring nothing new.
-            at = at.difference(&found).copied().collect();
-            found.extend(at.iter().copied());
+            at.retain(|place| !std::mem::replace(&mut found[*place], true));
         }
         if at.is_empty() || round == max {
-            return found;
+            return (0..found.len()).filter(|place| found[*place]).collect();
         }
         at = rule.ends(input, &at, open);
         round += 1;
