@@ -246,9 +246,15 @@ impl<'a> Head<'a> {
             .iter()
             .filter(move |slot| slot.name(bytes).eq_ignore_ascii_case(b"upgrade"))
             .flat_map(move |slot| bytes::list(slot.value(bytes)))
+            .filter(|protocol| is_protocol(protocol) && !protocol.eq_ignore_ascii_case(b"h2c"))
             .map(text)
-            .filter(|protocol| !protocol.is_empty() && !protocol.eq_ignore_ascii_case("h2c"))
     }
+}
+
+/// `token ["/" token]` (RFC 9110 section 7.8); anything else names no protocol.
+fn is_protocol(element: &[u8]) -> bool {
+    let mut parts = element.splitn(2, |&byte| byte == b'/');
+    parts.all(|part| !part.is_empty() && bytes::span(part, 0, bytes::TOKEN) == part.len())
 }
 
 impl fmt::Debug for Head<'_> {
