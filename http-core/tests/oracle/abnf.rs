@@ -123,16 +123,22 @@ fn repeat(
     starts: &[usize],
     open: &mut bool,
 ) -> Places {
-    // Which positions were found, and so bring nothing new.
-    let mut found = vec![false; input.len() + 1];
+    // Positions found before bring nothing new.
+    let mut found = Places::new();
     let mut at = starts.to_vec();
     let mut round = 0;
     loop {
         if round >= min {
-            at.retain(|place| !std::mem::replace(&mut found[*place], true));
+            at.retain(|place| match found.binary_search(place) {
+                Ok(_) => false,
+                Err(index) => {
+                    found.insert(index, *place);
+                    true
+                }
+            });
         }
         if at.is_empty() || round == max {
-            return (0..found.len()).filter(|place| found[*place]).collect();
+            return found;
         }
         at = rule.ends(input, &at, open);
         round += 1;

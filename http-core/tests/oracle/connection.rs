@@ -1,6 +1,6 @@
 //! A whole connection, judged over all its bytes at once.
 
-use super::abnf::{Verdict, is_tchar};
+use super::abnf::{Verdict, is_tchar, opt, seq, text, token};
 use super::chunked::{self, Part};
 use super::framing::{self, Body};
 use super::head::{self, Field, Line};
@@ -206,9 +206,10 @@ fn extras(head: &Head) -> String {
         .iter()
         .any(|o| o.eq_ignore_ascii_case("upgrade"));
     let protocols = framing::list(&head.fields, "upgrade");
-    let named = protocols
-        .iter()
-        .filter(|p| asked && !p.eq_ignore_ascii_case("h2c"));
+    let protocol = seq([token(), opt(seq([text("/"), token()]))]);
+    let octets = |text: &String| text.chars().map(|c| c as u8).collect::<Vec<_>>();
+    let is_named = |p: &&String| asked && protocol.matches(&octets(p)) && !p.eq_ignore_ascii_case("h2c");
+    let named = protocols.iter().filter(is_named);
     named.fold(expectation.to_owned(), |text, protocol| {
         format!("{text} upgrade={protocol}")
     })

@@ -8,7 +8,7 @@ pub mod response;
 pub mod roundtrip;
 
 use crate::oracle::connection::{self as oracle, End};
-use crate::support::{self, Drive, Outcome, Stop, drive};
+use crate::support::{self, Outcome, Stop, drive};
 use http_core::Limits;
 
 /// A target: its name and its function.
@@ -29,8 +29,9 @@ const LONGEST: usize = 4096;
 /// The bytes are a head and what follows it.
 pub fn head(bytes: &[u8]) {
     if within_reach(bytes) {
-        judge(bytes, [bytes.len()]);
-        judge(bytes, 1..=bytes.len());
+        let story = oracle::read(bytes, BODY);
+        compare(&drive(limits(), bytes, [bytes.len()]).outcome, &story, bytes);
+        compare(&drive(limits(), bytes, 1..=bytes.len()).outcome, &story, bytes);
     }
 }
 
@@ -39,15 +40,11 @@ pub fn chunked(bytes: &[u8]) {
     const HEAD: &[u8] = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
     if within_reach(bytes) {
         let wire = [HEAD, bytes].concat();
-        let whole = judge(&wire, [wire.len()]);
+        let whole = drive(limits(), &wire, [wire.len()]).outcome;
+        compare(&whole, &oracle::read(&wire, BODY), &wire);
         // The head comes whole, its body byte by byte.
-        let slow = judge(&wire, HEAD.len()..=wire.len());
-        assert_eq!(
-            slow.outcome,
-            whole.outcome,
-            "byte by byte: {}",
-            bytes.escape_ascii()
-        );
+        let slow = drive(limits(), &wire, HEAD.len()..=wire.len()).outcome;
+        assert_eq!(slow, whole, "byte by byte: {}", bytes.escape_ascii());
     }
 }
 
@@ -59,18 +56,14 @@ pub fn connection(bytes: &[u8]) {
     if !within_reach(wire) {
         return;
     }
-    let whole = judge(wire, [wire.len()]);
+    let whole = drive(limits(), wire, [wire.len()]).outcome;
+    compare(&whole, &oracle::read(wire, BODY), wire);
     for ends in [random_cuts(*seed, wire.len()), (1..=wire.len()).collect()] {
-        let cut = drive(limits(), wire, ends.iter().copied());
-        assert_eq!(
-            cut.outcome,
-            whole.outcome,
-            "cut at {ends:?}: {}",
-            wire.escape_ascii()
-        );
+        let cut = drive(limits(), wire, ends.iter().copied()).outcome;
+        assert_eq!(cut, whole, "cut at {ends:?}: {}", wire.escape_ascii());
     }
-    trailing_bytes_change_nothing(wire, &whole.outcome);
-    prefix_never_says_more(wire, &whole.outcome, *seed);
+    trailing_bytes_change_nothing(wire, &whole);
+    prefix_never_says_more(wire, &whole, *seed);
 }
 
 /// Limits that no input of [`LONGEST`] bytes reaches, so that the grammar alone decides; bodies have theirs.
@@ -108,15 +101,8 @@ fn random_cuts(seed: u8, len: usize) -> Vec<usize> {
     ends
 }
 
-/// Drives the wire and compares what was seen with what the oracle says.
-pub fn judge(wire: &[u8], ends: impl IntoIterator<Item = usize>) -> Drive {
-    let drive = drive(limits(), wire, ends);
-    compare(&drive.outcome, wire);
-    drive
-}
-
-fn compare(outcome: &Outcome, wire: &[u8]) {
-    let story = oracle::read(wire, BODY);
+/// Compares what was seen with what the oracle says.
+fn compare(outcome: &Outcome, story: &oracle::Story, wire: &[u8]) {
     let got = outcome.lines(true);
     let events = got
         .iter()
@@ -132,18 +118,13 @@ fn compare(outcome: &Outcome, wire: &[u8]) {
         _ => false,
     };
     assert!(
-        agrees && same_events(&events, &story),
+        agrees && events == story.lines,
         "the oracle disagrees\n--- wire\n{}\n--- oracle\n{}\n{:?}\n--- crate\n{}",
         wire.escape_ascii(),
         story.lines.join("\n"),
         story.end,
         got.join("\n")
     );
-}
-
-/// Trailers of a section that is refused may or may not have been shown; everything else must be the same.
-fn same_events(events: &[String], story: &oracle::Story) -> bool {
-    events == story.lines
 }
 
 fn is_ending(line: &str) -> bool {
