@@ -142,9 +142,6 @@ impl Reading {
                 })
             }
             Self::Chunked(chunked) => {
-                if let Some((consumed, data)) = chunked.data(input) {
-                    return Ok(Part::Data(consumed, data));
-                }
                 let (framing, found) = chunked.advance(input, caps)?;
                 table.work.add(framing);
                 if found == Found::Last {
