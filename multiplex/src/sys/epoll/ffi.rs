@@ -58,18 +58,18 @@ pub(super) fn wait(epoll: BorrowedFd<'_>, events: &mut Vec<RawEvent>, millis: c_
 }
 
 /// The call without glibc's wrapper, which looks for a pthread_cancel(3) before and after: 27 instructions for 64.
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
 #[inline]
 unsafe fn epoll_wait(epoll: c_int, events: *mut RawEvent, room: c_int, millis: c_int) -> c_int {
     // SAFETY: the caller gives `room` events of space, and the kernel writes at most as many.
     unsafe { libc::syscall(libc::SYS_epoll_wait, epoll, events, room, millis) as c_int }
 }
-/// Not every architecture has the call itself.
-#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+/// Not every architecture has the call itself, nor has Miri.
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64", not(miri))))]
 use libc::epoll_wait;
 
 /// epoll_pwait2(2), which takes nanoseconds: Linux 5.11.
-#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+#[cfg(all(target_os = "linux", target_pointer_width = "64", not(miri)))]
 pub(super) fn wait_precisely(
     epoll: BorrowedFd<'_>,
     events: &mut Vec<RawEvent>,
@@ -103,8 +103,8 @@ pub(super) fn wait_precisely(
     Ok(())
 }
 
-/// On 32 bits the kernel's timespec is not libc's, and Android's seccomp filter kills a process for an unknown call.
-#[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
+/// On 32 bits the kernel's timespec is not libc's, Android's seccomp filter kills a process for an unknown call, and Miri stops.
+#[cfg(not(all(target_os = "linux", target_pointer_width = "64", not(miri))))]
 pub(super) fn wait_precisely(_: BorrowedFd<'_>, _: &mut Vec<RawEvent>, _: Duration) -> io::Result<()> {
     Err(io::Error::from_raw_os_error(libc::ENOSYS))
 }
