@@ -161,7 +161,7 @@ fn a_fifo_in_the_root_does_not_block_a_worker() {
 }
 
 #[test]
-fn a_directory_or_file_that_may_not_be_read_is_no_error_of_the_server() {
+fn odd_paths_are_no_error_of_the_server() {
     let folder = tempfile::tempdir().expect("a directory");
     let root = tricky_root(folder.path());
     let server = Launch::of(&root).start();
