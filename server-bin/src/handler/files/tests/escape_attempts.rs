@@ -2,16 +2,14 @@
 
 use std::collections::HashSet;
 use std::os::unix::fs::MetadataExt as _;
-use std::panic::resume_unwind;
 use std::path::Path;
-use std::sync::mpsc;
-use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
 use super::super::path::Name;
 use super::super::resolve::{Found, find};
+use super::support::within_seconds;
 use crate::sys::Root;
 use crate::sys::tests::Tree;
 
@@ -134,25 +132,9 @@ fn segment() -> impl Strategy<Value = String> {
     })
 }
 
-/// Runs a test that must not block: what it opens might be a FIFO.
-fn within_a_minute(test: impl FnOnce() + Send + 'static) {
-    let (done, ended) = mpsc::channel();
-    let thread = std::thread::spawn(move || {
-        test();
-        let _ = done.send(());
-    });
-    match ended.recv_timeout(Duration::from_secs(60)) {
-        Err(mpsc::RecvTimeoutError::Timeout) => panic!("the test still runs after a minute"),
-        // A panic in the thread is that of the test.
-        Ok(()) | Err(mpsc::RecvTimeoutError::Disconnected) => {
-            thread.join().unwrap_or_else(|panic| resume_unwind(panic))
-        }
-    }
-}
-
 #[test]
 fn no_spelling_of_a_path_leads_out_of_the_root() {
-    within_a_minute(|| {
+    within_seconds(|| {
         let case = Case::new();
         let paths =
             prop::collection::vec(segment(), 1..8).prop_map(|segments| format!("/{}", segments.join("/")));
@@ -204,7 +186,7 @@ fn the_paths_that_should_lead_somewhere_do() {
 
 #[test]
 fn what_is_neither_file_nor_directory_does_not_exist() {
-    within_a_minute(|| {
+    within_seconds(|| {
         let case = Case::new();
         for root in &case.roots {
             for path in [

@@ -3,7 +3,9 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt as _;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
+use std::sync::mpsc;
 use std::time::{Duration, Instant, SystemTime};
 
 use http_core::{Connection, Event, Fields, Limits, ResponseHead};
@@ -134,5 +136,21 @@ fn parse(response: &str) -> Answer {
             .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
             .collect(),
         body: body.to_owned(),
+    }
+}
+
+/// Runs a test that must not block: what it opens might be a FIFO.
+pub(super) fn within_seconds(test: impl FnOnce() + Send + 'static) {
+    let (done, ended) = mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        test();
+        let _ = done.send(());
+    });
+    match ended.recv_timeout(Duration::from_secs(30)) {
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("the test still runs after half a minute"),
+        // A panic in the thread is that of the test.
+        Ok(()) | Err(mpsc::RecvTimeoutError::Disconnected) => {
+            thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+        }
     }
 }
