@@ -72,6 +72,7 @@ enum Route {
 }
 
 impl Route {
+    #[inline]
     fn of(path: &[u8]) -> Option<Self> {
         Some(match path {
             b"/plaintext" => Self::Plaintext,

@@ -9,13 +9,15 @@ use crate::handler::{Content, Reply, Ticket, plain};
 
 impl<S: Socket> Connection<S> {
     /// Answers the request with `reply`, under the status and fields in the kit's head.
-    #[inline]
+    #[inline(always)]
     pub(super) fn answer(&mut self, reply: Reply, misuse: Option<Misuse>, kit: &mut Kit) {
         if kit.draining {
             self.close_after_response();
         }
-        // Behind a whole request that asked for the close nothing should follow, so that one closes at once.
-        self.lingers |= self.http.must_close() && !self.http.request_ended();
+        if self.http.must_close() {
+            // Behind a whole request that asked for the close nothing should follow, so that one closes at once.
+            self.lingers |= !self.http.request_ended();
+        }
         let begun = match (reply, misuse) {
             (Reply::Bytes(content), None) => self.begin_content(content, kit),
             (reply, misuse) => self.begin_other(reply, misuse, kit),
@@ -59,6 +61,7 @@ impl<S: Socket> Connection<S> {
     }
 
     /// A small body is copied behind its head; a large one stays where it is.
+    #[inline(always)]
     fn begin_content(&mut self, content: Content, kit: &mut Kit) -> Result<(), Misuse> {
         let bytes = content.as_ref();
         if bytes.len() > COPIED_BODY {
