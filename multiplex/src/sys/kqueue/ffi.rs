@@ -19,7 +19,7 @@ pub(super) use provider::{
 /// with the layout and the constants of macOS on 64 bits, for example an emulation on Linux. It is linked from outside:
 ///
 /// ```text
-/// RUSTFLAGS="--cfg multiplex_kqueue -L native=DIR -l static=NAME" cargo test -p multiplex
+/// RUSTFLAGS="--cfg multiplex_kqueue -L native=DIR -l NAME" LD_LIBRARY_PATH=DIR cargo test -p multiplex
 /// ```
 ///
 /// With the cfg `multiplex_kqueue_crate` as well, the symbols come from a dependency that is called `kqueue_provider`;

@@ -242,3 +242,45 @@ fn both(fd: BorrowedFd<'_>, flags: ffi::Flags, data: Tagged) -> [RawEvent; 2] {
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipe_whose_reader_has_gone_is_one_error_on_every_system() {
+        let (_reader, writer) = io::pipe().unwrap();
+        let said = |errno, filter| explained(errno, writer.as_fd(), filter);
+        assert_eq!(
+            said(libc::EPIPE, ffi::EVFILT_WRITE).kind(),
+            io::ErrorKind::BrokenPipe
+        );
+        assert_eq!(
+            said(libc::EBADF, ffi::EVFILT_WRITE).kind(),
+            io::ErrorKind::BrokenPipe
+        );
+        assert_eq!(
+            said(libc::EBADF, ffi::EVFILT_READ).raw_os_error(),
+            Some(libc::EBADF)
+        );
+    }
+
+    #[test]
+    fn only_what_never_blocks_is_said_to_be_always_ready() {
+        let file = File::open(std::env::current_exe().unwrap()).unwrap();
+        let null = File::open("/dev/null").unwrap();
+        let (reader, _writer) = io::pipe().unwrap();
+        for errno in [libc::EINVAL, libc::ENODEV, libc::EOPNOTSUPP, libc::EPERM] {
+            for source in [file.as_fd(), null.as_fd()] {
+                assert_eq!(
+                    explained(errno, source, ffi::EVFILT_READ).kind(),
+                    io::ErrorKind::Unsupported
+                );
+            }
+            assert_eq!(
+                explained(errno, reader.as_fd(), ffi::EVFILT_READ).raw_os_error(),
+                Some(errno)
+            );
+        }
+    }
+}
