@@ -8,6 +8,16 @@ use crate::response::head::{FramingLine, Options, ResponseHead};
 use crate::state::{Input, State};
 use alloc::vec::Vec;
 
+/// Where a whole response leads from a whole request when the connection persists.
+const AFTER_PLAIN: State = match State::Due.next(Input::Final) {
+    Some(answering) => match answering.next(Input::EndAndKeep) {
+        Some(idle) => idle,
+        None => State::Due,
+    },
+    None => State::Due,
+};
+const _: () = assert!(matches!(AFTER_PLAIN, State::Idle));
+
 impl Connection {
     /// Appends an interim response: 100 to 199 but for 101, which is [`upgrade`](Self::upgrade)'s (RFC 9110 section 15.2).
     ///
@@ -69,6 +79,12 @@ impl Connection {
     /// # Errors
     /// As `respond`.
     pub fn reply(&mut self, out: &mut Vec<u8>, head: &ResponseHead, body: &[u8]) -> Result<(), Misuse> {
+        if self.is_plain(head) {
+            head.write_plain_200(out, body.len() as u64);
+            out.extend_from_slice(body);
+            self.state = AFTER_PLAIN;
+            return Ok(());
+        }
         let known = Body::Known(body.len() as u64);
         let sending = self.prepare(head.status(), known)?;
         let options = self.options(head, sending);
@@ -83,6 +99,16 @@ impl Connection {
         self.commit(sending);
         self.finish();
         Ok(())
+    }
+
+    /// Whether nothing but the length of the body has to be decided: a 200 to a whole HTTP/1.1 request that is no HEAD and
+    /// no CONNECT, asks for no upgrade, and lets the connection persist. [`reply`](Self::reply) is short for those.
+    #[inline(always)]
+    fn is_plain(&self, head: &ResponseHead) -> bool {
+        matches!(self.state, State::Due)
+            && self.flags == Flags(0)
+            && head.status() == 200
+            && !head.has_upgrade()
     }
 
     /// Decides how a final response is sent, without changing anything.

@@ -2,6 +2,7 @@ extern crate std;
 use super::*;
 use crate::request::parts::{Expectation, Method, Target};
 use crate::request::table::Fields;
+use crate::response::body::Body;
 use crate::response::head::ResponseHead;
 use std::vec::Vec;
 use std::{format, string::String, string::ToString, vec};
@@ -163,4 +164,44 @@ fn a_reply_is_written_whole() {
         want.as_bytes().escape_ascii().to_string()
     );
     assert!(conn.is_idle() && !conn.must_close());
+}
+
+/// What is written, and whether the connection closes, when `request` is answered as `answer` does.
+fn written(request: &str, answer: impl FnOnce(&mut Connection, &mut Vec<u8>)) -> (String, bool, bool) {
+    let mut conn = Connection::server(LIMITS);
+    let mut fields = Fields::<8>::new();
+    conn.receive(request.as_bytes(), &mut fields).unwrap();
+    let mut out = vec![];
+    answer(&mut conn, &mut out);
+    (out.escape_ascii().to_string(), conn.must_close(), conn.is_idle())
+}
+
+#[test]
+fn a_reply_is_a_response_with_its_data_and_its_end() {
+    for request in [
+        "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
+        "GET / HTTP/1.0\r\n\r\n",
+        "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n",
+    ] {
+        for (status, body) in [(200, "Hello"), (200, ""), (404, "Hello"), (304, ""), (204, "")] {
+            for name in ["x-a", "upgrade"] {
+                let head = ResponseHead::new(status).field(name, "1").unwrap();
+                let short = written(request, |conn, out| {
+                    conn.reply(out, &head, body.as_bytes()).unwrap()
+                });
+                let long = written(request, |conn, out| {
+                    conn.respond(out, &head, Body::Known(body.len() as u64)).unwrap();
+                    if conn.sends_body() {
+                        conn.data(out, body.as_bytes()).unwrap();
+                    }
+                    conn.end(out, None).unwrap();
+                });
+                assert_eq!(short, long, "{status} {body} to {request}");
+            }
+        }
+    }
 }
