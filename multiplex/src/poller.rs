@@ -150,6 +150,24 @@ impl Poller {
         }
     }
 
+    /// Waits once, as [`Poller::wait`] does but for a signal, which ends it.
+    ///
+    /// For a loop that reads the clock itself in each turn and does not mind to be woken for nothing: to wait on after a
+    /// signal, `wait` has to read the clock before each wait with a timeout, and this never does. `events` is cleared
+    /// first, also when a signal comes. A timeout of more than a day may end early.
+    ///
+    /// # Errors
+    ///
+    /// `Interrupted` when a signal handler ran (EINTR); else those of `wait`.
+    ///
+    /// # Portability
+    ///
+    /// That of `wait`. A handler installed with SA_RESTART ends it too: signal(7) for epoll_wait(2), kevent(2).
+    #[inline]
+    pub fn wait_interruptible(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
+        self.queue.wait(events.raw(), timeout)
+    }
+
     /// The one kind of wait that reads the clock. Apart, so that the others are small enough for their caller.
     fn wait_for(&self, events: &mut Events, timeout: Duration) -> io::Result<()> {
         let end = End::After(Instant::now(), timeout);

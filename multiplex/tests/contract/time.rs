@@ -1,5 +1,6 @@
 //! How long a wait lasts.
 
+use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -105,6 +106,57 @@ fn a_signal_disturbs_neither_changes_nor_looks() {
             watch.poller.remove(&a).unwrap();
         }
     });
+}
+
+#[test]
+fn a_signal_ends_a_wait_that_may_be_interrupted() {
+    ffi::catch_signals();
+    let mut watch = Watch::new();
+    under_signals(|| {
+        let start = Instant::now();
+        let error = watch
+            .poller
+            .wait_interruptible(&mut watch.events, Some(PATIENCE))
+            .expect_err("a signal comes every 200 microseconds");
+        assert_eq!(error.kind(), ErrorKind::Interrupted);
+        assert!(watch.events.is_empty() && start.elapsed() < PATIENCE);
+    });
+}
+
+#[test]
+fn a_wait_that_may_be_interrupted_is_a_wait_otherwise() {
+    let mut watch = Watch::new();
+    let (timeout, start) = (Duration::from_millis(20), Instant::now());
+    while watch
+        .poller
+        .wait_interruptible(&mut watch.events, Some(timeout))
+        .is_err_and(|error| error.kind() == ErrorKind::Interrupted)
+    {
+        assert!(start.elapsed() < PATIENCE, "interrupted for ever");
+    }
+    assert!(watch.events.is_empty() && start.elapsed() >= timeout);
+
+    let (a, _b) = pair();
+    watch
+        .poller
+        .add(&a, Token::new(7), WRITABLE, Trigger::Level)
+        .unwrap();
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let result = watch.poller.wait_interruptible(&mut watch.events, Some(PATIENCE));
+        match result {
+            Ok(()) if !watch.events.is_empty() => break,
+            Ok(()) => {}
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Interrupted),
+        }
+        assert!(Instant::now() < end);
+    }
+    assert!(
+        watch
+            .events
+            .iter()
+            .any(|event| event.token() == Token::new(7) && event.is_writable())
+    );
 }
 
 /// Runs `work` while signals come about every 200 microseconds, and says how long it took and how many came.

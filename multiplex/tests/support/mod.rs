@@ -30,7 +30,7 @@ pub(crate) fn both() -> Interest {
 /// A poller and the events of its last wait.
 pub(crate) struct Watch {
     pub(crate) poller: Poller,
-    events: Events,
+    pub(crate) events: Events,
 }
 
 impl Watch {

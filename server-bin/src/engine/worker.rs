@@ -88,7 +88,14 @@ impl Worker {
     pub(crate) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
         while !self.is_done() {
-            self.poller.wait(&mut events, self.deadlines.timeout())?;
+            // The clock is read right after, so that waiting on after a signal is this loop's own matter.
+            match self
+                .poller
+                .wait_interruptible(&mut events, self.deadlines.timeout())
+            {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => result?,
+            }
             self.kit.begin(Instant::now());
             for event in &events {
                 self.react(event);
