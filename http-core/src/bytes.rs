@@ -147,19 +147,18 @@ fn first_odd(block: &[u8; 16]) -> usize {
 /// HTAB and octets over 0x7f, which are legal but rare, stop the fast loop and are stepped over one by one.
 #[inline(always)]
 pub(crate) fn skip_value(mut rest: &[u8]) -> &[u8] {
-    loop {
-        while let Some((block, tail)) = rest.split_first_chunk::<16>() {
-            if has_odd(block) {
-                rest = rest.get(first_odd(block)..).unwrap_or(&[]);
-                break;
-            }
+    while let Some((block, tail)) = rest.split_first_chunk::<16>() {
+        if !has_odd(block) {
             rest = tail;
+            continue;
         }
+        rest = rest.get(first_odd(block)..).unwrap_or(&[]);
         match rest {
             [byte, tail @ ..] if is(*byte, VALUE) => rest = tail,
             _ => return rest,
         }
     }
+    skip(rest, VALUE)
 }
 
 /// Whether `name` is `lower` without regard to case. `lower` is a lower-case token and `name` was checked to be one, so
