@@ -16,16 +16,17 @@ use multiplex::{Events, Fanout, Poller, Token};
 #[test]
 fn work() {
     match std::env::var(tools::WORK).as_deref() {
-        Ok("waits") => waits(),
+        Ok("waits") => waits([1, 500, 1_500, 2_700]),
+        Ok("whole_waits") => waits([1_000, 5_000, 2_000, 1_000]),
         Ok("exclusive") => exclusive(),
         _ => {}
     }
 }
 
-/// Waits of parts of a millisecond, none of which may be short.
-fn waits() {
+/// Waits for so many microseconds, none of which may be short.
+fn waits(timeouts: [u64; 4]) {
     let (poller, mut events) = (Poller::new().unwrap(), Events::with_capacity(1));
-    for micros in [1, 500, 1_500, 2_700] {
+    for micros in timeouts {
         let (timeout, start) = (Duration::from_micros(micros), Instant::now());
         poller.wait(&mut events, Some(timeout)).unwrap();
         assert!(events.is_empty() && start.elapsed() >= timeout);
@@ -97,6 +98,21 @@ fn epoll_pwait2_is_asked_each_time_where_it_works() {
         4,
         "{calls:#?}"
     );
+}
+
+#[test]
+fn a_wait_that_the_kernel_ends_early_goes_on() {
+    for (inject, work) in [
+        ("epoll_wait:retval=0:when=2", "whole_waits"),
+        ("epoll_wait:error=EINTR:when=2", "whole_waits"),
+        ("epoll_pwait2:retval=0:when=2", "waits"),
+        ("epoll_pwait2:error=EINTR:when=2", "waits"),
+    ] {
+        let Some((_, calls)) = under(inject, work) else {
+            return;
+        };
+        assert!(calls.len() >= 5, "{inject}: {calls:#?}");
+    }
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! fork(2).
 
-use std::io::Write;
+use std::cell::Cell;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::process::Command;
 
 use multiplex::{Event, Token, Trigger, Waker};
@@ -12,7 +14,7 @@ const ALONE: &str = "MULTIPLEX_FORK_TEST_ALONE";
 #[test]
 fn a_child_makes_a_poller_of_its_own_and_leaves_the_parents_alone() {
     if std::env::var_os(ALONE).is_none() {
-        return run_alone();
+        return run_alone("a_child_makes_a_poller_of_its_own_and_leaves_the_parents_alone");
     }
     let mut watch = Watch::new();
     let (a, mut b) = pair();
@@ -44,13 +46,44 @@ fn a_child_makes_a_poller_of_its_own_and_leaves_the_parents_alone() {
     watch.poller.remove(&a).unwrap();
 }
 
-/// Runs this test in a process in which no other test runs, because a fork takes the locks of other threads along.
-fn run_alone() {
+#[test]
+fn a_dropped_waker_is_silent_although_a_child_still_has_it() {
+    if std::env::var_os(ALONE).is_none() {
+        return run_alone("a_dropped_waker_is_silent_although_a_child_still_has_it");
+    }
+    let mut watch = Watch::new();
+    let waker = Waker::new(&watch.poller, Token::new(1)).unwrap();
+    let (parent, child) = UnixStream::pair().unwrap();
+    [&parent, &child]
+        .iter()
+        .for_each(|side| side.set_read_timeout(Some(PATIENCE)).unwrap());
+    let said = |mut side: &UnixStream| side.read_exact(&mut [0; 1]).is_ok();
+    let say = |mut side: &UnixStream| side.write_all(b"x").is_ok();
+    let waker = Cell::new(Some(waker));
+    let in_child = || {
+        let waker = waker.take().expect("the child has its own copy");
+        let dropped = said(&child);
+        // A kqueue is not inherited, and then this fails.
+        let _ = waker.wake();
+        std::mem::forget(waker);
+        dropped && say(&child) && said(&child)
+    };
+    let child_was_right = ffi::in_child(in_child, || {
+        drop(waker.take());
+        assert!(say(&parent) && said(&parent));
+        watch.expect_silence();
+        assert!(say(&parent));
+    });
+    assert!(child_was_right);
+}
+
+/// Runs a test of this file in a process in which no other test runs, because a fork takes the locks of other threads along.
+fn run_alone(test: &str) {
     let module = module_path!()
         .split_once("::")
         .expect("the crate's name comes first")
         .1;
-    let name = format!("{module}::a_child_makes_a_poller_of_its_own_and_leaves_the_parents_alone");
+    let name = format!("{module}::{test}");
     let test = Command::new(std::env::current_exe().unwrap())
         .args([&name, "--exact"])
         .env(ALONE, "1")

@@ -39,7 +39,7 @@ impl Pipe {
     }
 
     pub(crate) fn detach(&self, queue: &Queue) {
-        // Closing would do, but not if a child of fork(2) still has the fd.
+        // Closing would do, because a kqueue knows the number only; but every source is removed before it is closed.
         let _ = queue.remove(self.reader.as_fd());
     }
 }
