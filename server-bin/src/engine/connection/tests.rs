@@ -448,6 +448,18 @@ fn a_body_that_nobody_wants_is_dropped_up_to_a_bound() {
 }
 
 #[test]
+fn a_body_that_breaks_after_its_answer_gets_no_second_one_and_lingers() {
+    let mut rig = Rig::new(hello);
+    rig.arrive("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello");
+    assert_eq!(
+        (rig.statuses(), rig.connection.phase()),
+        (vec![200], Phase::Discarding)
+    );
+    assert_eq!((rig.arrive("X\r\n"), rig.sent()), (Next::Read, String::new()));
+    assert!(rig.wire().shut && rig.connection.phase() == Phase::Lingering);
+}
+
+#[test]
 fn a_body_over_its_limit_gets_413_as_soon_as_that_is_known() {
     let mut rig = Rig::new(echo);
     rig.arrive(post(1001));
@@ -632,6 +644,30 @@ fn a_promise_that_is_dropped_becomes_500_and_one_that_takes_too_long_503() {
         (1, String::new()),
         "it comes too late"
     );
+}
+
+#[test]
+fn a_promise_for_one_request_cannot_answer_the_next() {
+    let promised = Promised::default();
+    let completers = Arc::clone(&promised);
+    let mut rig = Rig::new(move |_: &Head<'_>, cx: &mut Context<'_>| {
+        let (ticket, completer) = cx.later();
+        // A second promise for the same request: one of the two comes too late.
+        completers.lock().unwrap().extend([completer, cx.later().1]);
+        Accept::Respond(Reply::Later(ticket))
+    });
+    rig.arrive(GET);
+    complete(&promised);
+    assert_eq!((rig.deliver(), rig.statuses()), (1, vec![203]));
+    rig.arrive(GET);
+    complete(&promised);
+    assert_eq!(
+        (rig.deliver(), rig.sent()),
+        (1, String::new()),
+        "it was for the first request"
+    );
+    complete(&promised);
+    assert_eq!((rig.deliver(), rig.statuses()), (1, vec![203]));
 }
 
 #[test]
