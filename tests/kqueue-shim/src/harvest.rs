@@ -125,3 +125,42 @@ impl State {
         self.signal.set(pending)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Write, os::unix::net::UnixStream};
+
+    use crate::{
+        abi::*,
+        queue::testing::{AT_ONCE, change, queue, user},
+    };
+
+    #[test]
+    fn no_filter_starves_beside_others_that_stay_ready() {
+        let (a, mut b) = UnixStream::pair().expect("socketpair");
+        b.write_all(b"x").expect("room");
+        let queue = queue(None);
+        let changes = [
+            change(&a, EVFILT_READ, EV_ADD),
+            change(&a, EVFILT_WRITE, EV_ADD),
+            user(EV_ADD, 0),
+            user(0, NOTE_TRIGGER),
+        ];
+        queue.call(&changes, 0, None).expect("open descriptors");
+        let mut filters: Vec<_> = (0..6)
+            .map(|_| queue.call(&[], 1, AT_ONCE).expect("no error")[0].filter)
+            .collect();
+        filters.sort_unstable();
+        assert_eq!(
+            filters,
+            [
+                EVFILT_USER,
+                EVFILT_USER,
+                EVFILT_WRITE,
+                EVFILT_WRITE,
+                EVFILT_READ,
+                EVFILT_READ
+            ]
+        );
+    }
+}
