@@ -74,13 +74,15 @@ enum Route {
 impl Route {
     #[inline]
     fn of(path: &[u8]) -> Option<Self> {
+        // Comparing whole slices takes words at a time; a match on byte strings goes byte by byte.
+        let is = |name: &[u8]| path == name;
         Some(match path {
-            b"/plaintext" => Self::Plaintext,
-            b"/json" => Self::Json,
-            b"/" => Self::Page,
-            b"/echo" => Self::Echo,
-            b"/stream" => Self::Stream,
-            b"/slow" => Self::Slow,
+            _ if is(b"/plaintext") => Self::Plaintext,
+            _ if is(b"/json") => Self::Json,
+            _ if is(b"/") => Self::Page,
+            _ if is(b"/echo") => Self::Echo,
+            _ if is(b"/stream") => Self::Stream,
+            _ if is(b"/slow") => Self::Slow,
             _ if path.starts_with(b"/echo/") => Self::EchoPath,
             _ => return None,
         })
