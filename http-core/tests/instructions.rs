@@ -78,6 +78,15 @@ fn what_a_request_and_a_response_cost_keeps_its_budget() {
         );
     }
     within(
+        "one octet at a time, per call",
+        cost("one octet at a time, per call"),
+        40.0,
+    );
+    for chunk in ["1 octet", "64 octets", "8 KiB"] {
+        let name = format!("chunks of {chunk}, per chunk");
+        within(&name, cost(&name), 150.0);
+    }
+    within(
         "write a head of 6 fields",
         cost("write a head of 6 fields"),
         400.0,

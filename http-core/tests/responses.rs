@@ -353,6 +353,31 @@ fn switching_protocols_needs_a_client_that_asked_and_the_field_that_names_one() 
 }
 
 #[test]
+fn an_upgrade_field_is_named_by_the_connection_field_in_every_answer() {
+    for status in [200, 426] {
+        let head = ResponseHead::new(status)
+            .field("upgrade", "other")
+            .expect("a legal field");
+        for (mut conn, want) in [
+            (get(), &b"upgrade"[..]),
+            (get10(), b"close, upgrade"),
+            (
+                asked("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"),
+                b"keep-alive, upgrade",
+            ),
+        ] {
+            let mut out = Vec::new();
+            conn.reply(&mut out, &head, b"x").expect("legal");
+            assert_eq!(
+                values(&read(&out, "GET").fields, "connection"),
+                [want],
+                "{status}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_known_length_is_kept_to_the_octet() {
     let mut conn = get();
     let mut out = Vec::new();
