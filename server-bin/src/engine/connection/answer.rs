@@ -1,5 +1,7 @@
 //! Decisions out: from a handler's reply to a response on its way.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use http_core::{Body, Misuse};
 
 use super::{Connection, Outgoing, Phase, Socket};
@@ -34,10 +36,16 @@ impl<S: Socket> Connection<S> {
             (_, Some(misuse)) => Err(misuse),
             (Reply::Bytes(content), None) => self.begin_content(content, kit),
             (Reply::File(slice), None) => self.begin(Body::Known(slice.len), Outgoing::File(slice), kit),
-            (Reply::Pull(source), None) => {
-                let body = source.length().map_or(Body::Stream, Body::Known);
-                self.begin(body, Outgoing::Pull(source), kit)
-            }
+            (Reply::Pull(source), None) => match catch_unwind(AssertUnwindSafe(|| source.length())) {
+                Ok(length) => {
+                    let body = length.map_or(Body::Stream, Body::Known);
+                    self.begin(body, Outgoing::Pull(source), kit)
+                }
+                Err(_panic) => {
+                    self.refuse(500, kit);
+                    Ok(())
+                }
+            },
             (Reply::Later(Ticket { cycle }), None) => {
                 self.await_reply(cycle, kit);
                 Ok(())
