@@ -16,7 +16,7 @@ use crate::engine::settings::Settings;
 use crate::engine::worker::{Plan, Worker};
 use crate::handler::Handler;
 use crate::operate::drain::{Handle, Progress};
-use crate::sys::net::{BALANCES_SHARED_PORTS, Listener, Sharing};
+use crate::sys::net::{BALANCES_SHARED_PORTS, Listener, Sharing, remove_abandoned};
 
 /// Why a server did not start. The text says what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -272,10 +272,38 @@ impl Running {
         }
         for address in &self.addresses {
             if let Bound::Unix(path) = address {
-                // Nobody listens there any more; who comes next would replace the file anyway.
-                let _ = std::fs::remove_file(path);
+                // What cannot be removed, whoever comes next replaces.
+                let _ = remove_abandoned(path);
             }
         }
         result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::handler::{Accept, Context};
+
+    #[test]
+    fn a_server_that_ends_leaves_the_socket_of_the_one_that_took_its_place() {
+        let folder = tempfile::tempdir().expect("a directory");
+        let path = folder.path().join("socket");
+        let hello = |_: &http_core::Head<'_>, _: &mut Context<'_>| Accept::from("hello");
+        let old = Server::new(hello).workers(1).listen(Address::Unix(path.clone()));
+        let old = old.spawn().expect("a server");
+        old.handle().drain();
+        let start = Instant::now();
+        while UnixStream::connect(&path).is_ok() {
+            assert!(start.elapsed() < Duration::from_secs(10), "it stops listening");
+            thread::sleep(Duration::from_millis(10));
+        }
+        let new = Listener::bind_unix(&path).expect("nobody listens there any more");
+        old.join().expect("an orderly end");
+        UnixStream::connect(&path).expect("the new one is there");
+        drop(new);
     }
 }

@@ -132,11 +132,22 @@ pub(crate) enum Sharing {
     Join,
 }
 
+/// Removes the file of a Unix socket that nobody listens on any more. Someone may: a server that was started while
+/// this one drained found the file abandoned, and put its own in its place.
+pub(crate) fn remove_abandoned(path: &Path) -> io::Result<()> {
+    if is_abandoned(path, &SockAddr::unix(path)?) {
+        std::fs::remove_file(path)?;
+    }
+    Ok(())
+}
+
 fn is_abandoned(path: &Path, address: &SockAddr) -> bool {
     use std::os::unix::fs::FileTypeExt;
     let is_socket = std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
     let refused = || {
         let probe = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        // Whoever listens there may have a full backlog, and that would be waited for.
+        probe.set_nonblocking(true)?;
         probe.connect(address)
     };
     is_socket && refused().is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
@@ -197,3 +208,6 @@ pub(crate) fn raise_descriptor_limit() -> io::Result<usize> {
     let limit = i128::from(raised.unwrap_or(soft));
     Ok(usize::try_from(limit).unwrap_or(usize::MAX))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,53 @@
+//! Sockets on the real kernel.
+
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use super::*;
+
+/// A place for a Unix socket, in a directory that goes with the test.
+fn place() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a directory");
+    let path = folder.path().join("socket");
+    (folder, path)
+}
+
+#[test]
+fn a_unix_socket_is_replaced_and_removed_only_when_nobody_listens_there() {
+    let (_folder, path) = place();
+    let first = Listener::bind_unix(&path).expect("a free place");
+    let taken = Listener::bind_unix(&path).expect_err("someone listens there");
+    assert_eq!(taken.kind(), io::ErrorKind::AddrInUse);
+    drop(first);
+    let second = Listener::bind_unix(&path).expect("nobody listens there any more");
+    remove_abandoned(&path).expect("nothing was to be removed");
+    assert!(path.exists(), "the first one's end is not the second one's");
+    drop(second);
+    remove_abandoned(&path).expect("it may be removed");
+    assert!(!path.exists());
+    std::fs::write(&path, "no socket").expect("a file");
+    remove_abandoned(&path).expect("nothing was to be removed");
+    assert!(path.exists());
+}
+
+#[test]
+fn a_unix_socket_with_a_full_backlog_is_taken_and_not_waited_for() {
+    let (_folder, path) = place();
+    let address = SockAddr::unix(&path).expect("a short path");
+    let busy = socket2::Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
+    busy.bind(&address).expect("a free place");
+    busy.listen(0).expect("a listener");
+    let connect = || {
+        let client = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        client.set_nonblocking(true)?;
+        client.connect(&address).map(|()| client)
+    };
+    let waiting: Vec<_> = std::iter::from_fn(|| connect().ok()).take(100).collect();
+    assert!(waiting.len() < 100, "the backlog is full");
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || tell.send(Listener::bind_unix(&path).map(drop).map_err(|error| error.kind())));
+    let answer = told.recv_timeout(Duration::from_secs(10));
+    assert_eq!(answer, Ok(Err(io::ErrorKind::AddrInUse)));
+}
