@@ -289,6 +289,26 @@ mod tests {
     use crate::handler::{Accept, Context};
 
     #[test]
+    fn a_drain_without_an_end_ends_with_the_last_connection() {
+        let settings = Settings {
+            idle_timeout: Duration::MAX,
+            drain_timeout: Duration::MAX,
+            ..Settings::default()
+        };
+        let hello = |_: &http_core::Head<'_>, _: &mut Context<'_>| Accept::from("hello");
+        let server = Server::new(hello).workers(1).settings(settings);
+        let running = server
+            .listen("127.0.0.1:0".parse().expect("an address"))
+            .spawn()
+            .expect("a server");
+        let address = running.addresses()[0].tcp().expect("a port");
+        let client = std::net::TcpStream::connect(address).expect("a connection");
+        running.handle().drain();
+        drop(client);
+        running.join().expect("an orderly end");
+    }
+
+    #[test]
     fn a_server_that_ends_leaves_the_socket_of_the_one_that_took_its_place() {
         let folder = tempfile::tempdir().expect("a directory");
         let path = folder.path().join("socket");

@@ -28,8 +28,8 @@ const STOP: usize = usize::MAX - 1;
 /// How much later than its deadline an alarm may ring, so that a busy worker asks the wheel once in this time and not
 /// in every turn. Deadlines of connections are a thousand times longer.
 const SLACK: Duration = Duration::from_millis(10);
-/// When nothing is in the wheel.
-const NEVER: Duration = Duration::from_secs(1 << 30);
+/// When nothing is in the wheel; and the longest timeout there is, so that no clock overflows.
+pub(crate) const NEVER: Duration = Duration::from_secs(1 << 30);
 
 /// The deadlines of one worker.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use multiplex::{Event, Events, Fanout, Interest, Poller, Token, Trigger, Waker};
 use super::accept::{ACCEPTS_PER_EVENT, Acceptor, Admission, PAUSE, Reaction, reaction};
 use super::buffers::{Inlet, Kit};
 use super::connection::{Connection, Next, Ready, Turn};
-use super::deadlines::{Alarm, Deadlines};
+use super::deadlines::{Alarm, Deadlines, NEVER};
 use super::settings::Settings;
 use super::slab::{Key, Slab};
 use crate::handler::{Completion, Handler, Mailbox};
@@ -295,7 +295,7 @@ impl Worker {
                 self.deadlines.advance(timer, connection.deadline(&self.kit));
             }
         }
-        self.deadlines
-            .ring(self.kit.now + self.kit.settings.drain_timeout, Alarm::Stop);
+        let timeout = self.kit.settings.drain_timeout.min(NEVER);
+        self.deadlines.ring(self.kit.now + timeout, Alarm::Stop);
     }
 }

@@ -608,6 +608,21 @@ fn an_asked_for_close_is_at_once_and_one_of_ours_lingers() {
 }
 
 #[test]
+fn a_timeout_of_any_length_is_one() {
+    let settings = Settings {
+        idle_timeout: Duration::MAX,
+        head_timeout: Duration::MAX,
+        ..Settings::default()
+    };
+    let mut rig = Rig::with(hello, settings);
+    assert_eq!(rig.pass(seconds(1 << 29)), None);
+    rig.arrive("GET / HTTP/1.1\r\n");
+    assert_eq!(rig.pass(seconds(1 << 29)), None);
+    rig.arrive("Host: a\r\n\r\n");
+    assert_eq!(rig.statuses(), [200]);
+}
+
+#[test]
 fn draining_lets_each_connection_have_one_more_request() {
     let mut rig = Rig::new(hello);
     rig.arrive(GET);

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::{Connection, Next, Phase, Ready, Socket, Turn};
 use crate::engine::buffers::{Inlet, Kit};
+use crate::engine::deadlines::NEVER;
 
 /// Which timeout the deadline stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,7 +30,7 @@ impl<S: Socket> Connection<S> {
             Timing::Reply => settings.reply_timeout,
             Timing::Linger => settings.linger_timeout,
         };
-        self.since + timeout
+        self.since + timeout.min(NEVER)
     }
 
     /// Begins the timeout that fits what the connection waits for now. Answers whether the deadline came nearer.
