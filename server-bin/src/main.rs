@@ -82,6 +82,6 @@ fn print(text: &str) {
 }
 
 fn fail(line: &str) -> ExitCode {
-    eprintln!("server-bin: {line}");
+    let _ = writeln!(std::io::stderr(), "server-bin: {line}");
     ExitCode::FAILURE
 }

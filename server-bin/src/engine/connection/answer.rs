@@ -1,5 +1,6 @@
 //! Decisions out: from a handler's reply to a response on its way.
 
+use std::io::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use http_core::{Body, Misuse};
@@ -56,7 +57,11 @@ impl<S: Socket> Connection<S> {
     /// Nothing was written: the handler made a response that no client may see.
     #[cold]
     fn own_up(&mut self, misuse: Misuse, kit: &mut Kit) {
-        eprintln!("server-bin: a handler's response was refused: {misuse}");
+        // Nobody may be reading, and eprintln! would panic for that.
+        let _ = writeln!(
+            io::stderr(),
+            "server-bin: a handler's response was refused: {misuse}"
+        );
         self.refuse(500, kit);
     }
 
