@@ -72,23 +72,13 @@ impl Listener {
 
     /// Listens on `address`.
     ///
-    /// The first socket of a group binds without the permission to share the port and takes it on afterwards: else
-    /// a second server of the same user would join silently instead of hearing that the port is taken.
+    /// The first socket of a group finds out without the permission to share the port whether that is free: else a
+    /// second server of the same user would join silently instead of hearing that the port is taken.
     pub(crate) fn bind_tcp(address: SocketAddr, sharing: Sharing) -> io::Result<Self> {
-        let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-        socket.set_nonblocking(true)?;
-        socket.set_reuse_address(true)?;
-        // Accepted sockets inherit it, which saves a call per connection.
-        socket.set_tcp_nodelay(true)?;
-        if address.is_ipv6() {
-            socket.set_only_v6(true)?;
-        }
+        let socket = tcp(address)?;
         match sharing {
             Sharing::Alone => socket.bind(&address.into())?,
-            Sharing::First => {
-                socket.bind(&address.into())?;
-                set_reuse_port(&socket)?;
-            }
+            Sharing::First => bind_first(&socket, address)?,
             Sharing::Join => {
                 set_reuse_port(&socket)?;
                 socket.bind(&address.into())?;
@@ -119,6 +109,19 @@ impl AsFd for Listener {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
+}
+
+/// A socket to listen on `address` with, as yet without one.
+fn tcp(address: SocketAddr) -> io::Result<socket2::Socket> {
+    let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.set_reuse_address(true)?;
+    // Accepted sockets inherit it, which saves a call per connection.
+    socket.set_tcp_nodelay(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    Ok(socket)
 }
 
 /// Whether a listener shares its port with others.
@@ -159,6 +162,24 @@ pub(crate) const BALANCES_SHARED_PORTS: bool = cfg!(any(
     target_os = "android",
     target_os = "freebsd"
 ));
+
+#[cfg(not(target_os = "freebsd"))]
+fn bind_first(socket: &socket2::Socket, address: SocketAddr) -> io::Result<()> {
+    socket.bind(&address.into())?;
+    set_reuse_port(socket)
+}
+
+/// Here bind(2) puts a socket into its group, and one that takes the option on afterwards would never hear of a
+/// connection. So another socket finds out whether the port is free, and which one it is.
+#[cfg(target_os = "freebsd")]
+fn bind_first(socket: &socket2::Socket, address: SocketAddr) -> io::Result<()> {
+    let probe = tcp(address)?;
+    probe.bind(&address.into())?;
+    let free = probe.local_addr()?;
+    drop(probe);
+    set_reuse_port(socket)?;
+    socket.bind(&free)
+}
 
 #[cfg(target_os = "freebsd")]
 fn set_reuse_port(socket: &socket2::Socket) -> io::Result<()> {

@@ -51,3 +51,30 @@ fn a_unix_socket_with_a_full_backlog_is_taken_and_not_waited_for() {
     let answer = told.recv_timeout(Duration::from_secs(10));
     assert_eq!(answer, Ok(Err(io::ErrorKind::AddrInUse)));
 }
+
+#[test]
+fn each_listener_of_a_group_gets_connections_and_nobody_else_can_join() {
+    if !BALANCES_SHARED_PORTS {
+        return;
+    }
+    let first = Listener::bind_tcp(([127, 0, 0, 1], 0).into(), Sharing::First).expect("a free port");
+    let address = first.address().expect("an address").expect("a port");
+    let second = Listener::bind_tcp(address, Sharing::Join).expect("the group");
+    let other = Listener::bind_tcp(address, Sharing::First).expect_err("the port is taken");
+    assert_eq!(other.kind(), io::ErrorKind::AddrInUse);
+    // That one of two gets none of 64 by chance happens once in 2^63 times.
+    let clients: Vec<_> = (0..64)
+        .map(|_| std::net::TcpStream::connect(address).expect("a listener"))
+        .collect();
+    let counts = [first, second].map(|listener| {
+        let mut count = 0;
+        while listener.accept().is_ok() {
+            count += 1;
+        }
+        count
+    });
+    assert!(
+        counts[0] > 0 && counts[1] > 0 && counts[0] + counts[1] == clients.len(),
+        "{counts:?}"
+    );
+}
