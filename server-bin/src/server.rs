@@ -135,7 +135,9 @@ impl Server {
             .collect();
         let workers = workers.map_err(SpawnError::Worker)?;
         let handle = Handle::new(progress, workers.iter().map(Worker::mailbox).collect());
-        let ends = start(workers).map_err(SpawnError::Worker)?;
+        // Those that did start must not serve on for a server that nobody got.
+        let ends = start(workers).inspect_err(|_| handle.stop());
+        let ends = ends.map_err(SpawnError::Worker)?;
         Ok(Running {
             handle,
             addresses: bound,

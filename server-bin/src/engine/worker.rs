@@ -16,7 +16,7 @@ use super::settings::Settings;
 use super::slab::{Key, Slab};
 use crate::handler::{Completion, Handler, Mailbox};
 use crate::operate::drain::{Progress, Stage};
-use crate::sys::net::{Listener, Stream};
+use crate::sys::net::{BACKLOG, Listener, Stream};
 
 /// Events that one wait reports at most.
 const EVENTS: usize = 256;
@@ -279,11 +279,12 @@ impl Worker {
     }
 
     /// Begins to drain. Who is in the backlog has been accepted as far as the client can tell, so it is taken in
-    /// first; who is idle gets a moment for one more request, because it may be under way already.
+    /// first, but no more than fit into it: a flood must not hold the drain up. Who is idle gets a moment for one more
+    /// request, because it may be under way already.
     fn drain(&mut self) {
         self.kit.draining = true;
         for listener in 0..self.acceptor.len() {
-            self.accept(listener, usize::MAX);
+            self.accept(listener, BACKLOG as usize);
         }
         self.acceptor.close(&self.poller);
         let keys: Vec<Key> = self.connections.keys().collect();

@@ -13,7 +13,7 @@ use socket2::{Domain, SockAddr, Type};
 use crate::engine::connection::Socket;
 
 /// Connections that the kernel holds ready for `accept`; it lowers the number to its own limit.
-const BACKLOG: i32 = 4096;
+pub(crate) const BACKLOG: i32 = 4096;
 
 /// A connected stream socket that never blocks, of TCP or of the Unix domain.
 #[derive(Debug)]
