@@ -6,7 +6,7 @@
 use crate::misuse::Misuse;
 use crate::request::head::{FieldLines, Head, Trailers};
 use crate::request::parts::{Method, Version};
-use crate::response::fields::{FieldBlock, FieldName};
+use crate::response::fields::{FieldBlock, FieldName, sealed::Sealed};
 use crate::response::head::ResponseHead;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
@@ -95,6 +95,8 @@ impl TryFrom<Head<'_>> for http::Request<()> {
         Ok(request)
     }
 }
+
+impl Sealed for HeaderName {}
 
 impl FieldName for HeaderName {
     fn checked(&self) -> Result<&[u8], Misuse> {

@@ -5,12 +5,32 @@ use crate::misuse::Misuse;
 use alloc::vec::Vec;
 
 /// A field name: text that is checked when it is used, or a [`Name`] that was checked when it was compiled.
-pub trait FieldName {
+///
+/// Sealed: what [`checked`](Self::checked) answers is written as it is, so no other crate may answer it.
+///
+/// ```compile_fail,E0277
+/// struct Injected;
+/// impl http_core::FieldName for Injected {
+///     fn checked(&self) -> Result<&[u8], http_core::Misuse> {
+///         Ok(b"x: y\r\nset-cookie")
+///     }
+/// }
+/// ```
+pub trait FieldName: sealed::Sealed {
     /// The name.
     ///
     /// # Errors
     /// [`Misuse::BadFieldName`] if it is no token, [`Misuse::FramingField`] if it is one that the connection writes.
     fn checked(&self) -> Result<&[u8], Misuse>;
+}
+
+pub(crate) mod sealed {
+    /// Whose names are known to be checked.
+    pub trait Sealed {}
+
+    impl Sealed for str {}
+    impl Sealed for super::Name {}
+    impl<T: Sealed + ?Sized> Sealed for &T {}
 }
 
 impl FieldName for str {
