@@ -287,6 +287,28 @@ fn chunk_extensions_at_their_limit_are_taken_and_one_octet_more_is_refused() {
 }
 
 #[test]
+fn the_largest_limit_of_chunk_extensions_is_a_limit_too() {
+    let limits = Limits {
+        chunk_extensions: u16::MAX,
+        ..Limits::default()
+    };
+    let line = post(&format!("1;{}", "x".repeat(usize::from(u16::MAX))));
+    let at_limit = line.len() - 1;
+    let stop = drive(limits, &line[..at_limit], [at_limit]).outcome.stop;
+    assert_eq!(stop, Stop::NeedMore);
+    let stop = drive(limits, &line, [line.len()]).outcome.stop;
+    let rule = Rule::ChunkExtensionsTooLong;
+    assert_eq!(
+        stop,
+        Stop::Rejected {
+            rule: format!("{rule:?}"),
+            status: rule.status(),
+            close: true,
+        }
+    );
+}
+
+#[test]
 fn one_byte_chunks_pass_until_their_overhead_is_out_of_proportion() {
     let limits = Limits {
         chunk_overhead: 100,

@@ -116,10 +116,10 @@ impl Chunked {
             }
             self.step = self.octet(byte)?;
             if self.in_extension() {
-                self.extensions = self.extensions.saturating_add(1);
-                if self.extensions > caps.chunk_extensions {
+                if self.extensions >= caps.chunk_extensions {
                     return Err(Rule::ChunkExtensionsTooLong);
                 }
+                self.extensions += 1;
             }
             if self.step == Step::Data {
                 return self.line_ends(caps).map(|found| (i + 1, found));
