@@ -110,11 +110,11 @@ impl Connection {
         }
     }
 
-    /// Between two cycles only the end of the input is remembered.
+    /// Between two cycles only the end of the input is remembered, and a close that was asked for behind the response.
     #[inline(always)]
     fn forget_cycle(&mut self) {
         if self.state == State::Idle {
-            self.flags.0 &= Flags::END_OF_INPUT;
+            self.flags.0 &= Flags::END_OF_INPUT | Flags::CLOSE;
         }
     }
 
@@ -131,17 +131,17 @@ impl Connection {
         self.flags.set(Flags::CLOSE);
     }
 
-    /// Whether the connection closes when the response has ended, or at once if none is due.
+    /// Whether the connection closes when the response that is due or under way has ended, or, if there is none, at once.
+    /// A close that was asked for between two requests waits for the next response, which tells of it.
     #[must_use]
     pub const fn must_close(&self) -> bool {
         match self.state {
-            State::Idle | State::Head | State::Upgraded => false,
+            State::Idle | State::Head | State::Draining | State::Upgraded => false,
             State::Closed => true,
             State::Receiving
             | State::Due
             | State::Early
             | State::Answering
-            | State::Draining
             | State::Refused
             | State::Refusing => self.flags.has(Flags::CLOSE),
         }

@@ -606,6 +606,22 @@ fn a_close_is_told_once_and_kept() {
 }
 
 #[test]
+fn a_close_that_is_asked_for_while_a_body_is_skipped_is_told_by_the_next_response() {
+    let mut conn = asked("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n");
+    replied(&mut conn, "POST", 403, b"no");
+    conn.close_after_response();
+    assert!(!conn.must_close(), "no response has told of it");
+    let mut fields = Fields::<4>::new();
+    let mut rest = &b"abGET / HTTP/1.1\r\nHost: a\r\n\r\n"[..];
+    while !rest.is_empty() {
+        rest = &rest[conn.receive(rest, &mut fields).expect("legal").consumed..];
+    }
+    assert!(conn.must_close());
+    let response = replied(&mut conn, "GET", 200, b"");
+    assert_eq!(values(&response.fields, "connection"), [b"close"]);
+}
+
+#[test]
 fn pipelined_bytes_wait_until_the_response_has_ended() {
     let mut conn = get();
     let mut fields = Fields::<4>::new();
