@@ -81,6 +81,29 @@ fn a_request_that_the_peers_close_cut_short_is_truncated() {
 }
 
 #[test]
+fn a_body_that_has_arrived_whole_is_not_truncated_before_its_end_is_asked_for() {
+    for body in [
+        "Content-Length: 2\r\n\r\nab",
+        "Transfer-Encoding: chunked\r\n\r\n0\r\nX: y\r\n\r\n",
+    ] {
+        let wire = format!("POST / HTTP/1.1\r\nHost: a\r\n{body}");
+        let mut rest = wire.as_bytes();
+        let mut conn = Connection::server(Limits::default());
+        let mut slots = Slots::new();
+        while !rest.is_empty() {
+            rest = &rest[conn.receive(rest, &mut slots).expect("legal").consumed..];
+        }
+        assert_eq!(conn.end_of_input(), Ok(()), "{body:?}");
+        let end = conn
+            .receive(b"", &mut slots)
+            .map(|r| matches!(r.event, Event::End));
+        assert_eq!(end, Ok(true), "{body:?}");
+        conn.reply(&mut Vec::new(), &ResponseHead::new(200), b"")
+            .expect("a response is due");
+    }
+}
+
+#[test]
 fn a_close_between_requests_is_no_error_and_said_twice_is_none_either() {
     let mut conn = Connection::server(Limits::default());
     serve(&mut conn, &mut &b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"[..]);

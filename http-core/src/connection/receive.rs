@@ -248,6 +248,10 @@ impl Connection {
     /// [`Rule::TruncatedHead`] and [`Rule::TruncatedBody`] if a request is incomplete (RFC 9112 section 8).
     pub fn end_of_input(&mut self) -> Result<(), Rejection> {
         self.flags.set(Flags::END_OF_INPUT);
+        // All of the body has arrived; only its `End` was not asked for yet.
+        if let Reading::Ending = self.reading {
+            return Ok(());
+        }
         let before = self.state;
         self.step(Input::Eof);
         match before {
