@@ -378,6 +378,40 @@ fn an_upgrade_field_is_named_by_the_connection_field_in_every_answer() {
 }
 
 #[test]
+fn an_upgrade_field_never_goes_without_its_connection_option() {
+    let with = |status| {
+        ResponseHead::new(status)
+            .field("upgrade", "other")
+            .expect("a legal field")
+    };
+    let mut interim = Vec::new();
+    get().interim(&mut interim, &with(103)).expect("legal");
+    let mut tunnel = Vec::new();
+    connect().upgrade(&mut tunnel, &with(200)).expect("legal");
+    let mut last = Vec::new();
+    get().reply(&mut last, &with(426), b"").expect("legal");
+    for (out, method) in [(interim, "GET"), (tunnel, "CONNECT"), (last, "GET")] {
+        let options = values(&read(&out, method).fields, "connection").concat();
+        assert_eq!(options, b"upgrade", "{}", out.escape_ascii());
+    }
+}
+
+#[test]
+fn no_protocol_can_be_switched_to_where_none_was_named_or_only_h2c() {
+    let named = ResponseHead::new(101)
+        .field("upgrade", "other")
+        .expect("a legal field");
+    for protocols in ["h2c", "", ",", "H2C, h2c", "(no protocol)"] {
+        let mut conn = asked(&format!(
+            "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: {protocols}\r\n\r\n"
+        ));
+        let refused = misuse(&mut conn, |c, out| c.upgrade(out, &named));
+        assert_eq!(refused, Misuse::NoUpgradeAsked, "{protocols:?}");
+        replied(&mut conn, "GET", 200, b"as usual");
+    }
+}
+
+#[test]
 fn a_known_length_is_kept_to_the_octet() {
     let mut conn = get();
     let mut out = Vec::new();

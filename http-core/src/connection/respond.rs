@@ -8,6 +8,15 @@ use crate::response::head::{FramingLine, Options, ResponseHead};
 use crate::state::{Input, State};
 use alloc::vec::Vec;
 
+/// Who sends Upgrade names it in Connection (RFC 9110 section 7.8).
+const fn upgrade_option(head: &ResponseHead) -> Options {
+    if head.has_upgrade() {
+        Options::Upgrade
+    } else {
+        Options::None
+    }
+}
+
 /// Where a whole response leads from a whole request when the connection persists.
 const AFTER_PLAIN: State = match State::Due.next(Input::Final) {
     Some(answering) => match answering.next(Input::EndAndKeep) {
@@ -28,7 +37,7 @@ impl Connection {
             return Err(Misuse::BadStatus);
         }
         self.may_interim()?;
-        head.write(out, Options::None, FramingLine::None);
+        head.write(out, upgrade_option(head), FramingLine::None);
         Ok(())
     }
 
@@ -231,7 +240,7 @@ impl Connection {
             101 if !head.has_upgrade() => return Err(Misuse::MissingUpgradeField),
             101 => Options::Upgrade,
             200..300 if !self.flags.has(Flags::CONNECT) => return Err(Misuse::NoUpgradeAsked),
-            200..300 => Options::None,
+            200..300 => upgrade_option(head),
             _ => return Err(Misuse::BadStatus),
         };
         head.write(out, options, FramingLine::None);

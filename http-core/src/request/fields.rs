@@ -2,6 +2,7 @@
 
 use super::Fault::{self, Broken, Incomplete};
 use super::framing::{self, ContentLength, TransferEncoding};
+use super::head::can_be_switched_to;
 use super::parts::{Expectation, Framing, Version};
 use super::table::{Slot, Table};
 use super::{Bounds, Stop, host};
@@ -333,6 +334,11 @@ impl Seen {
         // RFC 9110 section 7.8: Upgrade counts only with its Connection option, and not in HTTP/1.0.
         info.upgrade =
             self.once & Known::Upgrade as u8 != 0 && self.upgrade && info.version == Version::Http11;
+        // Where it names nothing that can be switched to, nothing was asked for.
+        info.upgrade = info.upgrade
+            && values(Known::Upgrade)
+                .flat_map(bytes::list)
+                .any(can_be_switched_to);
         Ok(())
     }
 }

@@ -246,15 +246,17 @@ impl<'a> Head<'a> {
             .iter()
             .filter(move |slot| slot.name(bytes).eq_ignore_ascii_case(b"upgrade"))
             .flat_map(move |slot| bytes::list(slot.value(bytes)))
-            .filter(|protocol| is_protocol(protocol) && !protocol.eq_ignore_ascii_case(b"h2c"))
+            .filter(|protocol| can_be_switched_to(protocol))
             .map(text)
     }
 }
 
-/// `token ["/" token]` (RFC 9110 section 7.8); anything else names no protocol.
-fn is_protocol(element: &[u8]) -> bool {
-    let mut parts = element.splitn(2, |&byte| byte == b'/');
+/// `token ["/" token]` (RFC 9110 section 7.8); anything else names no protocol. `h2c` is left out: RFC 9113 section 3.1
+/// took it back.
+pub(crate) fn can_be_switched_to(protocol: &[u8]) -> bool {
+    let mut parts = protocol.splitn(2, |&byte| byte == b'/');
     parts.all(|part| !part.is_empty() && bytes::span(part, 0, bytes::TOKEN) == part.len())
+        && !protocol.eq_ignore_ascii_case(b"h2c")
 }
 
 impl fmt::Debug for Head<'_> {
