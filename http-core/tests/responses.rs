@@ -610,6 +610,28 @@ fn an_unasked_error_after_a_drained_head_request_has_its_body() {
 }
 
 #[test]
+fn an_error_to_a_head_request_that_never_ends_has_no_body_however_it_was_cut() {
+    let wire = b"HEAD / HTTP/1.1\r\nHost: a\r\n";
+    for step in [1, 7, wire.len()] {
+        let partial = || {
+            let mut conn = Connection::server(Limits::default());
+            for end in (step..wire.len()).step_by(step).chain([wire.len()]) {
+                let more = conn
+                    .receive(&wire[..end], &mut Fields::<4>::new())
+                    .map(|r| matches!(r.event, Event::NeedMore));
+                assert_eq!(more, Ok(true));
+            }
+            conn
+        };
+        let slow = replied(&mut partial(), "HEAD", 408, b"too slow");
+        assert_eq!(values(&slow.fields, "content-length"), [b"8"]);
+        let mut truncated = partial();
+        truncated.end_of_input().expect_err("the head is not whole");
+        replied(&mut truncated, "HEAD", 400, b"truncated");
+    }
+}
+
+#[test]
 fn a_close_is_told_once_and_kept() {
     let mut conn = get();
     conn.close_after_response();

@@ -134,6 +134,10 @@ impl Connection {
                 })
             }
             Ok(None) => {
+                // An error that comes before the rest of the head must have no body either.
+                if progress.first_line_ended() && input.starts_with(b"HEAD ") {
+                    self.flags.set(Flags::HEAD);
+                }
                 self.reading = Reading::Head(progress);
                 self.step(Input::PartOfHead);
                 self.need_more(0)
@@ -256,7 +260,7 @@ impl Connection {
         self.step(Input::Eof);
         match before {
             State::Head => {
-                self.refuse(false);
+                self.refuse(self.flags.has(Flags::HEAD));
                 Err(Rule::TruncatedHead.into())
             }
             State::Receiving | State::Early | State::Draining => {

@@ -57,6 +57,11 @@ impl Progress {
         self.seen != 0
     }
 
+    /// Whether the first line has ended.
+    pub(crate) const fn first_line_ended(self) -> bool {
+        self.line != 0
+    }
+
     /// How many octets were seen.
     pub(crate) const fn seen(self) -> usize {
         self.seen as usize
