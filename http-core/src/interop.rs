@@ -1,7 +1,8 @@
 //! Conversions to and from the types of the `http` crate (feature `http`).
 //!
-//! What this crate parsed, `http` takes, with three exceptions that answer an error: a target or a field that is longer
-//! than `http` allows (64 KiB), and more fields than its map holds (32,768).
+//! What this crate parsed, `http` takes, with four exceptions that answer an error: a target or a field that is longer
+//! than `http` allows (64 KiB), more fields than its map holds (32,768), and a percent-encoded octet in the authority of
+//! a target.
 
 use crate::misuse::Misuse;
 use crate::request::head::{FieldLines, Head, Trailers};
@@ -104,8 +105,9 @@ impl FieldName for HeaderName {
     }
 }
 
-/// Fails with [`Misuse::FramingField`] on Connection, Content-Length and Transfer-Encoding, which the connection writes
-/// itself: remove them first.
+/// Fails with [`Misuse::FramingField`] on Connection, Keep-Alive, Proxy-Connection, Content-Length and
+/// Transfer-Encoding, which the connection writes itself: remove them first. Fails with [`Misuse::BadFieldValue`] on
+/// white space around a value.
 impl TryFrom<&HeaderMap> for FieldBlock {
     type Error = Misuse;
 
@@ -180,6 +182,18 @@ mod tests {
             let request = request(std::format!("{line}\r\nHost: h\r\n\r\n").as_bytes());
             assert_eq!(request.uri().to_string(), uri);
         }
+    }
+
+    #[test]
+    fn a_percent_encoded_authority_is_an_error_and_no_other_request() {
+        let mut fields = Fields::<8>::new();
+        let received = Connection::server(Limits::default())
+            .receive(b"GET http://a%20b/ HTTP/1.1\r\nHost: h\r\n\r\n", &mut fields)
+            .unwrap();
+        let Event::Request(head) = received.event else {
+            panic!("{received:?}")
+        };
+        assert!(http::Request::try_from(head).is_err());
     }
 
     #[test]

@@ -80,13 +80,14 @@
 //! what cannot become a request is refused at once. The [rules](Rule) are a table, which `docs/rules.md` shows.
 //!
 //! Field lines have a scanner of their own rather than `httparse`'s: it names the rule that was broken, takes no bare LF,
-//! and one pass checks, trims and classifies, so that all checks together cost about what `httparse` costs alone
-//! (`cargo run --release -p http-core --features std --example cost`).
+//! and one pass checks, trims and classifies. On x86-64 a head of 12 fields with all its checks costs 2,654 instructions,
+//! `httparse` alone 3,145 (`cargo run --release -p http-core --features std --example cost`); values of many KiB are
+//! what `httparse` is better at: 5,848 to 6,748 for 8 KiB.
 //!
 //! # Features
 //!
 //! `std` turns on the SIMD search of `memchr` and nothing else. `http` adds conversions to and from the types of the
-//! `http` crate.
+//! `http` crate, which needs std.
 #![no_std]
 #![forbid(unsafe_code)]
 

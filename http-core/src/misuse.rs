@@ -27,7 +27,8 @@ pub enum Misuse {
     /// A field value holds a control, or begins or ends with white space (RFC 9110 section 5.5).
     #[error("a field value holds a control or begins or ends with white space")]
     BadFieldValue,
-    /// Connection, Content-Length and Transfer-Encoding are written by the connection alone (RFC 9112 section 6).
+    /// Connection, Content-Length and Transfer-Encoding are written by the connection alone (RFC 9112 section 6 and 9.6),
+    /// and Keep-Alive and Proxy-Connection, which belong to Connection, by nobody.
     #[error("the connection writes the framing fields itself")]
     FramingField,
     /// 204 and 205 have no content (RFC 9110 section 15.3.5 and 15.3.6).

@@ -224,6 +224,9 @@ impl<'a> Head<'a> {
     }
 
     /// Whether the client waits for 100 before it sends the body that it announced.
+    ///
+    /// Who answers without 100 should call [`close_after_response`](crate::Connection::close_after_response) first: a
+    /// client that then leaves the body out would have its next request taken for the body.
     #[inline]
     #[must_use]
     pub const fn expects_continue(&self) -> bool {

@@ -79,7 +79,7 @@ impl ResponseHead {
     ///
     /// # Errors
     /// [`Misuse::BadFieldName`], [`Misuse::BadFieldValue`] (RFC 9110 section 5.5), or [`Misuse::FramingField`] for
-    /// Connection, Content-Length and Transfer-Encoding, which the connection writes itself.
+    /// Connection, Keep-Alive, Proxy-Connection, Content-Length and Transfer-Encoding, which the connection writes itself.
     #[inline]
     pub fn push(&mut self, name: impl FieldName, value: impl AsRef<[u8]>) -> Result<(), Misuse> {
         self.fields.push(name, value)
