@@ -42,9 +42,10 @@ fn run(config: &Config) -> Result<(), String> {
         }
     };
     let summary = format!(
-        "{} workers, accept mode {}",
+        "{} workers, accept mode {}, at most {} connections",
         server.worker_count(),
-        server.accept_mode()
+        server.accept_mode(),
+        server.connection_limit()
     );
     let running = server.spawn().map_err(|error| error.to_string())?;
     for address in running.addresses() {

@@ -26,7 +26,7 @@ pub enum SpawnError {
     #[error("cannot listen on {0}: the address is taken; choose another one or stop who has it")]
     Taken(Address),
     /// The address is not one that this machine and user may listen on.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}: {source}; {}", advice(source))]
     Bind {
         /// The address.
         address: Address,
@@ -39,6 +39,17 @@ pub enum SpawnError {
     /// Something that each worker needs could not be had.
     #[error("cannot start a worker: {0}")]
     Worker(#[source] io::Error),
+}
+
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "choose a port above 1023, or a place that this user may write to",
+        io::ErrorKind::AddrNotAvailable => {
+            "choose an address of this machine, or 0.0.0.0 or [::] for all of them"
+        }
+        io::ErrorKind::NotFound => "create the directory, or choose another one",
+        _ => "choose another address",
+    }
 }
 
 /// A server that does not run yet.
@@ -86,6 +97,11 @@ impl Server {
     pub fn max_connections(mut self, most: usize) -> Self {
         self.max_connections = most;
         self
+    }
+
+    /// How many connections it holds at most.
+    pub fn connection_limit(&self) -> usize {
+        self.max_connections
     }
 
     /// Obeys these timeouts and limits.
@@ -308,6 +324,29 @@ mod tests {
         running.handle().drain();
         drop(client);
         running.join().expect("an orderly end");
+    }
+
+    #[test]
+    fn an_address_that_cannot_be_had_is_named_with_what_to_do() {
+        let folder = tempfile::tempdir().expect("a directory");
+        let lost = Address::Unix(folder.path().join("nowhere/socket"));
+        // TEST-NET-1 of RFC 5737: no machine has it.
+        let foreign: Address = "192.0.2.1:0".parse().expect("an address");
+        for (address, advice) in [
+            (lost, "create the directory"),
+            (foreign, "an address of this machine"),
+        ] {
+            let server = Server::new(|_: &http_core::Head<'_>, _: &mut Context<'_>| Accept::from("hello"));
+            let error = server
+                .listen(address.clone())
+                .spawn()
+                .expect_err("nobody can listen there");
+            let line = error.to_string();
+            assert!(
+                line.contains(&address.to_string()) && line.contains(advice),
+                "{line}"
+            );
+        }
     }
 
     #[test]

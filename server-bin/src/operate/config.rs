@@ -299,6 +299,17 @@ mod tests {
     }
 
     #[test]
+    fn a_server_knows_how_many_connections_fit_into_its_open_files() {
+        let handler = |_: &http_core::Head<'_>, _: &mut crate::handler::Context<'_>| "hello".into();
+        let config = read(&["--workers", "2"]).expect("a command line");
+        let all = config.server(handler).expect("room").connection_limit();
+        let files = crate::sys::net::raise_descriptor_limit().expect("a limit");
+        assert_eq!(all, files - descriptors::reserved(2, 1));
+        let config = read(&["--max-connections", "7"]).expect("a command line");
+        assert_eq!(config.server(handler).expect("room").connection_limit(), 7);
+    }
+
+    #[test]
     fn help_names_each_flag_and_its_variable() {
         let Err(Refusal::Text(help)) = read(&["--help"]) else {
             panic!("no help")
