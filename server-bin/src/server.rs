@@ -9,6 +9,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use multiplex::Fanout;
+use nix::errno::Errno;
 
 use crate::address::{AcceptMode, Address, Bound};
 use crate::engine::accept::Admission;
@@ -183,20 +184,30 @@ impl Server {
                 bound.push(Bound::Unix(path.clone()));
             }
             Address::Tcp(name) => {
-                let resolved: Vec<SocketAddr> = name.to_socket_addrs().map_err(failed)?.collect();
-                for (index, tcp) in resolved.iter().enumerate() {
-                    match self.bind_tcp(*tcp, shares) {
-                        Ok(real) => bound.push(Bound::Tcp(real)),
-                        // A name may have an address of a family that this machine has switched off.
-                        Err(error)
-                            if error.kind() == io::ErrorKind::AddrNotAvailable
-                                && index + 1 < resolved.len() => {}
-                        Err(error) => return Err(failed(error)),
-                    }
-                }
+                let resolved = name.to_socket_addrs().map_err(failed)?;
+                let real = self.bind_resolved(resolved, shares).map_err(failed)?;
+                bound.extend(real.into_iter().map(Bound::Tcp));
             }
         }
         Ok(())
+    }
+
+    /// Binds the addresses of one name. Some of them may be of a family that this machine has switched off.
+    fn bind_resolved(
+        &self,
+        resolved: impl Iterator<Item = SocketAddr>,
+        shares: &mut [Vec<Listener>],
+    ) -> io::Result<Vec<SocketAddr>> {
+        let mut real = Vec::new();
+        let mut missing = io::ErrorKind::AddrNotAvailable.into();
+        for address in resolved {
+            match self.bind_tcp(address, shares) {
+                Ok(address) => real.push(address),
+                Err(error) if is_not_here(&error) => missing = error,
+                Err(error) => return Err(error),
+            }
+        }
+        if real.is_empty() { Err(missing) } else { Ok(real) }
     }
 
     fn bind_tcp(&self, address: SocketAddr, shares: &mut [Vec<Listener>]) -> io::Result<SocketAddr> {
@@ -224,6 +235,12 @@ impl fmt::Debug for Server {
             .field("addresses", &self.addresses)
             .finish_non_exhaustive()
     }
+}
+
+/// Whether this machine has no such address, or no addresses of that family at all.
+fn is_not_here(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::AddrNotAvailable
+        || error.raw_os_error() == Some(Errno::EAFNOSUPPORT as i32)
 }
 
 /// All workers wait on the one socket.
@@ -347,6 +364,25 @@ mod tests {
                 "{line}"
             );
         }
+    }
+
+    #[test]
+    fn of_a_name_those_addresses_are_bound_that_this_machine_has() {
+        let server = Server::new(|_: &http_core::Head<'_>, _: &mut Context<'_>| Accept::from("hello"));
+        let here = SocketAddr::from(([127, 0, 0, 1], 0));
+        let elsewhere = SocketAddr::from(([192, 0, 2, 1], 0));
+        let bind = |addresses: &[SocketAddr]| {
+            let mut shares = vec![Vec::new()];
+            let real = server.bind_resolved(addresses.iter().copied(), &mut shares);
+            real.map(|real| (real.len(), shares[0].len()))
+                .map_err(|error| error.kind())
+        };
+        assert_eq!(bind(&[here, elsewhere]), Ok((1, 1)));
+        assert_eq!(bind(&[elsewhere, here]), Ok((1, 1)));
+        assert_eq!(bind(&[elsewhere]), Err(io::ErrorKind::AddrNotAvailable));
+        assert_eq!(bind(&[]), Err(io::ErrorKind::AddrNotAvailable));
+        let without_ipv6 = io::Error::from(Errno::EAFNOSUPPORT);
+        assert!(is_not_here(&without_ipv6) && !is_not_here(&Errno::EACCES.into()));
     }
 
     #[test]
