@@ -211,7 +211,8 @@ const MORE: SendFlags = SendFlags::MORE;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const MORE: SendFlags = SendFlags::empty();
 
-/// No SIGPIPE, also where the embedding program has not ignored it.
+/// No SIGPIPE for what is sent from memory. For sendfile(2), which has no such flag, a program has to ignore the signal,
+/// as Rust's runtime does before `main`.
 #[cfg(not(target_vendor = "apple"))]
 const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
 #[cfg(target_vendor = "apple")]
