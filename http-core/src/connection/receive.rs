@@ -133,17 +133,21 @@ impl Connection {
                     event: Event::Request(Head::new(input, table)),
                 })
             }
-            Ok(None) => {
-                // An error that comes before the rest of the head must have no body either.
-                if progress.first_line_ended() && input.starts_with(b"HEAD ") {
-                    self.flags.set(Flags::HEAD);
-                }
-                self.reading = Reading::Head(progress);
-                self.step(Input::PartOfHead);
-                self.need_more(0)
-            }
+            Ok(None) => self.part_of_head(progress, input),
             Err(rule) => Err(self.reject(rule, input.starts_with(b"HEAD "))),
         }
+    }
+
+    /// Remembers how far a head was scanned.
+    #[cold]
+    fn part_of_head<'a>(&mut self, progress: Progress, input: &[u8]) -> Result<Received<'a>, Rejection> {
+        // An error that comes before the rest of the head must have no body either.
+        if progress.first_line_ended() && input.starts_with(b"HEAD ") {
+            self.flags.set(Flags::HEAD);
+        }
+        self.reading = Reading::Head(progress);
+        self.step(Input::PartOfHead);
+        self.need_more(0)
     }
 
     /// Begins a cycle with the head in `table`.
