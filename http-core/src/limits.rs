@@ -80,16 +80,18 @@ pub(crate) struct Caps {
     pub(crate) trailers: u16,
 }
 
+/// The empty line that ends a section is no field line and no trailer. A limit of 1 lets neither of those through, but its
+/// CR, which may come alone; a limit of 0 would refuse that.
 impl From<Limits> for Caps {
     fn from(limits: Limits) -> Self {
         Self {
             request_line: limits.request_line,
-            field_line: limits.field_line,
+            field_line: limits.field_line.max(1),
             head: limits.head,
             fields: limits.fields,
             chunk_extensions: limits.chunk_extensions,
             chunk_overhead: limits.chunk_overhead,
-            trailers: limits.trailers,
+            trailers: limits.trailers.max(1),
         }
     }
 }

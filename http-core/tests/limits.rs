@@ -387,6 +387,21 @@ fn content_length_at_the_edge_of_u64_is_a_number_and_one_more_overflows() {
 }
 
 #[test]
+fn the_empty_line_of_a_section_is_no_line_of_it_however_it_is_cut() {
+    let no_trailers = Limits {
+        trailers: 0,
+        ..Limits::default()
+    };
+    taken(no_trailers, &post("1\r\na\r\n0\r\n\r\n"));
+    let no_fields = Limits {
+        field_line: 0,
+        ..Limits::default()
+    };
+    let answered = every_cut(no_fields, b"GET / HTTP/1.0\r\n\r\n").stop;
+    assert_eq!(answered, Stop::Closed);
+}
+
+#[test]
 fn limits_of_zero_refuse_and_never_panic() {
     let zero = Limits {
         request_line: 0,
