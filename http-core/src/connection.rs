@@ -12,7 +12,8 @@ mod respond;
 /// What a call of [`Connection::receive`] found, and how many octets of its input are done with.
 #[derive(Clone, Copy, Debug)]
 pub struct Received<'a> {
-    /// So many octets from the start of the input must not be handed in again. It can be more than 0 with every event.
+    /// So many octets from the start of the input must not be handed in again. It can be more than 0 with any event but
+    /// [`Event::Paused`] and [`Event::Upgraded`].
     pub consumed: usize,
     /// What was found.
     pub event: Event<'a>,
