@@ -402,6 +402,32 @@ fn the_empty_line_of_a_section_is_no_line_of_it_however_it_is_cut() {
 }
 
 #[test]
+fn at_every_small_limit_the_verdict_is_the_same_for_each_cut() {
+    let wires = [
+        b"GET / HTTP/1.0\r\n\r\n".to_vec(),
+        b"\r\nGET /ab HTTP/1.1\r\nHost: a\r\n\r\n".to_vec(),
+        b"GET / HTTP/1.1\r\nA\rb: c\r\n\r\n".to_vec(),
+        post("1;a\r\na\r\n0\r\n\r\n"),
+        post("0\r\nX: y\r\nZ:\r\n\r\n"),
+        post("0\r\n\rX: y\r\n\r\n"),
+    ];
+    for most in 0..64 {
+        for which in 0..4 {
+            let mut limits = Limits::default();
+            match which {
+                0 => limits.request_line = most,
+                1 => limits.field_line = most,
+                2 => limits.head = most,
+                _ => limits.trailers = most as u16,
+            }
+            for wire in &wires {
+                every_cut(limits, wire);
+            }
+        }
+    }
+}
+
+#[test]
 fn limits_of_zero_refuse_and_never_panic() {
     let zero = Limits {
         request_line: 0,
