@@ -1,6 +1,6 @@
-//! http-core beside bare httparse (SIMD on) and picohttpparser: `cargo bench -p bench --bench http_core [CASE]`
+//! http-core beside bare httparse (SIMD on), picohttpparser and Node's former http-parser: `cargo bench -p bench --bench http_core [CASE]`
 //!
-//! Every turn asserts its answer, so that a wrong parser cannot be fast. httparse and picohttpparser find the parts of a
+//! Every turn asserts its answer, so that a wrong parser cannot be fast. The others find the parts of a
 //! head; http-core also judges the target, Host, the framing and the connection options. Times differ from run to run:
 //! what gates is counted (`http-core/tests/instructions.rs`).
 
@@ -8,7 +8,7 @@ use criterion::{
     BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,
 };
 use http_core::{Body, Connection, Event, Fields, Limits, ResponseHead};
-use peers::{PicoSlots, pico_length};
+use peers::{PicoSlots, http_parser_length, pico_length};
 use std::hint::black_box;
 
 /// Limits that none of the wires here reaches.
@@ -114,6 +114,9 @@ fn theirs(group: &mut BenchmarkGroup<'_, WallTime>, wire: &[u8]) {
     let mut slots = PicoSlots::default();
     group.bench_function("picohttpparser", |b| {
         b.iter(|| assert_eq!(pico_length(black_box(wire), &mut slots), wire.len() as i32));
+    });
+    group.bench_function("http-parser", |b| {
+        b.iter(|| assert_eq!(http_parser_length(black_box(wire)), wire.len()));
     });
 }
 

@@ -4,7 +4,7 @@ use super::Fault::{self, Broken, Incomplete};
 use super::framing::{self, ContentLength, TransferEncoding};
 use super::head::can_be_switched_to;
 use super::parts::{Expectation, Framing, Version};
-use super::table::{Slot, Table};
+use super::table::{MethodKind, Slot, Table};
 use super::{Bounds, Stop, host};
 use crate::bytes::{self, TOKEN, is_name};
 use crate::rules::Rule;
@@ -331,9 +331,12 @@ impl Seen {
                 };
             }
         }
-        // RFC 9110 section 7.8: Upgrade counts only with its Connection option, and not in HTTP/1.0.
-        info.upgrade =
-            self.once & Known::Upgrade as u8 != 0 && self.upgrade && info.version == Version::Http11;
+        // RFC 9110 section 7.8: Upgrade counts only with its Connection option, and not in HTTP/1.0. Nor with POST: an
+        // answer in another protocol to what POST does is nothing that a client can have meant.
+        info.upgrade = self.once & Known::Upgrade as u8 != 0
+            && self.upgrade
+            && info.version == Version::Http11
+            && info.method != MethodKind::Post;
         // Where it names nothing that can be switched to, nothing was asked for.
         info.upgrade = info.upgrade
             && values(Known::Upgrade)

@@ -241,7 +241,8 @@ impl<'a> Head<'a> {
     }
 
     /// The protocols that the client would change to, in its order of preference: none unless Connection names Upgrade
-    /// and the version is 1.1 (RFC 9110 section 7.8). `h2c` is left out: RFC 9113 section 3.1 took it back.
+    /// and the version is 1.1 (RFC 9110 section 7.8), and none with POST, whose Upgrade is ignored. `h2c` is left out: RFC
+    /// 9113 section 3.1 took it back.
     pub fn upgrade(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         let bytes = self.bytes;
         let slots = if self.info.upgrade { self.slots } else { &[] };

@@ -94,6 +94,14 @@ pub fn http_parser(wire: &[u8]) -> (Vec<Request>, bool) {
     (notes.0, parser.has_error())
 }
 
+/// How many octets of a wire http-parser takes, told of nothing in it.
+#[must_use]
+pub fn http_parser_length(wire: &[u8]) -> usize {
+    struct Deaf;
+    impl http_muncher::ParserHandler for Deaf {}
+    http_muncher::Parser::request().parse(&mut Deaf, wire)
+}
+
 /// The requests that http-parser reports.
 #[derive(Default)]
 struct Notes(Vec<Request>);

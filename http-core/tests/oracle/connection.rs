@@ -204,7 +204,8 @@ fn extras(head: &Head) -> String {
     };
     let asked = framing::list(&head.fields, "connection")
         .iter()
-        .any(|o| o.eq_ignore_ascii_case("upgrade"));
+        .any(|o| o.eq_ignore_ascii_case("upgrade"))
+        && head.line.method != "POST";
     let protocols = framing::list(&head.fields, "upgrade");
     let protocol = seq([token(), opt(seq([text("/"), token()]))]);
     let octets = |text: &String| text.chars().map(|c| c as u8).collect::<Vec<_>>();

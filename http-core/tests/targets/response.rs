@@ -121,7 +121,7 @@ impl Session<'_> {
         self.cycles.push(Cycle {
             method: if broken && method != "HEAD" { "GET" } else { method },
             minor,
-            upgrade: minor > 0 && connection.contains("upgrade") && !broken,
+            upgrade: minor > 0 && connection.contains("upgrade") && method != "POST" && !broken,
             close: !kept || broken,
             unfed: if broken { b"" } else { body },
             refused: broken,
