@@ -3,6 +3,7 @@
 //! A connection reads into its worker's [`Inlet`] and writes into its [`Kit`]'s `out`. What remains at the end of a
 //! turn moves into a pooled `Work`, so an idle connection owns no buffer at all.
 
+use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -82,7 +83,7 @@ impl Kit {
     pub fn begin(&mut self, now: Instant) {
         self.now = now;
         if now >= self.date.until {
-            self.date = Date::new(now);
+            self.date.renew(now);
         }
     }
 }
@@ -95,18 +96,25 @@ pub(crate) struct Date {
 
 impl Date {
     fn new(now: Instant) -> Self {
-        let wall = SystemTime::now();
+        let mut date = Self {
+            line: FieldBlock::new(),
+            until: now,
+        };
+        date.renew(now);
+        date
+    }
+
+    /// Says what time it is now, in the memory that it has.
+    fn renew(&mut self, now: Instant) {
+        let wall = SystemTime::now().max(SystemTime::UNIX_EPOCH);
         let since_epoch = wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let rest = Duration::from_secs(1) - Duration::from_nanos(since_epoch.subsec_nanos().into());
         let mut text = [b' '; 29];
-        let formatted = httpdate::fmt_http_date(wall.max(SystemTime::UNIX_EPOCH));
-        text.copy_from_slice(formatted.as_bytes());
-        let mut line = FieldBlock::new();
-        line.push_date(&text);
-        Self {
-            line,
-            until: now + rest,
-        }
+        // An IMF-fixdate has 29 octets, so all of it fits.
+        let _ = write!(&mut text[..], "{}", httpdate::HttpDate::from(wall));
+        self.line.clear();
+        self.line.push_date(&text);
+        self.until = now + rest;
     }
 }
 
