@@ -1,14 +1,14 @@
 //! What the server allocates, counted by the allocator of this very process, which embeds it. One test only: another
 //! one beside it would be counted too. The clients here allocate nothing while it counts.
 
-mod counting;
+mod ffi;
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use counting::{ALLOCATIONS, Counting, LIVE};
+use ffi::{ALLOCATIONS, Counting, LIVE};
 use server_bin::Server;
 use server_bin::handler::demo::Demo;
 use socket2::{Domain, Socket, Type};
