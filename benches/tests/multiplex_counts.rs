@@ -9,23 +9,25 @@ use std::process::Command;
 
 const CONTESTANTS: [&str; 4] = ["bare", "multiplex", "mio", "polling"];
 
-/// What is counted, how often, and how many instructions more than mio's it may take.
+/// What is counted, how often, and which part of polling's instructions it stays below.
 ///
-/// The waits and the wake may take none. A registration is a call of libc's epoll_ctl and hardly anything else with all
-/// of them (polling goes without libc), so there is nothing to save: the check that a token leaves room for its kind,
-/// and keeping what a second try needs, cost up to ten instructions a call.
+/// None may take more than mio's. The waits and wakes stay below half of polling's. Half of what polling takes for a
+/// registration is less than what libc's epoll_ctl takes alone, so there it is the whole.
 const OPERATIONS: [(&str, u64, f64); 6] = [
-    ("add and remove", 1000, 2.0 * 10.0),
-    ("modify", 1000, 10.0),
-    ("wait, 1 ready", 1000, 0.0),
-    ("wait, 64 ready", 50, 0.0),
-    ("wait, 1024 ready", 5, 0.0),
-    ("wake and wait", 1000, 0.0),
+    ("add and remove", 1000, 1.0),
+    ("modify", 1000, 1.0),
+    ("wait, 1 ready", 1000, 0.5),
+    ("wait, 64 ready", 50, 0.5),
+    ("wait, 1024 ready", 5, 0.5),
+    ("wake and wait", 1000, 0.5),
 ];
 
+/// What two counts of the same may differ by, for one operation.
+const TOLERANCE: f64 = 0.5;
+
 #[test]
-fn waits_and_wakes_take_no_more_instructions_than_mios_and_less_than_half_of_pollings() {
-    let Some(program) = release_build("waits_and_wakes_take_no_more_instructions_than_mios") else {
+fn nothing_takes_more_instructions_than_mios_and_waits_and_wakes_less_than_half_of_pollings() {
+    let Some(program) = release_build("nothing_takes_more_instructions_than_mios") else {
         return;
     };
     println!(
@@ -34,7 +36,7 @@ fn waits_and_wakes_take_no_more_instructions_than_mios_and_less_than_half_of_pol
     );
     println!("| --- |{}", " ---: |".repeat(CONTESTANTS.len() + 2));
     let mut failures = Vec::new();
-    for (operation, times, allowance) in OPERATIONS {
+    for (operation, times, part_of_polling) in OPERATIONS {
         let is_wait = operation.starts_with("wait");
         let beside = if is_wait {
             count(&program, "nothing", operation, times)
@@ -47,7 +49,7 @@ fn waits_and_wakes_take_no_more_instructions_than_mios_and_less_than_half_of_pol
         println!(
             "| {operation} | {bare:.0} | {ours:.0} | {mio:.0} | {polling:.0} | {of_mio:.2} | {of_polling:.2} |"
         );
-        if ours > mio + allowance + 0.5 || (allowance == 0.0 && of_polling >= 0.5) {
+        if ours > mio + TOLERANCE || of_polling >= part_of_polling {
             failures.push(operation);
         }
     }

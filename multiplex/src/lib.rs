@@ -56,6 +56,12 @@
 //! loop. The examples in the repository are whole programs: echo servers with level and edge triggers, many threads on one poller,
 //! shared listeners, a proxy, wakers with a queue; the ways to use several threads were [measured](guide::threads).
 //!
+//! # Set from outside
+//!
+//! On x86-64 Linux, changes and waits make their system call themselves, which is cheaper than to call libc. A tool that watches
+//! libc's functions, such as ThreadSanitizer or a preloaded library, does not see them then; `RUSTFLAGS="--cfg multiplex_libc"`
+//! shows it every call.
+//!
 //! # What is not here
 //!
 //! Windows, other filters of kqueue (files, processes, signals), and anything that transfers bytes. Two threads that change the

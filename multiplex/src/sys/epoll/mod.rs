@@ -52,11 +52,10 @@ impl Queue {
 
     #[inline]
     pub(crate) fn remove(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
-        ffi::remove(self.as_fd(), fd).map_err(|error| match error.raw_os_error() {
-            // What epoll never takes, such as a regular file or itself, is not registered either.
-            Some(libc::EPERM | libc::EINVAL) => io::Error::from_raw_os_error(libc::ENOENT),
-            _ => error,
-        })
+        match ffi::remove(self.as_fd(), fd) {
+            Err(error) if is_unregistered(&error) => Err(io::Error::from_raw_os_error(libc::ENOENT)),
+            result => result,
+        }
     }
 
     pub(crate) fn add_listener(
@@ -101,37 +100,10 @@ impl Queue {
     /// Leaves `fd` registered with this mask. `op` is tried first; the kernel's answer says what it takes instead.
     #[inline]
     fn register(&self, op: i32, fd: BorrowedFd<'_>, data: Tagged, mask: u32) -> io::Result<()> {
-        match self.control(op, fd, data, mask) {
+        let (epoll, event) = (self.as_fd(), record(data, mask));
+        match ffi::control(epoll, op, fd, &event) {
             Ok(()) => Ok(()),
-            Err(error) => self.register_after(op, error, fd, data, mask),
-        }
-    }
-
-    /// Goes on after `op` failed. Apart, so that what nearly always works is a handful of instructions in its caller.
-    #[cold]
-    fn register_after(
-        &self,
-        mut op: i32,
-        mut error: io::Error,
-        fd: BorrowedFd<'_>,
-        data: Tagged,
-        mask: u32,
-    ) -> io::Result<()> {
-        loop {
-            op = match (op, error.raw_os_error()) {
-                (ffi::ADD, Some(libc::EEXIST)) => ffi::MOD,
-                (ffi::MOD, Some(libc::ENOENT)) => ffi::ADD,
-                (ffi::MOD, Some(libc::EINVAL)) => {
-                    // epoll_ctl(2), ERRORS: an entry that is exclusive cannot be modified, only made anew.
-                    self.forget(fd)?;
-                    ffi::ADD
-                }
-                _ => return Err(explained(error)),
-            };
-            match self.control(op, fd, data, mask) {
-                Ok(()) => return Ok(()),
-                Err(next) => error = next,
-            }
+            Err(error) => register_after(op, error, epoll, fd, &event),
         }
     }
 
@@ -141,7 +113,7 @@ impl Queue {
         let mut result = self.control(ffi::ADD, fd, data, mask);
         if os_error(&result) == Some(libc::EEXIST) {
             // epoll_ctl(2), ERRORS: EPOLLEXCLUSIVE is refused with EPOLL_CTL_MOD.
-            self.forget(fd)?;
+            forget(self.as_fd(), fd)?;
             result = self.control(ffi::ADD, fd, data, mask);
         }
         match os_error(&result) {
@@ -162,17 +134,9 @@ impl Queue {
         EXCLUSIVE.load(Relaxed)
     }
 
-    /// Removes what may have been removed by another thread meanwhile.
-    fn forget(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
-        match self.remove(fd) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
-    }
-
     #[inline]
     fn control(&self, op: i32, fd: BorrowedFd<'_>, data: Tagged, mask: u32) -> io::Result<()> {
-        ffi::control(self.as_fd(), op, fd, mask, data.bits() as u64)
+        ffi::control(self.as_fd(), op, fd, &record(data, mask))
     }
 }
 
@@ -180,6 +144,51 @@ impl AsFd for Queue {
     #[inline]
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.epoll.as_fd()
+    }
+}
+
+/// Goes on after `op` failed. Apart, and without the queue itself, so that what nearly always works is a handful of
+/// instructions in its caller.
+#[cold]
+fn register_after(
+    mut op: i32,
+    mut error: io::Error,
+    epoll: BorrowedFd<'_>,
+    fd: BorrowedFd<'_>,
+    event: &RawEvent,
+) -> io::Result<()> {
+    loop {
+        op = match (op, error.raw_os_error()) {
+            (ffi::ADD, Some(libc::EEXIST)) => ffi::MOD,
+            (ffi::MOD, Some(libc::ENOENT)) => ffi::ADD,
+            (ffi::MOD, Some(libc::EINVAL)) => {
+                // epoll_ctl(2), ERRORS: an entry that is exclusive cannot be modified, only made anew.
+                forget(epoll, fd)?;
+                ffi::ADD
+            }
+            _ => return Err(explained(error)),
+        };
+        match ffi::control(epoll, op, fd, event) {
+            Ok(()) => return Ok(()),
+            Err(next) => error = next,
+        }
+    }
+}
+
+/// Removes what may have been removed by another thread meanwhile, or was never there.
+fn forget(epoll: BorrowedFd<'_>, fd: BorrowedFd<'_>) -> io::Result<()> {
+    match ffi::remove(epoll, fd) {
+        Err(error) if !is_unregistered(&error) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// What is asked of the kernel, with what it is to give back.
+#[inline]
+fn record(data: Tagged, mask: u32) -> RawEvent {
+    RawEvent {
+        events: mask,
+        u64: data.bits() as u64,
     }
 }
 
@@ -230,6 +239,14 @@ fn explained(error: io::Error) -> io::Error {
         Some(libc::EPERM) => super::always_ready(),
         _ => error,
     }
+}
+
+/// Whether a removal found nothing. What epoll never takes, such as a regular file or itself, is not registered either.
+fn is_unregistered(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::ENOENT | libc::EPERM | libc::EINVAL)
+    )
 }
 
 const LISTENER: u32 = ffi::EPOLLIN as u32;
