@@ -13,7 +13,7 @@ use crate::sys::Root;
 /// What stands for a directory, if it is there.
 const INDEX: &[u8] = b"index.html";
 
-/// A regular file that was opened, and what fstat(2) said of it then.
+/// What was opened, and what fstat(2) said of it then.
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) file: File,
@@ -21,12 +21,12 @@ pub(crate) struct Opened {
 }
 
 /// What a name stands for.
-#[derive(Debug)]
-pub(crate) enum Found {
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
     /// A regular file: the name's own, or the index of the directory (then the name has grown by it).
-    File(Opened),
+    File,
     /// A directory without an index, asked for with a slash at the end.
-    Directory(File),
+    Directory,
     /// A directory, asked for without a slash at the end: relative links in it would lead astray.
     NeedsSlash,
 }
@@ -35,29 +35,29 @@ pub(crate) enum Found {
 ///
 /// Only regular files and directories exist here: a FIFO, a socket or a device is 404, and as everything is opened
 /// nonblocking, none of them holds the worker up.
-pub(crate) fn find(root: &Root, name: &mut Name) -> Result<Found, u16> {
+pub(crate) fn find(root: &Root, name: &mut Name) -> Result<(Kind, Opened), u16> {
     if name.asks_for_directory() {
         return find_in_directory(root, name);
     }
     match open(root, name) {
-        Ok((file, metadata)) if metadata.is_file() => Ok(Found::File(Opened { file, metadata })),
-        Ok((_, metadata)) if metadata.is_dir() => Ok(Found::NeedsSlash),
+        Ok(opened) if opened.metadata.is_file() => Ok((Kind::File, opened)),
+        Ok(opened) if opened.metadata.is_dir() => Ok((Kind::NeedsSlash, opened)),
         Ok(_) => Err(404),
         Err(error) => Err(status_of(&error)),
     }
 }
 
-fn find_in_directory(root: &Root, name: &mut Name) -> Result<Found, u16> {
+fn find_in_directory(root: &Root, name: &mut Name) -> Result<(Kind, Opened), u16> {
     let length = name.as_bytes().len();
     name.push_segment(INDEX).map_err(|refusal| refusal.status())?;
     match open(root, name) {
-        Ok((file, metadata)) if metadata.is_file() => return Ok(Found::File(Opened { file, metadata })),
+        Ok(opened) if opened.metadata.is_file() => return Ok((Kind::File, opened)),
         Ok(_) => return Err(404),
         Err(error) if status_of(&error) != 404 => return Err(status_of(&error)),
         Err(_) => name.truncate(length),
     }
     match open(root, name) {
-        Ok((file, metadata)) if metadata.is_dir() => Ok(Found::Directory(file)),
+        Ok(opened) if opened.metadata.is_dir() => Ok((Kind::Directory, opened)),
         Ok(_) => Err(404),
         Err(error) => Err(status_of(&error)),
     }
@@ -78,20 +78,20 @@ pub(crate) fn find_sibling(
         name.push_bytes(coding.suffix()).ok()?;
         let opened = open(root, name);
         name.truncate(length);
-        if let Ok((file, metadata)) = opened
-            && metadata.is_file()
-            && metadata.mtime() >= plain.mtime()
+        if let Ok(opened) = opened
+            && opened.metadata.is_file()
+            && opened.metadata.mtime() >= plain.mtime()
         {
-            return Some((coding, Opened { file, metadata }));
+            return Some((coding, opened));
         }
     }
     None
 }
 
-fn open(root: &Root, name: &Name) -> io::Result<(File, Metadata)> {
+fn open(root: &Root, name: &Name) -> io::Result<Opened> {
     let file = root.open_below(name.as_c_str())?;
     let metadata = file.metadata()?;
-    Ok((file, metadata))
+    Ok(Opened { file, metadata })
 }
 
 /// What a failed open means to the client.

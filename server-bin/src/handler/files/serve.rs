@@ -8,7 +8,7 @@ use super::coding::Accepted;
 use super::conditional::{self, Representation, Verdict};
 use super::etag::ETag;
 use super::path::Name;
-use super::resolve::{self, Found, Opened};
+use super::resolve::{self, Kind, Opened};
 use super::text::Text;
 use super::{Files, escape, listing, mime};
 use crate::handler::{Context, FileSlice, Reply, plain};
@@ -34,22 +34,27 @@ pub(crate) fn serve(files: &Files, head: &Head<'_>, cx: &mut Context<'_>) -> Rep
         Err(refusal) => return refuse(refusal.status(), cx),
     };
     match resolve::find(&files.root, &mut name) {
-        Ok(Found::File(opened)) => send(files, &mut name, opened, head, cx),
-        Ok(Found::NeedsSlash) => {
+        Ok((Kind::File, opened)) => send(files, &mut name, opened, head, cx),
+        Ok((Kind::NeedsSlash, _)) => {
             let url = escape::directory_url(name.as_bytes(), head.target().query());
             cx.field(LOCATION, url);
             refuse(301, cx)
         }
-        Ok(Found::Directory(directory)) if files.listing => match listing::page(directory, name.as_bytes()) {
-            Ok(page) => {
-                // Nothing on this page runs or loads, whatever the names in it say.
-                cx.line(HTML).line(NOTHING_ACTIVE).line(NO_SNIFFING);
-                page.into()
-            }
-            Err(_) => refuse(500, cx),
-        },
-        Ok(Found::Directory(_)) => refuse(404, cx),
+        Ok((Kind::Directory, opened)) if files.listing => list(opened, &name, cx),
+        Ok((Kind::Directory, _)) => refuse(404, cx),
         Err(status) => refuse(status, cx),
+    }
+}
+
+/// Answers with what is in a directory.
+fn list(directory: Opened, name: &Name, cx: &mut Context<'_>) -> Reply {
+    match listing::page(directory.file, name.as_bytes()) {
+        Ok(page) => {
+            // Nothing on this page runs or loads, whatever the names in it say.
+            cx.line(HTML).line(NOTHING_ACTIVE).line(NO_SNIFFING);
+            page.into()
+        }
+        Err(_) => refuse(500, cx),
     }
 }
 
@@ -79,26 +84,11 @@ fn send(files: &Files, name: &mut Name, plain: Opened, head: &Head<'_>, cx: &mut
         length: opened.metadata.len(),
         now: seconds(now),
     };
-    let (first, length) =
-        match conditional::verdict(head.fields(), head.method() == Method::Get, &representation) {
-            Verdict::Whole => (0, representation.length),
-            Verdict::Part { first, length } => {
-                let (last, all) = (first + length - 1, representation.length);
-                let range = Text::<80>::of(format_args!("bytes {first}-{last}/{all}"));
-                cx.status(206).field(CONTENT_RANGE, range.as_bytes());
-                (first, length)
-            }
-            Verdict::NotModified => {
-                cx.status(304).field(ETAG, representation.etag.as_bytes());
-                return Reply::EMPTY;
-            }
-            Verdict::PreconditionFailed => return refuse(412, cx),
-            Verdict::Unsatisfiable => {
-                let range = Text::<32>::of(format_args!("bytes */{}", representation.length));
-                cx.field(CONTENT_RANGE, range.as_bytes());
-                return refuse(416, cx);
-            }
-        };
+    let verdict = conditional::verdict(head.fields(), head.method() == Method::Get, &representation);
+    let (first, length) = match part(verdict, &representation, cx) {
+        Ok(part) => part,
+        Err(reply) => return reply,
+    };
     describe(essence, coding, &representation, cx);
     if length == 0 {
         return Reply::EMPTY;
@@ -108,6 +98,34 @@ fn send(files: &Files, name: &mut Name, plain: Opened, head: &Head<'_>, cx: &mut
         offset: first,
         len: length,
     })
+}
+
+/// Which part of the file is to be sent, from where and how much, or the answer that takes its place.
+fn part(
+    verdict: Verdict,
+    representation: &Representation<'_>,
+    cx: &mut Context<'_>,
+) -> Result<(u64, u64), Reply> {
+    let all = representation.length;
+    match verdict {
+        Verdict::Whole => Ok((0, all)),
+        Verdict::Part { first, length } => {
+            let last = first + length - 1;
+            let range = Text::<80>::of(format_args!("bytes {first}-{last}/{all}"));
+            cx.status(206).field(CONTENT_RANGE, range.as_bytes());
+            Ok((first, length))
+        }
+        Verdict::NotModified => {
+            cx.status(304).field(ETAG, representation.etag.as_bytes());
+            Err(Reply::EMPTY)
+        }
+        Verdict::PreconditionFailed => Err(refuse(412, cx)),
+        Verdict::Unsatisfiable => {
+            let range = Text::<32>::of(format_args!("bytes */{all}"));
+            cx.field(CONTENT_RANGE, range.as_bytes());
+            Err(refuse(416, cx))
+        }
+    }
 }
 
 /// The sibling that the request wants most and its coding, or the file itself.

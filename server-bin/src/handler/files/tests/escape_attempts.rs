@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
 use super::super::path::Name;
-use super::super::resolve::{Found, find};
+use super::super::resolve::{Kind, find};
 use super::support::within_seconds;
 use crate::sys::Root;
 use crate::sys::tests::Tree;
@@ -56,9 +56,8 @@ impl Case {
     fn ask(&self, root: &Root, path: &str) -> Result<Option<Identity>, u16> {
         let mut name = Name::parse(path.as_bytes()).map_err(|refusal| refusal.status())?;
         let metadata = match find(root, &mut name)? {
-            Found::File(opened) => opened.metadata,
-            Found::Directory(directory) => directory.metadata().expect("a directory's metadata"),
-            Found::NeedsSlash => return Ok(None),
+            (Kind::File | Kind::Directory, opened) => opened.metadata,
+            (Kind::NeedsSlash, _) => return Ok(None),
         };
         assert!(metadata.is_file() || metadata.is_dir(), "{path}");
         Ok(Some((metadata.dev(), metadata.ino())))
