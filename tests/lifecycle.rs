@@ -84,6 +84,20 @@ fn a_low_limit_of_open_files_is_raised() {
     assert_eq!(numbers[0], numbers[1], "the soft limit is the hard one: {line}");
 }
 
+#[test]
+fn the_accept_mode_that_is_in_force_is_said() {
+    for mode in ["reuseport", "exclusive", "shared"] {
+        let server = Launch::new().args(["--workers", "2", "--accept", mode]).start();
+        let summary = format!("2 workers, accept mode {mode}, at most ");
+        let deadline = Instant::now() + PATIENCE;
+        while !server.output().contains(&summary) {
+            assert!(Instant::now() < deadline, "{}", server.output());
+            thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(server.connect().exchange(REQUEST).expect("an answer").status, 200);
+    }
+}
+
 /// A server, a connection that has been answered and is idle now, and one in the middle of a slow answer.
 fn busy() -> (Server, Client, Client) {
     let server = Launch::new().args(["--workers", "1"]).start();

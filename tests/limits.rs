@@ -1,4 +1,4 @@
-//! What an operator limits: connections, requests, sizes, and the time that a client may take to read.
+//! What an operator limits: connections, requests, sizes, and time.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -100,4 +100,24 @@ fn a_client_that_does_not_read_is_let_go() {
         assert!(Instant::now() < deadline, "its connection is still there");
         thread::sleep(Duration::from_millis(20));
     }
+}
+
+#[test]
+fn an_answer_that_does_not_come_in_time_is_503() {
+    let server = Launch::new().env("SERVER_REPLY_TIMEOUT", "500ms").start();
+    let started = Instant::now();
+    let response = server
+        .connect()
+        .exchange("GET /slow?ms=9000 HTTP/1.1\r\nHost: a\r\n\r\n")
+        .expect("an answer");
+    assert!(response.status == 503 && response.says_close(), "{response:?}");
+    let took = started.elapsed();
+    assert!(
+        took >= Duration::from_millis(500) && took < Duration::from_secs(5),
+        "{took:?}"
+    );
+    let in_time = server
+        .connect()
+        .exchange("GET /slow?ms=50 HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(in_time.expect("an answer").status, 200);
 }

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use multiplex::Fanout;
+
 use crate::sys::net::BALANCES_SHARED_PORTS;
 
 /// Where a server listens: `host:port`, or `unix:/path`.
@@ -55,6 +57,16 @@ pub enum AcceptMode {
     Shared,
 }
 
+impl AcceptMode {
+    /// The mode that is in force when this one was asked for and the pollers took the listeners on in this way.
+    pub(crate) fn in_force(self, fanout: Fanout) -> Self {
+        match (self, fanout) {
+            (Self::Exclusive, Fanout::Shared) => Self::Shared,
+            (mode, _) => mode,
+        }
+    }
+}
+
 impl Default for AcceptMode {
     fn default() -> Self {
         if BALANCES_SHARED_PORTS {
@@ -101,5 +113,20 @@ impl fmt::Display for Bound {
             Self::Tcp(address) => write!(f, "http://{address}/"),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exclusive_is_in_force_only_where_the_kernel_has_it() {
+        use AcceptMode::{Exclusive, Reuseport, Shared};
+        assert_eq!(Exclusive.in_force(Fanout::Exclusive), Exclusive);
+        // What a kqueue answers.
+        assert_eq!(Exclusive.in_force(Fanout::Shared), Shared);
+        assert_eq!(Shared.in_force(Fanout::Shared), Shared);
+        assert_eq!(Reuseport.in_force(Fanout::Shared), Reuseport);
     }
 }

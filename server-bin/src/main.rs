@@ -41,17 +41,22 @@ fn run(config: &Config) -> Result<(), String> {
             config.server(demo)?
         }
     };
-    let summary = format!(
-        "{} workers, accept mode {}, at most {} connections",
+    let (workers, asked, most) = (
         server.worker_count(),
         server.accept_mode(),
-        server.connection_limit()
+        server.connection_limit(),
     );
     let running = server.spawn().map_err(|error| error.to_string())?;
     for address in running.addresses() {
         print(&format!("listening on {address}\n"));
     }
-    print(&format!("{summary}; SIGTERM or Ctrl-C drains\n"));
+    let mode = match running.accept_mode() {
+        mode if mode == asked => mode.to_string(),
+        mode => format!("{mode} ({asked} does not exist on this system)"),
+    };
+    print(&format!(
+        "{workers} workers, accept mode {mode}, at most {most} connections; SIGTERM or Ctrl-C drains\n"
+    ));
     wait(running, &mut signals)
 }
 

@@ -116,7 +116,7 @@ impl Server {
         self.workers
     }
 
-    /// How its workers share an address.
+    /// How its workers are to share an address.
     pub fn accept_mode(&self) -> AcceptMode {
         self.accept
     }
@@ -151,6 +151,7 @@ impl Server {
             .map(|listeners| Worker::new(&plan, listeners))
             .collect();
         let workers = workers.map_err(SpawnError::Worker)?;
+        let fanout = workers.first().map_or(Fanout::Shared, Worker::fanout);
         let handle = Handle::new(progress, workers.iter().map(Worker::mailbox).collect());
         // Those that did start must not serve on for a server that nobody got.
         let ends = start(workers).inspect_err(|_| handle.stop());
@@ -160,6 +161,7 @@ impl Server {
             addresses: bound,
             ends,
             workers: self.workers,
+            accept: self.accept.in_force(fanout),
         })
     }
 
@@ -275,6 +277,7 @@ pub struct Running {
     addresses: Vec<Bound>,
     ends: mpsc::Receiver<io::Result<()>>,
     workers: usize,
+    accept: AcceptMode,
 }
 
 impl Running {
@@ -286,6 +289,11 @@ impl Running {
     /// Where the server listens.
     pub fn addresses(&self) -> &[Bound] {
         &self.addresses
+    }
+
+    /// How the workers share an address: as was asked, but shared where the system knows no exclusive.
+    pub fn accept_mode(&self) -> AcceptMode {
+        self.accept
     }
 
     /// Waits for all workers to end.

@@ -118,7 +118,8 @@ impl Acceptor {
         if self.state == State::Paused {
             self.state = State::Registered;
             for (index, listener) in self.listeners.iter().enumerate() {
-                poller.add_listener(listener, Token::new(index), self.fanout)?;
+                // Where the kernel knows no other way, the answer is `Shared`, and from then on so it is here.
+                self.fanout = poller.add_listener(listener, Token::new(index), self.fanout)?;
             }
         }
         Ok(())
@@ -148,6 +149,11 @@ impl Acceptor {
     /// Whether accepting rests and may be tried again.
     pub(crate) fn is_paused(&self) -> bool {
         self.state == State::Paused
+    }
+
+    /// How the listeners are shared with other workers: as was asked, or as the kernel can.
+    pub(crate) fn fanout(&self) -> Fanout {
+        self.fanout
     }
 
     /// How many listeners there are.

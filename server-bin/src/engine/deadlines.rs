@@ -144,7 +144,7 @@ mod tests {
         let start = Instant::now();
         let mut deadlines = Deadlines::new(start);
         deadlines.ring(start + SECOND, Alarm::Stop);
-        let key = Slab::default().insert(());
+        let key = Slab::default().insert(()).unwrap();
         deadlines.admit(key, start + 2 * SECOND);
         let (mut now, mut heard) = (start, Vec::new());
         while heard.len() < 2 {
@@ -173,7 +173,7 @@ mod tests {
         let start = Instant::now();
         let mut deadlines = Deadlines::new(start);
         assert_eq!(deadlines.timeout(), None);
-        let key = Slab::default().insert(());
+        let key = Slab::default().insert(()).unwrap();
         let timer = deadlines.admit(key, start + 60 * SECOND);
         assert!(deadlines.want(start), "something new is in the wheel");
         deadlines.ask(start);

@@ -13,7 +13,7 @@ pub struct Settings {
     pub idle_timeout: Duration,
     /// Between two times that the peer takes response bytes. nginx 60 s.
     pub write_timeout: Duration,
-    /// For an answer that a handler has promised for later.
+    /// For an answer that a handler has promised for later; then it is 503. nginx 60 s for an upstream's.
     pub reply_timeout: Duration,
     /// For the whole of a lingering close. nginx 5 s between reads, 30 s in all.
     pub linger_timeout: Duration,

@@ -49,31 +49,40 @@ pub struct Slot<T> {
     value: Option<T>,
 }
 
+/// The most values that a slab holds: on 64 bits more than there can be connections, on 32 bits 65,280.
+pub const MOST: usize = most(usize::BITS);
+
+/// The same where a token has so many bits: as many whole chunks as have an index, without the one that means none.
+const fn most(bits: u32) -> usize {
+    let indices = (1u64 << (bits / 2)) - 1;
+    indices as usize / CHUNK * CHUNK
+}
+
 /// Holds values under keys that are never reused for another value (before a generation counter has gone round).
 #[derive(Debug)]
 pub struct Slab<T> {
     chunks: Vec<Box<[Slot<T>]>>,
     vacant: u32,
     len: usize,
+    most: usize,
 }
 
 impl<T> Default for Slab<T> {
     fn default() -> Self {
-        Self {
-            chunks: Vec::new(),
-            vacant: NONE,
-            len: 0,
-        }
+        Self::with_room_for(MOST)
     }
 }
 
 impl<T> Slab<T> {
-    /// The most values that a slab holds.
-    pub const MAX: usize = if INDEX_MASK < NONE as usize {
-        INDEX_MASK
-    } else {
-        NONE as usize - 1
-    };
+    /// A slab for at most so many values.
+    fn with_room_for(most: usize) -> Self {
+        Self {
+            chunks: Vec::new(),
+            vacant: NONE,
+            len: 0,
+            most,
+        }
+    }
 
     /// How many values there are.
     pub fn len(&self) -> usize {
@@ -85,12 +94,16 @@ impl<T> Slab<T> {
         self.len == 0
     }
 
-    /// Puts `value` into a vacant slot.
-    ///
-    /// # Panics
-    ///
-    /// When there are [`Slab::MAX`] values already.
-    pub fn insert(&mut self, value: T) -> Key {
+    /// Whether there are as many values as fit.
+    pub fn is_full(&self) -> bool {
+        self.len >= self.most
+    }
+
+    /// Puts `value` into a vacant slot, or gives it back when the slab [is full](Self::is_full).
+    pub fn insert(&mut self, value: T) -> Result<Key, T> {
+        if self.is_full() {
+            return Err(value);
+        }
         if self.vacant == NONE {
             self.grow();
         }
@@ -99,12 +112,11 @@ impl<T> Slab<T> {
         self.vacant = slot.next;
         slot.value = Some(value);
         self.len += 1;
-        Key::new(index, slot.generation)
+        Ok(Key::new(index, slot.generation))
     }
 
     fn grow(&mut self) {
         let first = self.chunks.len() * CHUNK;
-        assert!(first + CHUNK <= Self::MAX, "the slab is full");
         let slot = |offset| Slot {
             generation: 0,
             next: if offset + 1 == CHUNK {
@@ -159,7 +171,7 @@ mod tests {
     #[test]
     fn a_value_is_found_under_its_key_until_it_is_removed() {
         let mut slab = Slab::default();
-        let keys: Vec<Key> = (0..1000).map(|n| slab.insert(n)).collect();
+        let keys: Vec<Key> = (0..1000).map(|n| slab.insert(n).unwrap()).collect();
         for (n, key) in keys.iter().enumerate() {
             assert_eq!(slab.get_mut(*key), Some(&mut n.clone()));
         }
@@ -172,9 +184,9 @@ mod tests {
     #[test]
     fn an_old_key_does_not_find_the_next_value_of_its_slot() {
         let mut slab = Slab::default();
-        let old = slab.insert('a');
+        let old = slab.insert('a').unwrap();
         slab.remove(old);
-        let new = slab.insert('b');
+        let new = slab.insert('b').unwrap();
         assert_eq!(old.index(), new.index());
         assert_eq!(slab.get_mut(old), None);
         assert_eq!(slab.get_mut(new), Some(&mut 'b'));
@@ -183,11 +195,32 @@ mod tests {
     #[test]
     fn a_key_fits_into_a_token_after_any_number_of_generations() {
         let mut slab = Slab::default();
-        let first = slab.insert(());
+        let first = slab.insert(()).unwrap();
         slab.slot(first).unwrap().generation = u32::MAX;
         let last = Key::new(0, u32::MAX);
         assert!(last.value() <= usize::MAX >> 2);
         assert_eq!(slab.remove(last), Some(()));
-        assert_eq!(slab.insert(()), first);
+        assert_eq!(slab.insert(()), Ok(first));
+    }
+    #[test]
+    fn a_full_slab_gives_a_value_back_and_has_room_when_another_one_goes() {
+        let mut slab = Slab::with_room_for(CHUNK);
+        let keys: Vec<Key> = (0..CHUNK).map(|n| slab.insert(n).unwrap()).collect();
+        assert!(slab.is_full());
+        assert_eq!(slab.insert(CHUNK), Err(CHUNK));
+        slab.remove(keys[7]);
+        assert!(!slab.is_full());
+        assert!(slab.insert(CHUNK).is_ok() && slab.insert(CHUNK + 1).is_err());
+        assert_eq!((slab.len(), slab.chunks.len()), (CHUNK, 1));
+    }
+
+    #[test]
+    fn as_many_values_fit_as_a_token_has_indices_for() {
+        assert_eq!(most(32), 65_280);
+        assert_eq!(most(64), 4_294_967_040);
+        for bits in [32, 64] {
+            let last = most(bits) as u64 - 1;
+            assert!(last < u64::from(NONE) && last < 1 << (bits / 2));
+        }
     }
 }

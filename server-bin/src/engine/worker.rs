@@ -84,6 +84,11 @@ impl Worker {
         Arc::clone(&self.kit.mailbox)
     }
 
+    /// How it shares its listeners with the others.
+    pub(crate) fn fanout(&self) -> Fanout {
+        self.acceptor.fanout()
+    }
+
     /// Serves until the drain is over.
     pub(crate) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
@@ -178,7 +183,8 @@ impl Worker {
 
     fn accept(&mut self, listener: usize, most: usize) {
         for _ in 0..most {
-            if !self.admission.enter() {
+            // The others wait in the backlog, where another worker may find them.
+            if self.connections.is_full() || !self.admission.enter() {
                 return self.pause_accepting();
             }
             match self.acceptor.accept(listener, &self.poller) {
@@ -197,6 +203,10 @@ impl Worker {
 
     fn admit(&mut self, stream: Stream, peer: Option<SocketAddr>) {
         let key = self.connections.insert(Connection::new(stream, peer, &self.kit));
+        // It would not have been accepted without a slot for it.
+        let Ok(key) = key else {
+            return self.admission.leave();
+        };
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };

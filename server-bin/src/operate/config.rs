@@ -1,10 +1,14 @@
 //! The command line, each flag also an environment variable.
 
+mod flags;
+mod units;
+
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+
+use flags::{LimitFlags, TimeoutFlags};
 
 use super::descriptors;
 use crate::address::{AcceptMode, Address};
@@ -50,50 +54,11 @@ pub struct Config {
     #[arg(long, value_name = "MODE", env = "SERVER_ACCEPT", help_heading = "Listening")]
     pub accept: Option<Accept>,
 
-    /// Connections at once; more wait in the backlog [default: as many as the open files allow]
-    #[arg(long, value_name = "N", env = "SERVER_MAX_CONNECTIONS", help_heading = "Limits",
-          value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
-    pub max_connections: Option<u32>,
+    #[command(flatten, next_help_heading = "Limits")]
+    limits: LimitFlags,
 
-    /// Requests that one connection may make [default: no limit]
-    #[arg(long, value_name = "N", env = "SERVER_MAX_REQUESTS", help_heading = "Limits",
-          value_parser = clap::value_parser!(u32).range(1..))]
-    pub max_requests: Option<u32>,
-
-    /// Bytes of a request head
-    #[arg(long, value_name = "BYTES", env = "SERVER_MAX_HEAD", help_heading = "Limits", default_value = "32k",
-          value_parser = head_size)]
-    pub max_head: u32,
-
-    /// Bytes of a request body
-    #[arg(long, value_name = "BYTES", env = "SERVER_MAX_BODY", help_heading = "Limits", default_value = "1m",
-          value_parser = body_size)]
-    pub max_body: u64,
-
-    /// For a whole request head, from its first byte
-    #[arg(long, value_name = "TIME", env = "SERVER_HEAD_TIMEOUT", help_heading = "Timeouts", default_value = "10s",
-          value_parser = time)]
-    pub head_timeout: Duration,
-
-    /// Between two arrivals of request body bytes
-    #[arg(long, value_name = "TIME", env = "SERVER_BODY_TIMEOUT", help_heading = "Timeouts", default_value = "20s",
-          value_parser = time)]
-    pub body_timeout: Duration,
-
-    /// Between two requests of a connection
-    #[arg(long, value_name = "TIME", env = "SERVER_IDLE_TIMEOUT", help_heading = "Timeouts", default_value = "75s",
-          value_parser = time)]
-    pub idle_timeout: Duration,
-
-    /// Between two times that a client takes response bytes
-    #[arg(long, value_name = "TIME", env = "SERVER_WRITE_TIMEOUT", help_heading = "Timeouts", default_value = "30s",
-          value_parser = time)]
-    pub write_timeout: Duration,
-
-    /// For the graceful drain after SIGTERM or SIGINT
-    #[arg(long, value_name = "TIME", env = "SERVER_DRAIN_TIMEOUT", help_heading = "Timeouts", default_value = "30s",
-          value_parser = time)]
-    pub drain_timeout: Duration,
+    #[command(flatten, next_help_heading = "Timeouts")]
+    timeouts: TimeoutFlags,
 }
 
 /// [`AcceptMode`] as it is spelled on the command line.
@@ -150,9 +115,9 @@ impl Config {
         for address in self.addresses() {
             server = server.listen(address);
         }
-        let reserved = descriptors::reserved(server.worker_count(), self.addresses().len());
-        let most = self.max_connections.map(|most| most as usize);
-        Ok(server.max_connections(descriptors::connections(most, reserved)?))
+        let most = self.limits.max_connections.map(|most| most as usize);
+        let most = descriptors::connections(most, server.worker_count(), self.addresses().len())?;
+        Ok(server.max_connections(most))
     }
 
     fn addresses(&self) -> Vec<Address> {
@@ -163,17 +128,9 @@ impl Config {
     }
 
     fn settings(&self) -> Settings {
-        let mut settings = Settings {
-            head_timeout: self.head_timeout,
-            body_timeout: self.body_timeout,
-            idle_timeout: self.idle_timeout,
-            write_timeout: self.write_timeout,
-            drain_timeout: self.drain_timeout,
-            max_requests: self.max_requests.unwrap_or(u32::MAX),
-            ..Settings::default()
-        };
-        settings.limits.head = self.max_head;
-        settings.limits.body = self.max_body;
+        let mut settings = Settings::default();
+        self.limits.put_into(&mut settings);
+        self.timeouts.put_into(&mut settings);
         settings
     }
 }
@@ -200,57 +157,6 @@ fn one_line(text: &str) -> String {
     format!("{line}; see --help")
 }
 
-/// `90`, `90s`, `500ms`, `2m`.
-fn time(text: &str) -> Result<Duration, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = match &text[digits.len()..] {
-        "ms" => 1,
-        "" | "s" => 1000,
-        "m" => 60_000,
-        _ => return Err("a time is a number of seconds, or one with ms, s or m behind it".into()),
-    };
-    match digits
-        .parse::<u64>()
-        .ok()
-        .and_then(|number| number.checked_mul(unit))
-    {
-        Some(ms @ 100..=86_400_000) => Ok(Duration::from_millis(ms)),
-        Some(_) => Err("it has to lie between 100ms and 1440m".into()),
-        None => Err("a time is a number of seconds, or one with ms, s or m behind it".into()),
-    }
-}
-
-/// `8000`, `64k`, `10m`, `2g`.
-fn size(text: &str) -> Result<u64, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = match &text[digits.len()..] {
-        "" => 1,
-        "k" => 1 << 10,
-        "m" => 1 << 20,
-        "g" => 1 << 30,
-        _ => return Err("a size is a number of bytes, or one with k, m or g behind it".into()),
-    };
-    let bytes = digits
-        .parse::<u64>()
-        .ok()
-        .and_then(|number| number.checked_mul(unit));
-    bytes.ok_or_else(|| "a size is a number of bytes, or one with k, m or g behind it".into())
-}
-
-fn head_size(text: &str) -> Result<u32, String> {
-    match size(text)? {
-        bytes @ 1024..=1_048_576 => Ok(bytes as u32),
-        _ => Err("it has to lie between 1k and 1m".into()),
-    }
-}
-
-fn body_size(text: &str) -> Result<u64, String> {
-    match size(text)? {
-        bytes @ 0..=0xff_ffff_ffff => Ok(bytes),
-        _ => Err("it has to be less than 1024g".into()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -264,17 +170,6 @@ mod tests {
         match read(arguments) {
             Err(Refusal::Error(line)) => line,
             other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn times_and_sizes_have_units() {
-        assert_eq!(time("2"), Ok(Duration::from_secs(2)));
-        assert_eq!(time("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(time("2m"), Ok(Duration::from_secs(120)));
-        assert_eq!(size("64k"), Ok(65_536));
-        for bad in ["", "s", "-1", "1h", "1.5", "0", "99999999999999999999s"] {
-            assert!(time(bad).is_err(), "{bad}");
         }
     }
 
@@ -314,14 +209,63 @@ mod tests {
         let Err(Refusal::Text(help)) = read(&["--help"]) else {
             panic!("no help")
         };
-        for variable in [
-            "SERVER_ROOT",
-            "SERVER_LISTEN",
-            "SERVER_WORKERS",
-            "SERVER_MAX_BODY",
-            "SERVER_DRAIN_TIMEOUT",
-        ] {
+        for variable in ["SERVER_ROOT", "SERVER_LISTEN"] {
             assert!(help.contains(variable), "{variable}");
         }
+        let flags = help
+            .lines()
+            .filter_map(|line| line.trim_start().strip_prefix("--"));
+        let names: Vec<&str> = flags.filter_map(|line| line.split_whitespace().next()).collect();
+        assert!(names.len() > 10, "{names:?}");
+        for name in names {
+            let variable = format!("SERVER_{}", name.to_uppercase().replace('-', "_"));
+            assert!(help.contains(&variable), "--{name} has no {variable}");
+        }
+    }
+
+    #[test]
+    fn each_flag_sets_what_it_says() {
+        let config = read(&[
+            "--max-requests",
+            "1",
+            "--max-head",
+            "2k",
+            "--max-body",
+            "3k",
+            "--head-timeout",
+            "4",
+            "--body-timeout",
+            "5",
+            "--idle-timeout",
+            "6",
+            "--write-timeout",
+            "7",
+            "--reply-timeout",
+            "8",
+            "--drain-timeout",
+            "9",
+        ]);
+        let settings = config.expect("a command line").settings();
+        let numbers = [
+            settings.max_requests,
+            settings.limits.head,
+            settings.limits.body as u32,
+        ];
+        assert_eq!(numbers, [1, 2048, 3072]);
+        let timeouts = [
+            settings.head_timeout,
+            settings.body_timeout,
+            settings.idle_timeout,
+            settings.write_timeout,
+            settings.reply_timeout,
+            settings.drain_timeout,
+        ];
+        assert_eq!(timeouts.map(|timeout| timeout.as_secs()), [4, 5, 6, 7, 8, 9]);
+    }
+
+    #[test]
+    fn without_flags_the_defaults_are_those_of_an_embedded_server() {
+        let settings = read(&[]).expect("a command line").settings();
+        assert_eq!(format!("{settings:?}"), format!("{:?}", Settings::default()));
     }
 }

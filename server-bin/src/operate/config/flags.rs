@@ -1,0 +1,76 @@
+//! The flags that become [`Settings`].
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::units::{body_size, head_size, time};
+use crate::engine::settings::Settings;
+
+/// What connections and requests may take.
+#[derive(Args, Clone, Debug)]
+pub(super) struct LimitFlags {
+    /// Connections at once; more wait in the backlog [default: as many as the open files allow]
+    #[arg(long, value_name = "N", env = "SERVER_MAX_CONNECTIONS",
+          value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub(super) max_connections: Option<u32>,
+
+    /// Requests that one connection may make [default: no limit]
+    #[arg(long, value_name = "N", env = "SERVER_MAX_REQUESTS", value_parser = clap::value_parser!(u32).range(1..))]
+    max_requests: Option<u32>,
+
+    /// Bytes of a request head
+    #[arg(long, value_name = "BYTES", env = "SERVER_MAX_HEAD", default_value = "32k", value_parser = head_size)]
+    max_head: u32,
+
+    /// Bytes of a request body
+    #[arg(long, value_name = "BYTES", env = "SERVER_MAX_BODY", default_value = "1m", value_parser = body_size)]
+    max_body: u64,
+}
+
+impl LimitFlags {
+    pub(super) fn put_into(&self, settings: &mut Settings) {
+        settings.max_requests = self.max_requests.unwrap_or(u32::MAX);
+        settings.limits.head = self.max_head;
+        settings.limits.body = self.max_body;
+    }
+}
+
+/// For how long clients are waited for.
+#[derive(Args, Clone, Debug)]
+pub(super) struct TimeoutFlags {
+    /// For a whole request head, from its first byte
+    #[arg(long, value_name = "TIME", env = "SERVER_HEAD_TIMEOUT", default_value = "10s", value_parser = time)]
+    head_timeout: Duration,
+
+    /// Between two arrivals of request body bytes
+    #[arg(long, value_name = "TIME", env = "SERVER_BODY_TIMEOUT", default_value = "20s", value_parser = time)]
+    body_timeout: Duration,
+
+    /// Between two requests of a connection
+    #[arg(long, value_name = "TIME", env = "SERVER_IDLE_TIMEOUT", default_value = "75s", value_parser = time)]
+    idle_timeout: Duration,
+
+    /// Between two times that a client takes response bytes
+    #[arg(long, value_name = "TIME", env = "SERVER_WRITE_TIMEOUT", default_value = "30s", value_parser = time)]
+    write_timeout: Duration,
+
+    /// For an answer that is made elsewhere, as /slow is; then it is 503
+    #[arg(long, value_name = "TIME", env = "SERVER_REPLY_TIMEOUT", default_value = "60s", value_parser = time)]
+    reply_timeout: Duration,
+
+    /// For the graceful drain after SIGTERM or SIGINT
+    #[arg(long, value_name = "TIME", env = "SERVER_DRAIN_TIMEOUT", default_value = "30s", value_parser = time)]
+    drain_timeout: Duration,
+}
+
+impl TimeoutFlags {
+    pub(super) fn put_into(&self, settings: &mut Settings) {
+        settings.head_timeout = self.head_timeout;
+        settings.body_timeout = self.body_timeout;
+        settings.idle_timeout = self.idle_timeout;
+        settings.write_timeout = self.write_timeout;
+        settings.reply_timeout = self.reply_timeout;
+        settings.drain_timeout = self.drain_timeout;
+    }
+}
