@@ -8,7 +8,7 @@
 use bench::deadlines::{deadlines, live_timers, scattered};
 #[cfg(target_os = "linux")]
 use bench::readiness::Bare;
-use bench::readiness::{Contestant, FIRST_SOURCE, Mio, Ours, Polling, Sources, expected};
+use bench::readiness::{Contestant, FIRST_SOURCE, Mio, Ours, OursByEdge, Polling, Sources, expected};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::io::{Read, Write};
 use std::net::Shutdown;
@@ -25,20 +25,47 @@ const REGISTERED: usize = 10_000;
 criterion_group!(benches, contestants, timers);
 criterion_main!(benches);
 
+/// Operation by operation, so that those who are compared run one right after the other.
 fn contestants(criterion: &mut Criterion) {
     let mut sources = Sources::new(1024, REGISTERED);
-    #[cfg(target_os = "linux")]
-    contestant::<Bare>(criterion, &mut sources);
-    contestant::<Ours>(criterion, &mut sources);
-    contestant::<Mio>(criterion, &mut sources);
-    contestant::<Polling>(criterion, &mut sources);
+    CONTESTANTS
+        .iter()
+        .for_each(|of| (of.register)(criterion, &sources));
+    for ready in [1, 64, 1024] {
+        CONTESTANTS
+            .iter()
+            .for_each(|of| (of.wait)(criterion, &mut sources, ready));
+    }
+    CONTESTANTS.iter().for_each(|of| (of.wake)(criterion));
+    CONTESTANTS.iter().for_each(|of| (of.ping_pong)(criterion));
 }
 
-fn contestant<C: Contestant>(criterion: &mut Criterion, sources: &mut Sources) {
-    register::<C>(criterion, sources);
-    wait::<C>(criterion, sources);
-    wake::<C>(criterion);
-    ping_pong::<C>(criterion);
+const CONTESTANTS: &[Operations] = &[
+    #[cfg(target_os = "linux")]
+    Operations::of::<Bare>(),
+    Operations::of::<Ours>(),
+    Operations::of::<OursByEdge>(),
+    Operations::of::<Mio>(),
+    Operations::of::<Polling>(),
+];
+
+/// What is timed of one contestant.
+struct Operations {
+    register: fn(&mut Criterion, &Sources),
+    wait: fn(&mut Criterion, &mut Sources, usize),
+    wake: fn(&mut Criterion),
+    ping_pong: fn(&mut Criterion),
+}
+
+impl Operations {
+    const fn of<C: Contestant>() -> Self {
+        Self {
+            register: register::<C>,
+            wait: wait::<C>,
+            wake: wake::<C>,
+            ping_pong: ping_pong::<C>,
+        }
+    }
 }
 
 fn register<C: Contestant>(criterion: &mut Criterion, sources: &Sources) {
@@ -54,27 +81,25 @@ fn register<C: Contestant>(criterion: &mut Criterion, sources: &Sources) {
 }
 
 /// Only the wait is timed, not what makes sources ready before it and drains them after.
-fn wait<C: Contestant>(criterion: &mut Criterion, sources: &mut Sources) {
+fn wait<C: Contestant>(criterion: &mut Criterion, sources: &mut Sources, ready: usize) {
     let (mut contestant, mut events) = (C::new(), C::events(1024));
     sources.register(&contestant);
-    for ready in [1, 64, 1024] {
-        let mut group = criterion.benchmark_group(format!("wait, {ready} ready of {REGISTERED}"));
-        group.throughput(Throughput::Elements(ready as u64));
-        group.bench_function(C::NAME, |bencher| {
-            bencher.iter_custom(|times| {
-                let mut elapsed = Duration::ZERO;
-                for _ in 0..times {
-                    sources.make_ready(ready);
-                    let start = Instant::now();
-                    let seen = contestant.wait(&mut events, None);
-                    elapsed += start.elapsed();
-                    assert_eq!(seen, expected(ready));
-                    sources.drain(ready);
-                }
-                elapsed
-            });
+    let mut group = criterion.benchmark_group(format!("wait, {ready} ready of {REGISTERED}"));
+    group.throughput(Throughput::Elements(ready as u64));
+    group.bench_function(C::NAME, |bencher| {
+        bencher.iter_custom(|times| {
+            let mut elapsed = Duration::ZERO;
+            for _ in 0..times {
+                sources.make_ready(ready);
+                let start = Instant::now();
+                let seen = contestant.wait(&mut events, None);
+                elapsed += start.elapsed();
+                assert_eq!(seen, expected(ready));
+                sources.drain(ready);
+            }
+            elapsed
         });
-    }
+    });
 }
 
 /// Wakes another thread, which wakes this one: two wakes, one after the other.

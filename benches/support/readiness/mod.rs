@@ -15,7 +15,7 @@ mod sources;
 #[cfg(target_os = "linux")]
 pub use bare::Bare;
 pub use mio::Mio;
-pub use ours::Ours;
+pub use ours::{Ours, OursByEdge};
 pub use polling::Polling;
 pub use sources::{Sources, expected};
 

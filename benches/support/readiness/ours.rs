@@ -1,18 +1,27 @@
-//! `multiplex`, level-triggered.
+//! `multiplex`, with level and with edge triggers.
 
 use super::{Contestant, Fd, Seen, WAKER};
 use multiplex::{Events, Interest, Poller, Token, Trigger, Waker};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// `multiplex`, level-triggered.
+pub type Ours = By<false>;
+/// `multiplex`, edge-triggered, as mio is.
+pub type OursByEdge = By<true>;
+
 /// `multiplex`.
-pub struct Ours {
+pub struct By<const EDGE: bool> {
     poller: Poller,
     waker: Arc<Waker>,
 }
 
-impl Contestant for Ours {
-    const NAME: &'static str = "multiplex";
+impl<const EDGE: bool> By<EDGE> {
+    const TRIGGER: Trigger = if EDGE { Trigger::Edge } else { Trigger::Level };
+}
+
+impl<const EDGE: bool> Contestant for By<EDGE> {
+    const NAME: &'static str = if EDGE { "multiplex by edge" } else { "multiplex" };
     type Events = Events;
     type Waker = Arc<Waker>;
 
@@ -32,7 +41,7 @@ impl Contestant for Ours {
     #[inline(never)]
     fn add(&self, fd: Fd, token: usize) {
         self.poller
-            .add(fd, Token::new(token), Interest::READABLE, Trigger::Level)
+            .add(fd, Token::new(token), Interest::READABLE, Self::TRIGGER)
             .expect("add");
     }
 
@@ -40,7 +49,7 @@ impl Contestant for Ours {
     fn modify(&self, fd: Fd, token: usize) {
         let both = Interest::READABLE | Interest::WRITABLE;
         self.poller
-            .modify(fd, Token::new(token), both, Trigger::Level)
+            .modify(fd, Token::new(token), both, Self::TRIGGER)
             .expect("modify");
     }
 
