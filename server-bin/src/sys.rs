@@ -213,12 +213,13 @@ fn sent_or_error((result, sent): (nix::Result<()>, usize)) -> nix::Result<usize>
 fn kernel_send(
     socket: BorrowedFd<'_>,
     file: BorrowedFd<'_>,
-    mut offset: i64,
+    offset: i64,
     count: usize,
 ) -> (nix::Result<()>, usize) {
-    match nix::sys::sendfile::sendfile(socket, file, Some(&mut offset), count) {
+    // An offset of 64 bits everywhere; libc's sendfile has one of 32 on 32-bit systems.
+    match rustix::fs::sendfile(socket, file, Some(&mut offset.cast_unsigned()), count) {
         Ok(sent) => (Ok(()), sent),
-        Err(error) => (Err(error), 0),
+        Err(error) => (Err(Errno::from_raw(error.raw_os_error())), 0),
     }
 }
 
