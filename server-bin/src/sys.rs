@@ -26,7 +26,14 @@ use nix::sys::stat::Mode;
 const OPEN: OFlag = OFlag::O_RDONLY
     .union(OFlag::O_NONBLOCK)
     .union(OFlag::O_NOCTTY)
-    .union(OFlag::O_CLOEXEC);
+    .union(OFlag::O_CLOEXEC)
+    .union(LARGE);
+
+/// Without it, Linux on 32 bits refuses to open what is larger than 2 GiB.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const LARGE: OFlag = OFlag::O_LARGEFILE;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const LARGE: OFlag = OFlag::empty();
 
 /// As many symbolic links as Linux follows in one name (path_resolution(7)).
 const MAX_LINKS: usize = 40;

@@ -93,10 +93,19 @@ pub(crate) fn thread_time() -> std::time::Duration {
     std::time::Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
+/// The name of a thread: a number, but a pointer where the C library is musl.
+#[derive(Clone, Copy)]
+pub(crate) struct ThreadName(libc::pthread_t);
+
+// SAFETY: the name is only handed to pthread_kill(3), which any thread may call with any thread's name.
+unsafe impl Send for ThreadName {}
+// SAFETY: as above, and nothing in it changes.
+unsafe impl Sync for ThreadName {}
+
 /// The thread that calls this, for [`interrupt`].
-pub(crate) fn this_thread() -> libc::pthread_t {
+pub(crate) fn this_thread() -> ThreadName {
     // SAFETY: the call takes no pointers.
-    unsafe { libc::pthread_self() }
+    ThreadName(unsafe { libc::pthread_self() })
 }
 
 /// Lets SIGUSR1 interrupt system calls and do nothing else.
@@ -111,9 +120,9 @@ pub(crate) fn catch_signals() {
 }
 
 /// Sends SIGUSR1 to a thread that has not been joined yet.
-pub(crate) fn interrupt(thread: libc::pthread_t) {
+pub(crate) fn interrupt(thread: ThreadName) {
     // SAFETY: the caller joins the thread only after this, so the name is valid.
-    assert_eq!(unsafe { libc::pthread_kill(thread, libc::SIGUSR1) }, 0);
+    assert_eq!(unsafe { libc::pthread_kill(thread.0, libc::SIGUSR1) }, 0);
 }
 
 /// fork(2), for a process whose other threads hold no lock that the child needs. Gives the child's exit status, which

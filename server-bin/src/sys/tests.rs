@@ -307,6 +307,26 @@ fn a_part_of_a_file_is_sent_and_its_position_stays() {
 }
 
 #[test]
+fn bytes_past_four_gib_are_opened_and_sent_whatever_the_width_of_a_pointer() {
+    use std::os::unix::fs::FileExt as _;
+    let tree = Tree::new();
+    let offset = (4 << 30) + 7;
+    // A hole up to there: it takes no room on the disk.
+    let writer = File::create(tree.root().join("large")).expect("a file");
+    writer
+        .write_all_at(b"far", offset)
+        .expect("a file system with holes");
+    let (_, ours, mut theirs) = file_and_sockets(b"");
+    for root in [Root::open(&tree.root()), Root::walking(&tree.root())] {
+        let file = root.expect("the root").open_below(c"large").expect("the file");
+        assert_eq!(send_file(&ours, &file, offset, 9, &mut [0; 4]).ok(), Some(3));
+        assert_eq!(received(&mut theirs, 3), b"far");
+        assert_eq!(copy(ours.as_fd(), &file, offset, 9, &mut [0; 4]).ok(), Some(3));
+        assert_eq!(received(&mut theirs, 3), b"far");
+    }
+}
+
+#[test]
 fn a_full_socket_takes_what_it_can_and_then_says_would_block() {
     let content: Vec<u8> = (0..4_000_000_u32).map(|n| (n % 251) as u8).collect();
     let (file, ours, mut theirs) = file_and_sockets(&content);

@@ -1,4 +1,4 @@
-//! The layout and the numbers of macOS and FreeBSD 11 on 64 bits.
+//! The layout and the numbers of macOS and FreeBSD 11; on 32 bits, the layout of FreeBSD 11 there.
 
 use std::ffi::c_void;
 
@@ -20,7 +20,10 @@ pub struct Kevent {
     pub udata: *mut c_void,
 }
 
-const _: () = assert!(size_of::<Kevent>() == 32, "the layout that callers declare");
+const _: () = assert!(
+    size_of::<Kevent>() == 3 * size_of::<usize>() + 8,
+    "the layout that callers declare"
+);
 
 /// Data, end of stream, or connections to accept.
 pub const EVFILT_READ: i16 = -1;

@@ -159,8 +159,9 @@ pub(crate) fn wait(fd: RawFd, timeout: Option<Duration>) -> Result<c_short, Errn
         revents: 0,
     };
     let limit = timeout.map(|left| libc::timespec {
-        tv_sec: left.as_secs().try_into().unwrap_or(libc::time_t::MAX),
-        tv_nsec: left.subsec_nanos().into(),
+        // Both are an i64, or an i32 on some systems of 32 bits.
+        tv_sec: left.as_secs().min(i32::MAX as u64) as _,
+        tv_nsec: left.subsec_nanos() as _,
     });
     let limit = limit.as_ref().map_or(ptr::null(), ptr::from_ref);
     // SAFETY: one pollfd is passed and counted as one; `limit` is null or a timespec that outlives the call.

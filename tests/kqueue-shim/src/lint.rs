@@ -11,8 +11,6 @@ use crate::{
     user::User,
 };
 
-const DAY: libc::time_t = 24 * 60 * 60;
-
 /// Judges a whole call.
 pub(crate) fn call(changes: &[Kevent], room: usize, timeout: Option<&libc::timespec>) {
     let receipts = changes
@@ -33,7 +31,7 @@ pub(crate) fn call(changes: &[Kevent], room: usize, timeout: Option<&libc::times
         "a timeout that is not normalised: EINVAL after the changes were applied",
     );
     forbid(
-        timeout.tv_sec > DAY,
+        timeout.tv_sec > 24 * 60 * 60,
         "a timeout over 24 hours: FreeBSD waits 24 hours",
     );
 }
@@ -160,7 +158,7 @@ mod tests {
                 &[change],
                 1,
                 Some(&libc::timespec {
-                    tv_sec: DAY + 1,
+                    tv_sec: 24 * 60 * 60 + 1,
                     tv_nsec: 0,
                 }),
             ));
