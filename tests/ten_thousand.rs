@@ -1,36 +1,15 @@
 //! The question of 2009: 10,000 keep-alive connections at once, on two workers, each answered.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use socket2::{Domain, Socket, Type};
-use support::{Launch, PATIENCE, Server, process};
+use support::{Launch, Server, crowd, process};
 
 const CONNECTIONS: usize = 10_000;
 const REQUEST: &[u8] = b"GET /plaintext HTTP/1.1\r\nHost: a\r\nUser-Agent: test\r\nAccept: */*\r\n\r\n";
-
-/// A connection from one of several loopback addresses, so that their ports suffice, which ends by a reset, so that
-/// no port is kept waiting. It fails on EADDRNOTAVAIL as on anything else.
-fn connect(server: SocketAddr, index: usize) -> TcpStream {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    let last = u8::try_from(2 + index % 8).expect("a small number");
-    socket
-        .bind(&SocketAddr::from((Ipv4Addr::new(127, 0, 0, last), 0)).into())
-        .expect("a free port");
-    socket
-        .connect_timeout(&server.into(), PATIENCE)
-        .expect("the server takes every connection");
-    socket
-        .set_linger(Some(Duration::ZERO))
-        .expect("linger can be set");
-    socket
-        .set_read_timeout(Some(PATIENCE))
-        .expect("a deadline can be set");
-    socket.into()
-}
 
 /// Reads one answer of the demonstration's `/plaintext`.
 fn read_answer(stream: &mut TcpStream) {
@@ -64,7 +43,7 @@ fn work_until(server: &Server, done: &AtomicBool) -> (u64, Duration) {
         for index in 0..8 {
             let (answered, longest) = (&answered, &longest);
             scope.spawn(move || {
-                let mut stream = connect(server.address(), index);
+                let mut stream = crowd::connect(server.address(), index);
                 while !done.load(Ordering::Relaxed) {
                     let started = Instant::now();
                     stream.write_all(REQUEST).expect("the server reads");
@@ -81,18 +60,14 @@ fn work_until(server: &Server, done: &AtomicBool) -> (u64, Duration) {
 
 #[test]
 fn ten_thousand_connections_are_held_and_each_is_answered_twice_while_others_work() {
-    let limit = process::raise_open_files();
-    assert!(
-        limit >= 10_500,
-        "this machine allows {limit} open files a process, and the test holds 10,000"
-    );
+    crowd::make_room(CONNECTIONS as u64);
     let server = Launch::new().args(["--workers", "2"]).start();
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         let others = scope.spawn(|| work_until(&server, &done));
         let started = Instant::now();
         let mut connections: Vec<TcpStream> = (0..CONNECTIONS)
-            .map(|index| connect(server.address(), index))
+            .map(|index| crowd::connect(server.address(), index))
             .collect();
         ask_all(&mut connections);
         ask_all(&mut connections);

@@ -4,15 +4,13 @@
 mod ffi;
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use ffi::{ALLOCATIONS, Counting, LIVE};
 use server_bin::Server;
 use server_bin::handler::demo::Demo;
-use socket2::{Domain, Socket, Type};
-use support::{PATIENCE, process};
+use support::crowd;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -21,28 +19,10 @@ const REQUEST: &[u8] =
     b"GET /plaintext HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: budget\r\nAccept: */*\r\n\r\n";
 const END: &[u8] = b"\r\n\r\nHello, World!";
 const PIPELINED: usize = 16;
+const HELD: usize = 9_000;
 /// What time alone may cost: a slot of the timing wheel that grows once, a line of the test harness. One allocation per
 /// request would be thousands.
 const FEW: u64 = 8;
-
-/// A connection from one of several loopback addresses that ends by a reset.
-fn connect(server: SocketAddr, index: usize) -> TcpStream {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    let last = u8::try_from(2 + index % 8).expect("a small number");
-    socket
-        .bind(&SocketAddr::from((Ipv4Addr::new(127, 0, 0, last), 0)).into())
-        .expect("a free port");
-    socket
-        .connect_timeout(&server.into(), PATIENCE)
-        .expect("the server takes every connection");
-    socket
-        .set_linger(Some(Duration::ZERO))
-        .expect("linger can be set");
-    socket
-        .set_read_timeout(Some(PATIENCE))
-        .expect("a deadline can be set");
-    socket.into()
-}
 
 /// Sends these requests at once and reads all the answers, into the stack.
 fn ask(stream: &mut TcpStream, requests: &[u8], count: usize) {
@@ -71,7 +51,8 @@ fn allocations(stream: &mut TcpStream, requests: &[u8], count: usize, turns: usi
 
 #[test]
 fn a_request_allocates_nothing_and_an_idle_connection_holds_little() {
-    process::raise_open_files();
+    // Both ends of each connection are this process's.
+    crowd::make_room(2 * HELD as u64);
     let demo = Demo::new().expect("the demonstration");
     let server = Server::new(demo)
         .listen("127.0.0.1:0".parse().expect("an address"))
@@ -80,7 +61,7 @@ fn a_request_allocates_nothing_and_an_idle_connection_holds_little() {
     let address = running.addresses()[0].tcp().expect("a TCP address");
 
     // Buffers are taken once; what comes after that is free.
-    let mut lone = connect(address, 0);
+    let mut lone = crowd::connect(address, 0);
     ask(&mut lone, REQUEST, 1);
     let (once, twice) = (
         allocations(&mut lone, REQUEST, 1, 1000),
@@ -101,16 +82,16 @@ fn a_request_allocates_nothing_and_an_idle_connection_holds_little() {
         "{pipelined} allocations in 1,600 pipelined requests"
     );
 
-    let mut held = Vec::with_capacity(9_000);
+    let mut held = Vec::with_capacity(HELD);
     let mut hold = |from: usize, to: usize| {
         for index in from..to {
-            let mut stream = connect(address, index);
+            let mut stream = crowd::connect(address, index);
             ask(&mut stream, REQUEST, 1);
             held.push(stream);
         }
         LIVE.load(Ordering::Relaxed)
     };
-    let (few, many) = (hold(0, 1_000), hold(1_000, 9_000));
+    let (few, many) = (hold(0, 1_000), hold(1_000, HELD));
     let each = (many - few) as f64 / 8_000.0;
     println!("heap per idle connection, from 1,000 to 9,000: {each:.1} bytes (must 256, goal 192)");
     assert!(each <= 256.0, "{each} bytes of heap per idle connection");

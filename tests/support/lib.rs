@@ -1,7 +1,8 @@
-//! What the system tests share: the built server as a guarded process, a client that sends any bytes, outside tools
-//! that may be missing, and the project's documents, whose Rust blocks `cargo test` compiles and runs.
+//! What the system tests share: the built server as a guarded process, a client that sends any bytes, crowds of
+//! connections, outside tools that may be missing, and the project's documents, whose Rust blocks `cargo test` compiles and runs.
 
 pub mod client;
+pub mod crowd;
 pub mod documents;
 pub mod process;
 pub mod server;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use http_core::{Head, Method, ResponseHead};
 
-use super::tests::{Incoming, READABLE, Rig};
+use super::tests::rig::{Incoming, READABLE, Rig};
 use super::*;
 use crate::handler::{Accept, BodySource, Completer, Context, Pulled, Reply, plain};
 
