@@ -80,6 +80,14 @@ fn odd(head: &Head<'_>, cx: &mut Context<'_>) -> Accept {
         "/upper" => Accept::buffer(10, |body, _| body.to_ascii_uppercase().into()),
         "/stream" => Accept::Stream(Box::new(Sink)),
         "/broken-source" => Reply::Pull(Box::new(Broken)).into(),
+        "/bomb-source" => Reply::Pull(Box::new(Bomb)).into(),
+        "/bomb-closure" => {
+            let bomb = Bomb;
+            Accept::buffer(10, move |_, _| {
+                let _owned = bomb;
+                "not sent".into()
+            })
+        }
         _ => "fine".into(),
     }
 }
@@ -105,6 +113,22 @@ impl server_bin::handler::BodySource for Broken {
             out.extend_from_slice(b"some bytes");
         }
         Pulled::Failed
+    }
+}
+
+/// Endless, and panics when it is dropped.
+struct Bomb;
+
+impl server_bin::handler::BodySource for Bomb {
+    fn pull(&mut self, out: &mut Vec<u8>) -> Pulled {
+        out.extend_from_slice(&[b'x'; 1000]);
+        Pulled::More
+    }
+}
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("on purpose");
     }
 }
 
@@ -245,5 +269,41 @@ fn a_body_that_fails_half_way_is_not_taken_for_a_whole_one() {
             .expect("others are served")
             .text(),
         "fine"
+    );
+}
+
+#[test]
+fn what_panics_when_it_is_dropped_costs_its_own_request_and_not_the_worker() {
+    // The handler owns one, too: it goes when the worker has ended, which is no failure.
+    let owned = Bomb;
+    let server = Embedded::with(move |head: &Head<'_>, cx: &mut Context<'_>| {
+        let _owned = &owned;
+        odd(head, cx)
+    });
+    let mut other = server.connect();
+    for request in [
+        // Called, too long to be called, and given up by the client.
+        post("/bomb-closure", "hello"),
+        post("/bomb-closure", "0123456789x"),
+        "POST /bomb-closure HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n".to_owned(),
+        get("/bomb-source"),
+    ] {
+        for _ in 0..3 {
+            let mut client = server.connect();
+            client.send(&request).expect("the server reads");
+            // Some of the endless body, or the whole answer, or nothing; then the client is gone.
+            let _ = client.is_silent_for(Duration::from_millis(20));
+            drop(client);
+            let served = other.exchange(get("/")).expect("others are served");
+            assert_eq!(served.text(), "fine", "{request}");
+        }
+    }
+    // Ends while some of them are still alive.
+    let mut streaming = server.connect();
+    streaming.send(get("/bomb-source")).expect("the server reads");
+    assert!(
+        !streaming
+            .is_silent_for(Duration::from_secs(5))
+            .expect("a beginning")
     );
 }

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
@@ -13,6 +12,7 @@ use nix::errno::Errno;
 
 use crate::address::{AcceptMode, Address, Bound};
 use crate::engine::accept::Admission;
+use crate::engine::held;
 use crate::engine::settings::Settings;
 use crate::engine::worker::{Plan, Worker};
 use crate::handler::Handler;
@@ -263,8 +263,8 @@ fn start(workers: Vec<Worker>) -> io::Result<mpsc::Receiver<io::Result<()>>> {
         thread::Builder::new()
             .name(format!("worker {number}"))
             .spawn(move || {
-                let end = catch_unwind(AssertUnwindSafe(|| worker.run()));
-                let _ = tell.send(end.unwrap_or_else(|_| Err(io::Error::other("a worker panicked"))));
+                let end = held::run(|| worker.run());
+                let _ = tell.send(end.unwrap_or_else(|| Err(io::Error::other("a worker panicked"))));
             })?;
     }
     Ok(ends)

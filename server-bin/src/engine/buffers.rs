@@ -13,6 +13,7 @@ use super::settings::Settings;
 use crate::handler::{Collected, Handler, Mailbox};
 
 use super::connection::Outgoing;
+use super::held::Held;
 
 /// What one read takes at most.
 pub const READ_SIZE: usize = 64 * 1024;
@@ -143,7 +144,7 @@ impl Work {
 pub(crate) struct Collecting {
     pub(crate) limit: usize,
     pub(crate) bytes: Vec<u8>,
-    pub(crate) then: Collected,
+    pub(crate) then: Held<Collected>,
 }
 
 /// Keeps buffers for the next connection that needs some.

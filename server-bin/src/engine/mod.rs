@@ -8,6 +8,7 @@ pub(crate) mod accept;
 pub mod buffers;
 pub mod connection;
 pub mod deadlines;
+pub(crate) mod held;
 pub mod settings;
 pub mod slab;
 pub(crate) mod worker;

@@ -12,6 +12,7 @@ use super::accept::{ACCEPTS_PER_EVENT, Acceptor, Admission, PAUSE, Reaction, rea
 use super::buffers::{Inlet, Kit};
 use super::connection::{Connection, Next, Ready, Turn};
 use super::deadlines::{Alarm, Deadlines, NEVER};
+use super::held;
 use super::settings::Settings;
 use super::slab::{Key, Slab};
 use crate::handler::{Completion, Handler, Mailbox};
@@ -91,6 +92,13 @@ impl Worker {
 
     /// Serves until the drain is over.
     pub(crate) fn run(mut self) -> io::Result<()> {
+        let end = self.serve();
+        // The handler goes with its last worker.
+        held::discard(self);
+        end
+    }
+
+    fn serve(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
         while !self.is_done() {
             // The clock is read right after, so that waiting on after a signal is this loop's own matter.

@@ -1,14 +1,14 @@
 //! Decisions out: from a handler's reply to a response on its way.
 
 use std::io::{self, Write as _};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use http_core::{Body, Misuse};
 
 use super::{Connection, Outgoing, Phase, Socket};
 use crate::engine::buffers::Kit;
+use crate::engine::held::{self, Held};
 use crate::engine::settings::COPIED_BODY;
-use crate::handler::{Content, Reply, Ticket, plain};
+use crate::handler::{BodySource, Content, Reply, Ticket, plain};
 
 impl<S: Socket> Connection<S> {
     /// Answers the request with `reply`, under the status and fields in the kit's head.
@@ -34,24 +34,27 @@ impl<S: Socket> Connection<S> {
     #[inline(never)]
     fn begin_other(&mut self, reply: Reply, misuse: Option<Misuse>, kit: &mut Kit) -> Result<(), Misuse> {
         match (reply, misuse) {
-            (_, Some(misuse)) => Err(misuse),
+            (reply, Some(misuse)) => {
+                held::discard(reply);
+                Err(misuse)
+            }
             (Reply::Bytes(content), None) => self.begin_content(content, kit),
             (Reply::File(slice), None) => self.begin(Body::Known(slice.len), Outgoing::File(slice), kit),
-            (Reply::Pull(source), None) => match catch_unwind(AssertUnwindSafe(|| source.length())) {
-                Ok(length) => {
-                    let body = length.map_or(Body::Stream, Body::Known);
-                    self.begin(body, Outgoing::Pull(source), kit)
-                }
-                Err(_panic) => {
-                    self.refuse(500, kit);
-                    Ok(())
-                }
-            },
+            (Reply::Pull(source), None) => self.begin_pull(Held::new(source), kit),
             (Reply::Later(Ticket { cycle }), None) => {
                 self.await_reply(cycle, kit);
                 Ok(())
             }
         }
+    }
+
+    fn begin_pull(&mut self, mut source: Held<Box<dyn BodySource>>, kit: &mut Kit) -> Result<(), Misuse> {
+        let Some(length) = source.with(|source| source.length()) else {
+            self.refuse(500, kit);
+            return Ok(());
+        };
+        let body = length.map_or(Body::Stream, Body::Known);
+        self.begin(body, Outgoing::Pull(source), kit)
     }
 
     /// Nothing was written: the handler made a response that no client may see.

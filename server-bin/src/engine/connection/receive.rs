@@ -1,12 +1,12 @@
 //! Bytes in: reading, understanding, and handing requests to the handler.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use http_core::{Event, Expectation, Framing, Head, Method, Rejection, Target};
 
 use super::{Budget, Connection, Next, Phase, Socket, Step};
 use crate::engine::buffers::{Collecting, Inlet, Kit, MAX_FIELDS};
+use crate::engine::held::{self, Held};
 use crate::engine::settings::{MAX_DISCARD, TURN_BYTES};
 use crate::handler::{Accept, Collected, Context, Desk};
 
@@ -153,19 +153,22 @@ impl<S: Socket> Connection<S> {
         };
         let mut cx = Context::new(&mut kit.head, kit.now, &self.peer, desk);
         // The worker's state is whole at every moment that a handler can panic: it holds only the head.
-        let accept = catch_unwind(AssertUnwindSafe(|| kit.handler.head(head, &mut cx)));
+        let accept = held::run(|| kit.handler.head(head, &mut cx));
         let misuse = cx.misuse();
         match accept {
-            Ok(Accept::Respond(reply)) => {
+            Some(Accept::Respond(reply)) => {
                 self.abandon_body(head);
                 self.answer(reply, misuse, kit);
             }
-            Ok(Accept::Buffer { limit, then }) => self.collect(key, head, more, (limit, then), kit),
-            Ok(Accept::Stream(_) | Accept::Upgrade(_)) => {
+            Some(Accept::Buffer { limit, then }) => {
+                self.collect(key, head, more, (limit, Held::new(then)), kit);
+            }
+            Some(other @ (Accept::Stream(_) | Accept::Upgrade(_))) => {
+                held::discard(other);
                 self.abandon_body(head);
                 self.refuse_request(501, kit);
             }
-            Err(_panic) => self.refuse(500, kit),
+            None => self.refuse(500, kit),
         }
     }
 
@@ -186,7 +189,7 @@ impl<S: Socket> Connection<S> {
         key: usize,
         head: &Head<'_>,
         more: bool,
-        (limit, then): (usize, Collected),
+        (limit, then): (usize, Held<Collected>),
         kit: &mut Kit,
     ) {
         let expected = match head.framing() {
@@ -228,7 +231,7 @@ impl<S: Socket> Connection<S> {
         }
     }
 
-    fn collected(&mut self, key: usize, bytes: &[u8], then: Collected, kit: &mut Kit) {
+    fn collected(&mut self, key: usize, bytes: &[u8], then: Held<Collected>, kit: &mut Kit) {
         kit.head.reset(200);
         let desk = Desk {
             mailbox: &kit.mailbox,
@@ -236,11 +239,11 @@ impl<S: Socket> Connection<S> {
             cycle: self.cycles,
         };
         let mut cx = Context::new(&mut kit.head, kit.now, &self.peer, desk);
-        let reply = catch_unwind(AssertUnwindSafe(|| then(bytes, &mut cx)));
+        let reply = then.consume(|then| then(bytes, &mut cx));
         let misuse = cx.misuse();
         match reply {
-            Ok(reply) => self.answer(reply, misuse, kit),
-            Err(_panic) => self.refuse(500, kit),
+            Some(reply) => self.answer(reply, misuse, kit),
+            None => self.refuse(500, kit),
         }
     }
 

@@ -1,11 +1,11 @@
 //! Bytes out: writing what was made, bodies that leave piece by piece, and the end of a connection.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::receive::is_temporary;
 use super::{Budget, Connection, Next, Phase, Socket, Step};
 use crate::engine::buffers::{Inlet, Kit};
+use crate::engine::held::Held;
 use crate::engine::settings::MAX_LINGER;
 use crate::handler::{BodySource, Content, FileSlice, Pulled};
 
@@ -13,7 +13,7 @@ use crate::handler::{BodySource, Content, FileSlice, Pulled};
 pub(crate) enum Outgoing {
     Content { content: Content, at: usize },
     File(FileSlice),
-    Pull(Box<dyn BodySource>),
+    Pull(Held<Box<dyn BodySource>>),
 }
 
 /// Pulled bytes are sent as soon as there are this many.
@@ -101,7 +101,7 @@ impl<S: Socket> Connection<S> {
         } = self;
         let sent = match work.as_mut().and_then(|work| work.body.as_mut()) {
             None => return Sent::Broken,
-            Some(Outgoing::Pull(source)) => return pull(&mut **source, http, kit),
+            Some(Outgoing::Pull(source)) => return pull(source, http, kit),
             Some(Outgoing::Content { content, at }) => send_content(socket, content, at, most),
             Some(Outgoing::File(slice)) => send_file(socket, slice, most, &mut inlet.bytes),
         };
@@ -193,12 +193,14 @@ fn send_file<S: Socket>(socket: &mut S, slice: &mut FileSlice, most: usize, buff
 }
 
 /// Lets the source append to `out`, a write's worth at most. A source that panics is one that failed.
-fn pull(source: &mut dyn BodySource, http: &mut http_core::Connection, kit: &mut Kit) -> Sent {
+fn pull(source: &mut Held<Box<dyn BodySource>>, http: &mut http_core::Connection, kit: &mut Kit) -> Sent {
     let before = kit.out.len();
     while kit.out.len() - before < PULLED {
         kit.scratch.clear();
         let scratch = &mut kit.scratch;
-        let pulled = catch_unwind(AssertUnwindSafe(|| source.pull(scratch))).unwrap_or(Pulled::Failed);
+        let pulled = source
+            .with(|source| source.pull(scratch))
+            .unwrap_or(Pulled::Failed);
         let stuck = pulled == Pulled::More && kit.scratch.is_empty();
         if pulled == Pulled::Failed || stuck || http.data(&mut kit.out, &kit.scratch).is_err() {
             return Sent::Broken;
