@@ -13,6 +13,7 @@ use std::ops::{BitOr, BitOrAssign};
 /// use multiplex::Interest;
 ///
 /// let both = Interest::READABLE | Interest::WRITABLE;
+/// assert_eq!(both, Interest::BOTH);
 /// assert_eq!(both.without(Interest::WRITABLE), Some(Interest::READABLE));
 /// assert_eq!(Interest::READABLE.without(both), None);
 /// ```
@@ -27,6 +28,9 @@ impl Interest {
     pub const READABLE: Interest = Interest(NonZeroU8::new(READABLE).unwrap());
     /// Reports when a write will not block: space, or an error to be fetched.
     pub const WRITABLE: Interest = Interest(NonZeroU8::new(WRITABLE).unwrap());
+
+    /// Reports both, as `READABLE | WRITABLE` does.
+    pub const BOTH: Interest = Interest(NonZeroU8::new(READABLE | WRITABLE).unwrap());
 
     /// True if readable is asked for.
     #[inline]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::process;
 use std::sync::Arc;
 
 use crate::poller::Poller;
@@ -14,10 +15,13 @@ use crate::token::{Kind, Token};
 /// it; several wakes may be reported as one; after the last one there is always a report. If several threads wait on
 /// the poller, one of them is told.
 ///
-/// Dropping the waker ends its registration. It may outlive the poller; then its wakes go nowhere.
+/// Dropping the waker ends its registration. It may outlive the poller; then its wakes go nowhere. A child of fork(2) that
+/// drops its copy leaves the registration to the process that made it.
 pub struct Waker {
     queue: Arc<Queue>,
     signal: Signal,
+    /// The process whose registration it is: a child has the fds of an epoll, but none of a kqueue.
+    process: u32,
 }
 
 impl Waker {
@@ -30,7 +34,11 @@ impl Waker {
     pub fn new(poller: &Poller, token: Token) -> io::Result<Self> {
         let queue = Arc::clone(poller.queue());
         let signal = Signal::new(&queue, token.tagged(Kind::Waker)?)?;
-        Ok(Self { queue, signal })
+        Ok(Self {
+            queue,
+            signal,
+            process: process::id(),
+        })
     }
 
     /// Makes a wait return: the one that runs now, or the next one.
@@ -50,7 +58,9 @@ impl Waker {
 
 impl Drop for Waker {
     fn drop(&mut self) {
-        self.signal.detach(&self.queue);
+        if self.process == process::id() {
+            self.signal.detach(&self.queue);
+        }
     }
 }
 

@@ -11,28 +11,31 @@
 use std::io;
 
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(multiplex_kqueue)))]
-mod epoll;
-#[cfg(all(any(target_os = "linux", target_os = "android"), not(multiplex_kqueue)))]
-pub(crate) use epoll::{Queue, RawEvent, Signal, report};
+#[path = "epoll/mod.rs"]
+mod backend;
+#[cfg(any(
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly",
+    multiplex_kqueue
+))]
+#[path = "kqueue/mod.rs"]
+mod backend;
 
-#[cfg(any(
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
     target_vendor = "apple",
     target_os = "freebsd",
     target_os = "netbsd",
     target_os = "openbsd",
-    target_os = "dragonfly",
-    multiplex_kqueue
-))]
-mod kqueue;
-#[cfg(any(
-    target_vendor = "apple",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd",
-    target_os = "dragonfly",
-    multiplex_kqueue
-))]
-pub(crate) use kqueue::{Queue, RawEvent, Signal, report};
+    target_os = "dragonfly"
+)))]
+compile_error!("multiplex needs epoll or kqueue: Linux, Android, macOS, iOS or a BSD");
+
+pub(crate) use backend::{Queue, RawEvent, Signal, report};
 
 /// What is said about a file that the kernel refuses to watch.
 #[cold]

@@ -77,6 +77,23 @@ fn a_dropped_waker_is_silent_although_a_child_still_has_it() {
     assert!(child_was_right);
 }
 
+#[test]
+fn a_waker_dropped_by_a_child_still_wakes_its_parent() {
+    if std::env::var_os(ALONE).is_none() {
+        return run_alone("a_waker_dropped_by_a_child_still_wakes_its_parent");
+    }
+    let mut watch = Watch::new();
+    let waker = Cell::new(Some(Waker::new(&watch.poller, Token::new(1)).unwrap()));
+    let in_child = || {
+        drop(waker.take());
+        true
+    };
+    assert!(ffi::in_child(in_child, || ()));
+    let waker = waker.take().expect("the parent's own");
+    waker.wake().unwrap();
+    watch.expect(1, Event::is_wake);
+}
+
 /// Runs a test of this file in a process in which no other test runs, because a fork takes the locks of other threads along.
 fn run_alone(test: &str) {
     let module = module_path!()
