@@ -276,3 +276,40 @@ fn whole_millis(timeout: Duration) -> i32 {
 fn os_error(result: &io::Result<()>) -> Option<i32> {
     result.as_ref().err().and_then(io::Error::raw_os_error)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::token::{Kind, Token};
+
+    /// What one record of the kernel becomes: `r`, `w`, read `c`losed, write closed `C`, `e`rror.
+    fn said(events: i32) -> String {
+        let data = Token::new(1).tagged(Kind::Source).unwrap();
+        let event = report(&record(data, events as u32));
+        [
+            (event.is_readable(), 'r'),
+            (event.is_writable(), 'w'),
+            (event.is_read_closed(), 'c'),
+            (event.is_write_closed(), 'C'),
+            (event.is_error(), 'e'),
+        ]
+        .iter()
+        .filter_map(|(is, letter)| is.then_some(letter))
+        .collect()
+    }
+
+    /// Also those that Linux sends only together with others today.
+    #[test]
+    fn each_flag_is_said_in_our_words() {
+        for (flag, words) in [
+            (ffi::EPOLLIN, "r"),
+            (ffi::EPOLLOUT, "w"),
+            (ffi::EPOLLRDHUP, "rc"),
+            (ffi::EPOLLHUP, "rwcC"),
+            (ffi::EPOLLERR, "rwe"),
+            (libc::EPOLLPRI, ""),
+        ] {
+            assert_eq!(said(flag), words, "flag {flag:#x}");
+        }
+    }
+}
