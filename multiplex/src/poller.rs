@@ -52,7 +52,8 @@ impl Poller {
     ///   forever, and never for a kqueue.
     /// - NetBSD: the writer of a pipe that is *full* is not told that the reader has gone, unless it asks for readable
     ///   too.
-    /// - kqueue: changes of one source by two threads at the same time may mix. With epoll one of them wins.
+    /// - kqueue: changes of one source by two threads at the same time may mix, unless both ask for the same: one's interest
+    ///   with the other's token, or one direction where the other thread removes the source. With epoll one of them wins.
     #[inline]
     pub fn add(
         &self,
@@ -69,7 +70,7 @@ impl Poller {
     ///
     /// This is the fast call for a source that is registered already; it is also how a one-shot source is armed
     /// again. It states the whole interest, not a difference. A source that is ready now is reported, also to a
-    /// thread that already waits.
+    /// thread that already waits, which may have acted on it before this call has returned.
     ///
     /// # Errors
     ///
@@ -101,7 +102,8 @@ impl Poller {
     /// # Portability
     ///
     /// When a signal interrupts kevent(2), the kernel has applied the change but its answer is lost. Then the call
-    /// succeeds, whether or not the source was registered.
+    /// succeeds, whether or not the source was registered. And while another thread changes the source on a kqueue, there
+    /// is a moment at which it is not registered.
     #[inline]
     pub fn remove(&self, source: impl AsFd) -> io::Result<()> {
         self.queue.remove(source.as_fd())

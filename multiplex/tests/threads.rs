@@ -83,6 +83,51 @@ fn read_until_done(
     }
 }
 
+/// Each direction's event may go to another thread, and each of them arms both directions again, beside the other.
+#[test]
+fn a_source_that_two_threads_arm_again_at_the_same_time_stays_alive() {
+    const BYTES: usize = 200;
+    let poller = Poller::new().unwrap();
+    let pairs: Vec<_> = (0..2).map(|_| pair()).collect();
+    for (token, (a, b)) in pairs.iter().enumerate() {
+        poller
+            .add(a, Token::new(token), both(), Trigger::OneShot)
+            .unwrap();
+        // There is always more to read and room to write, so both directions report as soon as they are armed.
+        (&*b).write_all(&[7; BYTES]).unwrap();
+    }
+    let (left, end) = (AtomicUsize::new(BYTES * pairs.len()), Instant::now() + PATIENCE);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let mut events = Events::with_capacity(1);
+                while left.load(SeqCst) > 0 && Instant::now() < end {
+                    poller.wait(&mut events, Some(MOMENT)).unwrap();
+                    for event in &events {
+                        let source = &pairs[event.token().value()].0;
+                        if event.is_readable() && (&*source).read(&mut [0]).is_ok_and(|n| n > 0) {
+                            left.fetch_sub(1, SeqCst);
+                        }
+                        poller
+                            .modify(source, event.token(), both(), Trigger::OneShot)
+                            .unwrap();
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(left.into_inner(), 0, "bytes that nobody was told of");
+    // And it is armed for good: each direction of each source reports once more.
+    let mut watch = Watch {
+        poller,
+        events: Events::with_capacity(1),
+    };
+    for (token, (_, b)) in pairs.iter().enumerate() {
+        (&*b).write_all(b"more").unwrap();
+        watch.expect(token, Event::is_readable);
+    }
+}
+
 #[test]
 fn every_wake_is_followed_by_a_report_to_one_of_the_waiters() {
     const WAKERS: usize = 4;

@@ -7,6 +7,7 @@ use std::{
     cell::Cell,
     hash::{DefaultHasher, Hash, Hasher},
     thread,
+    time::Duration,
 };
 
 use crate::{
@@ -53,6 +54,12 @@ impl Chaos {
     pub(crate) fn interrupts(&mut self) -> bool {
         self.interrupted = !self.interrupted && self.one_in(8);
         self.interrupted
+    }
+
+    /// For how long a call that has let others come is kept from its next change: now and then for as long as another
+    /// thread needs for a call of its own and a wait after it.
+    pub(crate) fn pause(&mut self) -> Duration {
+        Duration::from_micros(if self.one_in(16) { 200 } else { 0 })
     }
 
     pub(crate) fn flip(&mut self) -> bool {
@@ -365,6 +372,28 @@ mod tests {
             last = now;
         }
         assert!(signals > 50, "{signals} of {TRIES}");
+    }
+
+    #[test]
+    fn another_call_comes_between_two_changes_of_one() {
+        let (a, _b) = UnixStream::pair().expect("socketpair");
+        let seen = |queue: &Queue| {
+            thread::scope(|scope| {
+                let changer = scope.spawn(|| {
+                    let on_and_off = [EV_ADD, EV_DELETE].map(|flags| change(&a, EVFILT_WRITE, flags));
+                    for _ in 0..TRIES {
+                        queue.call(&on_and_off, 0, None).expect("no wait, no signal");
+                    }
+                });
+                let mut seen = 0;
+                while !changer.is_finished() {
+                    seen += poll(queue, 8).len();
+                }
+                seen
+            })
+        };
+        assert!(seen(&chaotic(11)) > 0);
+        assert_eq!(seen(&queue(None)), 0);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::{
     os::fd::{AsRawFd, OwnedFd, RawFd},
     process,
     sync::{Mutex, MutexGuard, PoisonError},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -113,7 +114,16 @@ impl Queue {
         let mut state = self.lock();
         let mut answers = Vec::new();
         let mut applied = changes.is_empty();
-        for change in changes {
+        for (place, change) in changes.iter().enumerate() {
+            if place > 0
+                && let Some(pause) = state.chaos.as_mut().map(Chaos::pause)
+            {
+                // No kernel holds its lock over a whole changelist: other calls come between two changes of this one.
+                drop(state);
+                thread::yield_now();
+                thread::sleep(pause);
+                state = self.lock();
+            }
             let outcome = state.change(change);
             applied |= outcome.is_ok();
             if outcome.is_ok() && change.flags & EV_RECEIPT == 0 {

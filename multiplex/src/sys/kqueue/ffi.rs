@@ -9,8 +9,8 @@ use std::time::Duration;
 use libc::c_int;
 
 pub(super) use provider::{
-    EV_ADD, EV_CLEAR, EV_DELETE, EV_DISPATCH, EV_EOF, EV_ERROR, EV_RECEIPT, EVFILT_READ, EVFILT_USER,
-    EVFILT_WRITE, Filter, Flags, NOTE_TRIGGER,
+    EV_ADD, EV_CLEAR, EV_DELETE, EV_DISPATCH, EV_ENABLE, EV_EOF, EV_ERROR, EV_RECEIPT, EVFILT_READ,
+    EVFILT_USER, EVFILT_WRITE, Filter, Flags, NOTE_TRIGGER,
 };
 
 /// Where `kqueue`, `kevent`, their struct and their constants come from: everything that the backend takes from a system.
@@ -28,8 +28,8 @@ mod provider {
     #[cfg(not(multiplex_kqueue))]
     mod system {
         pub(crate) use libc::{
-            EV_ADD, EV_CLEAR, EV_DELETE, EV_DISPATCH, EV_EOF, EV_ERROR, EV_RECEIPT, EVFILT_READ, EVFILT_USER,
-            EVFILT_WRITE, NOTE_TRIGGER, kevent, kqueue,
+            EV_ADD, EV_CLEAR, EV_DELETE, EV_DISPATCH, EV_ENABLE, EV_EOF, EV_ERROR, EV_RECEIPT, EVFILT_READ,
+            EVFILT_USER, EVFILT_WRITE, NOTE_TRIGGER, kevent, kqueue,
         };
 
         #[cfg(not(target_os = "netbsd"))]
@@ -89,6 +89,7 @@ mod provider {
         pub(crate) const EVFILT_USER: Filter = -11;
         pub(crate) const EV_ADD: Flags = 0x0001;
         pub(crate) const EV_DELETE: Flags = 0x0002;
+        pub(crate) const EV_ENABLE: Flags = 0x0004;
         pub(crate) const EV_CLEAR: Flags = 0x0020;
         pub(crate) const EV_RECEIPT: Flags = 0x0040;
         pub(crate) const EV_DISPATCH: Flags = 0x0080;

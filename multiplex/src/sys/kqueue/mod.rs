@@ -86,8 +86,9 @@ impl Queue {
 
     /// Leaves `fd` registered like this, by deleting and adding each direction in one call.
     ///
-    /// A second EV_ADD never changes EV_CLEAR or EV_DISPATCH of a knote, EV_ADD alone leaves a dispatched one disabled, and
-    /// EV_ENABLE alone does not report what is pending on NetBSD before 10.
+    /// A second EV_ADD never changes EV_CLEAR or EV_DISPATCH of a knote, and EV_ENABLE alone does not report what is pending
+    /// on NetBSD before 10. No kernel applies the changes of one call as a whole: a call of another thread may come between
+    /// any two of them.
     fn register(
         &self,
         fd: BorrowedFd<'_>,
@@ -151,6 +152,9 @@ impl AsFd for Queue {
 ///
 /// One-shot is EV_DISPATCH, which disables the knote, and not EV_ONESHOT, which deletes it: so the source stays
 /// registered, as with epoll. With EV_CLEAR or EV_ONESHOT beside it, each system does something else.
+///
+/// EV_ENABLE is for the knote that another thread added since ours was deleted, and that was reported and disabled since
+/// then: EV_ADD alone leaves it disabled.
 #[inline]
 fn request(fd: BorrowedFd<'_>, data: Tagged, trigger: Trigger) -> [RawEvent; 2] {
     let again = match trigger {
@@ -158,7 +162,7 @@ fn request(fd: BorrowedFd<'_>, data: Tagged, trigger: Trigger) -> [RawEvent; 2] 
         Trigger::Edge => ffi::EV_CLEAR,
         Trigger::OneShot => ffi::EV_DISPATCH,
     };
-    both(fd, ffi::EV_ADD | again, data)
+    both(fd, ffi::EV_ADD | ffi::EV_ENABLE | again, data)
 }
 
 /// What the kernel answered.
