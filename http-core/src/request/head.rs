@@ -5,28 +5,12 @@ use super::table::{Form, Info, MethodKind, Slot, Table};
 use crate::bytes::{self, text};
 use core::fmt;
 
-/// A field section as it stands in the caller's bytes.
-#[derive(Clone, Copy)]
-struct Section<'a> {
-    bytes: &'a [u8],
-    slots: &'a [Slot],
-}
-
-impl<'a> Section<'a> {
-    fn get(self, name: &str) -> Option<&'a [u8]> {
-        let found = self
-            .slots
-            .iter()
-            .find(|slot| slot.name(self.bytes).eq_ignore_ascii_case(name.as_bytes()));
-        found.map(|slot| slot.value(self.bytes))
-    }
-
-    fn iter(self) -> FieldLines<'a> {
-        FieldLines {
-            bytes: self.bytes,
-            slots: self.slots.iter(),
-        }
-    }
+/// The value of the first field line called `name`, without regard to case.
+fn value_of<'a>(name: &str, bytes: &'a [u8], table: &'a Table<[Slot]>) -> Option<&'a [u8]> {
+    let mut slots = table.filled().iter();
+    slots
+        .find(|slot| slot.name(bytes).eq_ignore_ascii_case(name.as_bytes()))
+        .map(|slot| slot.value(bytes))
 }
 
 /// The field lines of a section, in their order: names as received, values without white space around them.
@@ -34,6 +18,15 @@ impl<'a> Section<'a> {
 pub struct FieldLines<'a> {
     bytes: &'a [u8],
     slots: core::slice::Iter<'a, Slot>,
+}
+
+impl<'a> FieldLines<'a> {
+    fn new(bytes: &'a [u8], table: &'a Table<[Slot]>) -> Self {
+        Self {
+            bytes,
+            slots: table.filled().iter(),
+        }
+    }
 }
 
 impl<'a> Iterator for FieldLines<'a> {
@@ -73,19 +66,13 @@ impl fmt::Debug for Shown<'_> {
 #[derive(Clone, Copy)]
 pub struct Head<'a> {
     bytes: &'a [u8],
-    info: &'a Info,
-    slots: &'a [Slot],
+    table: &'a Table<[Slot]>,
 }
 
 impl<'a> Head<'a> {
     #[inline(always)]
-    pub(crate) fn new(bytes: &'a [u8], table: &'a Table<[Slot]>) -> Self {
-        let slots = table.slots.get(..usize::from(table.info.count)).unwrap_or(&[]);
-        Self {
-            bytes,
-            info: &table.info,
-            slots,
-        }
+    pub(crate) const fn new(bytes: &'a [u8], table: &'a Table<[Slot]>) -> Self {
+        Self { bytes, table }
     }
 
     fn part(&self, start: u32, end: u32) -> &'a str {
@@ -96,7 +83,7 @@ impl<'a> Head<'a> {
     #[inline]
     #[must_use]
     pub fn method(&self) -> Method<'a> {
-        match self.info.method {
+        match self.table.info.method {
             MethodKind::Get => Method::Get,
             MethodKind::Head => Method::Head,
             MethodKind::Post => Method::Post,
@@ -106,7 +93,7 @@ impl<'a> Head<'a> {
             MethodKind::Options => Method::Options,
             MethodKind::Trace => Method::Trace,
             MethodKind::Patch => Method::Patch,
-            MethodKind::Extension => Method::Extension(self.part(0, u32::from(self.info.method_end))),
+            MethodKind::Extension => Method::Extension(self.part(0, u32::from(self.table.info.method_end))),
         }
     }
 
@@ -120,12 +107,12 @@ impl<'a> Head<'a> {
             path,
             query,
             ..
-        } = *self.info;
+        } = self.table.info;
         let (path_end, query) = match query {
             0 => (target_end, None),
             at => (at, Some(self.part(at + 1, target_end))),
         };
-        match self.info.form {
+        match self.table.info.form {
             Form::Origin => Target::Origin {
                 path: self.part(target, path_end),
                 query,
@@ -150,7 +137,7 @@ impl<'a> Head<'a> {
     #[inline]
     #[must_use]
     pub fn path(&self) -> &'a [u8] {
-        let info = self.info;
+        let info = &self.table.info;
         let end = if info.query == 0 {
             info.target_end
         } else {
@@ -168,40 +155,33 @@ impl<'a> Head<'a> {
     /// The target as it stands in the request line.
     #[must_use]
     pub fn target_str(&self) -> &'a str {
-        self.part(self.info.target, self.info.target_end)
+        self.part(self.table.info.target, self.table.info.target_end)
     }
 
     /// The version (RFC 9112 section 2.3).
     #[inline]
     #[must_use]
     pub const fn version(&self) -> Version {
-        self.info.version
+        self.table.info.version
     }
 
     /// The value of the first field line called `name`, without regard to case (RFC 9110 section 5.1).
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&'a [u8]> {
-        self.section().get(name)
+        value_of(name, self.bytes, self.table)
     }
 
     /// All field lines, in their order.
     #[must_use]
     pub fn fields(&self) -> FieldLines<'a> {
-        self.section().iter()
-    }
-
-    const fn section(&self) -> Section<'a> {
-        Section {
-            bytes: self.bytes,
-            slots: self.slots,
-        }
+        FieldLines::new(self.bytes, self.table)
     }
 
     /// How the end of the body is known (RFC 9112 section 6.3).
     #[inline]
     #[must_use]
     pub const fn framing(&self) -> Framing {
-        self.info.framing
+        self.table.info.framing
     }
 
     /// The host that the request is for: of the target, if that names one, else of Host (RFC 9112 section 3.3).
@@ -210,8 +190,9 @@ impl<'a> Head<'a> {
         match self.target() {
             Target::Absolute { authority, .. } | Target::Authority(authority) => Some(authority),
             Target::Origin { .. } | Target::Asterisk => self
+                .table
                 .slots
-                .get(usize::from(self.info.host))
+                .get(usize::from(self.table.info.host))
                 .map(|slot| text(slot.value(self.bytes))),
         }
     }
@@ -220,7 +201,7 @@ impl<'a> Head<'a> {
     #[inline]
     #[must_use]
     pub const fn expectation(&self) -> Expectation {
-        self.info.expectation
+        self.table.info.expectation
     }
 
     /// Whether the client waits for 100 before it sends the body that it announced.
@@ -230,14 +211,14 @@ impl<'a> Head<'a> {
     #[inline]
     #[must_use]
     pub const fn expects_continue(&self) -> bool {
-        matches!(self.info.expectation, Expectation::Continue) && !matches!(self.info.framing, Framing::Empty)
+        matches!(self.table.info.expectation, Expectation::Continue) && !matches!(self.table.info.framing, Framing::Empty)
     }
 
     /// Whether the client lets the connection persist (RFC 9112 section 9.3).
     #[inline]
     #[must_use]
     pub const fn keep_alive(&self) -> bool {
-        self.info.keep_alive
+        self.table.info.keep_alive
     }
 
     /// The protocols that the client would change to, in its order of preference: none unless Connection names Upgrade
@@ -245,7 +226,11 @@ impl<'a> Head<'a> {
     /// 9113 section 3.1 took it back.
     pub fn upgrade(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         let bytes = self.bytes;
-        let slots = if self.info.upgrade { self.slots } else { &[] };
+        let slots = if self.table.info.upgrade {
+            self.table.filled()
+        } else {
+            &[]
+        };
         slots
             .iter()
             .filter(move |slot| slot.name(bytes).eq_ignore_ascii_case(b"upgrade"))
@@ -281,27 +266,25 @@ impl fmt::Debug for Head<'_> {
 /// merged into the head.
 #[derive(Clone, Copy)]
 pub struct Trailers<'a> {
-    section: Section<'a>,
+    bytes: &'a [u8],
+    table: &'a Table<[Slot]>,
 }
 
 impl<'a> Trailers<'a> {
-    pub(crate) fn new(bytes: &'a [u8], table: &'a Table<[Slot]>) -> Self {
-        let slots = table.slots.get(..usize::from(table.info.count)).unwrap_or(&[]);
-        Self {
-            section: Section { bytes, slots },
-        }
+    pub(crate) const fn new(bytes: &'a [u8], table: &'a Table<[Slot]>) -> Self {
+        Self { bytes, table }
     }
 
     /// The value of the first field line called `name`, without regard to case.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&'a [u8]> {
-        self.section.get(name)
+        value_of(name, self.bytes, self.table)
     }
 
     /// All field lines, in their order.
     #[must_use]
     pub fn fields(&self) -> FieldLines<'a> {
-        self.section.iter()
+        FieldLines::new(self.bytes, self.table)
     }
 }
 

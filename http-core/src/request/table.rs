@@ -106,6 +106,13 @@ pub(crate) struct Table<S: ?Sized> {
     pub(crate) slots: S,
 }
 
+impl Table<[Slot]> {
+    /// The slots of the section that was parsed.
+    pub(crate) fn filled(&self) -> &[Slot] {
+        self.slots.get(..usize::from(self.info.count)).unwrap_or(&[])
+    }
+}
+
 /// Room for the field lines of one head or trailer section: offsets, no lifetime, so one of them serves any number of
 /// requests and connections.
 ///
