@@ -18,10 +18,9 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// What to say about a fault in the first line of `rest`, which is the end of `bytes`.
+    /// What to say about a fault in the line that begins at `line`.
     #[cold]
-    fn judge(&self, fault: Fault, rest: &[u8], bytes: &[u8]) -> Stop {
-        let line = bytes.len() - rest.len();
+    fn judge(&self, fault: Fault, line: usize, bytes: &[u8]) -> Stop {
         let bounds = Bounds {
             line: line.saturating_add(self.line),
             line_rule: Rule::FieldLineTooLong,
@@ -57,87 +56,76 @@ pub(crate) fn parse(
     let slots = table.slots.len().min(usize::from(limits.count));
     let slots = &mut table.slots[..slots];
     let mut count = 0;
-    let mut rest = bytes.get(from..).unwrap_or(&[]);
-    loop {
-        if let [b'\r', ..] = rest {
-            break;
-        }
-        let (parsed, next) = match field_line(bytes, rest) {
+    let mut at = from;
+    while bytes.get(at) != Some(&b'\r') {
+        let (line, next) = match field_line(bytes, at) {
             Ok(parsed) => parsed,
             Err(fault) => {
                 table.work.add(bytes.len());
-                return Err(limits.judge(fault, rest, bytes));
+                return Err(limits.judge(fault, at, bytes));
             }
         };
-        if rest.len() - next.len() > limits.line {
-            let lf = bytes.len() - next.len() - 1;
-            return Err(limits.judge(Broken(lf, Rule::FieldLineTooLong), rest, bytes));
+        if next - at > limits.line {
+            return Err(limits.judge(Broken(next - 1, Rule::FieldLineTooLong), at, bytes));
         }
-        if observer.keeps(&parsed, count) {
+        if observer.keeps(&line, count) {
             // The lines are counted to the end: a scan that resumes does not count, and has to come to the same verdict.
             if let Some(free) = slots.get_mut(count) {
-                *free = parsed.slot;
+                *free = line.slot;
             }
             count += 1;
         }
-        rest = next;
+        at = next;
     }
-    let line = bytes.len() - rest.len();
     let fits = count <= slots.len();
     table.info.count = count as u16;
-    table.work.add(line + 2);
-    match bytes.get(line + 1) {
-        Some(b'\n') if line + 2 <= limits.section && fits => Ok(line + 2),
-        Some(b'\n') if line + 2 <= limits.section => Err(Stop::Broken(Rule::TooManyFields)),
+    table.work.add(at + 2);
+    match bytes.get(at + 1) {
+        Some(b'\n') if at + 2 <= limits.section && fits => Ok(at + 2),
+        Some(b'\n') if at + 2 <= limits.section => Err(Stop::Broken(Rule::TooManyFields)),
         Some(b'\n') => Err(Stop::Broken(limits.section_rule)),
-        Some(_) => Err(limits.judge(Broken(line + 1, Rule::BareCr), rest, bytes)),
-        None => Err(limits.judge(Incomplete, rest, bytes)),
+        Some(_) => Err(limits.judge(Broken(at + 1, Rule::BareCr), at, bytes)),
+        None => Err(limits.judge(Incomplete, at, bytes)),
     }
 }
 
-/// Parses the first line of `rest`, which is the end of `bytes` and no empty line. Answers it and what follows it.
+/// Parses the line that begins at `start` and is not empty. Answers it and the index behind it.
 #[inline(always)]
-pub(crate) fn field_line<'a>(bytes: &'a [u8], rest: &'a [u8]) -> Result<(Line<'a>, &'a [u8]), Fault> {
-    let after_name = bytes::skip(rest, TOKEN);
-    let name = &rest[..rest.len() - after_name.len()];
-    let [b':', after_colon @ ..] = after_name else {
-        return Err(bad_name(bytes, rest, after_name));
-    };
-    if name.is_empty() {
-        return Err(bad_name(bytes, rest, after_name));
+pub(crate) fn field_line(bytes: &[u8], start: usize) -> Result<(Line<'_>, usize), Fault> {
+    let colon = bytes::span(bytes, start, TOKEN);
+    if colon == start || bytes.get(colon) != Some(&b':') {
+        return Err(bad_name(bytes, start, colon));
     }
-    let from_value = match after_colon {
-        [b' ', value @ ..] if !value.first().is_some_and(is_blank) => value, // as nearly all are written
-        _ => skip_blanks(after_colon),
+    let start_of_value = match bytes.get(colon + 1..colon + 3) {
+        Some([b' ', first]) if !is_blank(first) => colon + 2, // as nearly all are written
+        _ => skip_blanks(bytes, colon + 1),
     };
-    let after_value = bytes::skip_value(from_value);
-    let Some(next) = after_value.strip_prefix(b"\r\n") else {
-        return Err(bad_end(bytes, after_value));
-    };
-    let mut value = &from_value[..from_value.len() - after_value.len()];
-    while let [shorter @ .., last] = value
-        && is_blank(last)
-    {
-        value = shorter;
+    let end = bytes::value_span(bytes, start_of_value);
+    if bytes.get(end..end + 2) != Some(b"\r\n") {
+        return Err(bad_end(bytes, end));
     }
-    let start = bytes.len() - from_value.len();
+    let mut value_end = end;
+    while value_end > start_of_value && is_blank(&bytes[value_end - 1]) {
+        value_end -= 1;
+    }
     let slot = Slot {
-        name: (bytes.len() - rest.len()) as u32,
-        name_end: (bytes.len() - after_name.len()) as u32,
-        value: start as u32,
-        value_end: (start + value.len()) as u32,
+        name: start as u32,
+        name_end: colon as u32,
+        value: start_of_value as u32,
+        value_end: value_end as u32,
     };
-    Ok((Line { name, value, slot }, next))
+    let name = &bytes[start..colon];
+    let value = &bytes[start_of_value..value_end];
+    Ok((Line { name, value, slot }, end + 2))
 }
 
 #[inline(never)]
-fn skip_blanks(mut rest: &[u8]) -> &[u8] {
-    while let [byte, tail @ ..] = rest
-        && is_blank(byte)
-    {
-        rest = tail;
+fn skip_blanks(bytes: &[u8], from: usize) -> usize {
+    let mut at = from;
+    while bytes.get(at).is_some_and(is_blank) {
+        at += 1;
     }
-    rest
+    at
 }
 
 /// SP or HTAB. Nearly every octet asked about is neither, and one comparison tells.
@@ -146,13 +134,12 @@ fn is_blank(byte: &u8) -> bool {
     *byte <= b' ' && (*byte == b' ' || *byte == b'\t')
 }
 
-/// What is wrong where the colon behind a field name should be: at the start of `rest`, in a line that begins with `line`.
+/// What is wrong at `at`, where the colon should be of the line that begins at `start`.
 #[cold]
-fn bad_name(bytes: &[u8], line: &[u8], rest: &[u8]) -> Fault {
-    let at = bytes.len() - rest.len();
-    match rest {
+fn bad_name(bytes: &[u8], start: usize, at: usize) -> Fault {
+    match &bytes[at..] {
         [] | [b'\r'] => Incomplete,
-        [b' ' | b'\t', ..] if rest.len() == line.len() => Broken(at, Rule::LineFolding),
+        [b' ' | b'\t', ..] if at == start => Broken(at, Rule::LineFolding),
         [b' ' | b'\t', ..] => Broken(at, Rule::SpaceBeforeColon),
         [b'\r', b'\n', ..] => Broken(at + 1, Rule::MissingColon),
         [b'\r', ..] => Broken(at + 1, Rule::BareCr),
@@ -161,11 +148,10 @@ fn bad_name(bytes: &[u8], line: &[u8], rest: &[u8]) -> Fault {
     }
 }
 
-/// What is wrong where CRLF should end a field value: at the start of `rest`.
+/// What is wrong at `at`, where CRLF should end a field value.
 #[cold]
-fn bad_end(bytes: &[u8], rest: &[u8]) -> Fault {
-    let at = bytes.len() - rest.len();
-    match rest {
+fn bad_end(bytes: &[u8], at: usize) -> Fault {
+    match &bytes[at..] {
         [] | [b'\r'] => Incomplete,
         [b'\r', ..] => Broken(at + 1, Rule::BareCr),
         [b'\n', ..] => Broken(at, Rule::BareLf),

@@ -211,7 +211,8 @@ impl<'a> Head<'a> {
     #[inline]
     #[must_use]
     pub const fn expects_continue(&self) -> bool {
-        matches!(self.table.info.expectation, Expectation::Continue) && !matches!(self.table.info.framing, Framing::Empty)
+        matches!(self.table.info.expectation, Expectation::Continue)
+            && !matches!(self.table.info.framing, Framing::Empty)
     }
 
     /// Whether the client lets the connection persist (RFC 9112 section 9.3).

@@ -6,9 +6,9 @@ use core::net::Ipv6Addr;
 /// The port of a valid authority: `None` if the authority is invalid, `Some(None)` if it has no port or an empty one.
 #[inline]
 pub(crate) fn parse(authority: &[u8]) -> Option<Option<u16>> {
-    let after_name = bytes::skip(authority, NAME);
-    match after_name {
-        _ if after_name.len() == authority.len() => rare_name(authority),
+    let end = bytes::span(authority, 0, NAME);
+    match &authority[end..] {
+        _ if end == 0 => rare_name(authority),
         [] => Some(None),
         [b':', digits @ ..] => port(digits),
         [_, ..] => rare_name(authority),

@@ -112,7 +112,7 @@ impl Progress {
 fn is_sound(bytes: &[u8], start: usize, next: usize, info: Option<&mut Info>) -> bool {
     match (bytes.get(start..next), info) {
         (Some(line), Some(info)) if start == 0 => line::parse(line, info).is_ok(),
-        (Some(line), _) => fields::field_line(line, line).is_ok(),
+        (Some(line), _) => fields::field_line(line, 0).is_ok(),
         (None, _) => false,
     }
 }

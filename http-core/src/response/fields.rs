@@ -291,7 +291,7 @@ fn name_of(line: &[u8]) -> &[u8] {
 #[inline]
 fn is_value(value: &[u8]) -> bool {
     let blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
-    bytes::skip_value(value).is_empty() && !blank(value.first()) && !blank(value.last())
+    bytes::value_span(value, 0) == value.len() && !blank(value.first()) && !blank(value.last())
 }
 
 #[cfg(test)]
