@@ -84,11 +84,8 @@ pub(crate) fn long_span(bytes: &[u8], from: usize, class: u8) -> usize {
 fn blocks_span(bytes: &[u8], from: usize, class: u8) -> usize {
     let mut at = from;
     loop {
-        while let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk::<16>)
-            && is_plain(block)
-        {
-            at += 16;
-        }
+        let (blocks, _) = bytes[at..].as_chunks::<16>();
+        at += 16 * blocks.iter().take_while(|block| is_plain(block)).count();
         let short = bytes.len().min(at.saturating_add(16));
         at = span(&bytes[..short], at, class);
         if at < short || at == bytes.len() {
@@ -100,24 +97,29 @@ fn blocks_span(bytes: &[u8], from: usize, class: u8) -> usize {
 /// Whether a block holds nothing but letters, digits and `&'()*+,-./:;=_`: all of them are [`PATH`] and [`QUERY`].
 #[inline(always)]
 fn is_plain(block: &[u8; 16]) -> bool {
-    let in_range = |byte: u8, first: u8, last: u8| byte.wrapping_sub(first) <= last - first;
-    block.iter().fold(true, |plain, &byte| {
-        plain
-            & (in_range(byte | 0x20, b'a', b'z')
-                | in_range(byte, b'&', b';')
-                | (byte == b'_')
-                | (byte == b'='))
-    })
+    // Of what is 0 for octets of one kind, `min` is 0 for octets of any kind.
+    let odd = |&byte: &u8| {
+        outside(byte | 0x20, b'a', b'z')
+            .min(outside(byte, b'&', b';'))
+            .min(byte ^ b'_')
+            .min(byte ^ b'=')
+    };
+    block.iter().map(odd).fold(0, |all, odd| all | odd) == 0
 }
 
 /// Whether a block holds an octet that is no printable ASCII: a control, DEL or over 0x7f.
-///
-/// Written without an early exit, so that the compiler compares all octets at once (SSE2, NEON).
 #[inline(always)]
 fn has_odd(block: &[u8; 16]) -> bool {
-    block
-        .iter()
-        .fold(false, |odd, byte| odd | (byte.wrapping_sub(b' ') >= 0x5f))
+    let odd = |&byte: &u8| outside(byte, b' ', b'~');
+    block.iter().map(odd).fold(0, |all, odd| all | odd) != 0
+}
+
+/// 0 if `byte` is from `first` to `last`.
+///
+/// Like what uses it, it has no branch, so that the compiler looks at all octets of a block at once (SSE2, NEON).
+#[inline(always)]
+fn outside(byte: u8, first: u8, last: u8) -> u8 {
+    byte.wrapping_sub(first).saturating_sub(last - first)
 }
 
 /// Where the first odd octet of a block is, which has one.
@@ -204,47 +206,53 @@ mod tests {
     use super::*;
     use std::vec::Vec;
 
-    #[test]
-    fn the_fast_scan_of_a_value_agrees_with_the_class_at_every_place() {
-        for byte in 0..=255u8 {
-            for length in 0..40 {
-                for at in 0..length {
-                    let mut value: Vec<u8> = std::vec![b'v'; length];
-                    value[at] = byte;
-                    let slow = value.iter().position(|&b| !is(b, VALUE)).unwrap_or(length);
-                    assert_eq!(value_span(&value, 0), slow, "{byte:#x} at {at} of {length}");
+    /// Calls `check` with octets that are all of every class but for one, which is every value at every place of every
+    /// length, and with the place where that class ends.
+    fn at_every_place(class: u8, check: impl Fn(&[u8]) -> usize) {
+        for length in 0..44 {
+            let mut bytes: Vec<u8> = std::vec![b'a'; length];
+            for at in 0..length {
+                for byte in 0..=255 {
+                    bytes[at] = byte;
+                    let end = if is(byte, class) { length } else { at };
+                    assert_eq!(check(&bytes), end, "{byte:#x} at {at} of {length}");
                 }
+                bytes[at] = b'a';
             }
+            assert_eq!(check(&bytes), length);
         }
     }
 
     #[test]
     fn a_span_ends_at_the_first_octet_of_another_class() {
-        for length in 0..24 {
-            for at in 0..length {
-                let mut name: Vec<u8> = std::vec![b'n'; length];
-                name[at] = b':';
-                assert_eq!(span(&name, 0, TOKEN), at);
-            }
-            assert_eq!(span(&std::vec![b'n'; length], 0, TOKEN), length);
+        for class in [TOKEN, PATH, QUERY, NAME, VALUE] {
+            at_every_place(class, |bytes| span(bytes, 0, class));
         }
     }
 
     #[test]
-    fn the_fast_scan_of_a_target_agrees_with_the_class_at_every_place() {
+    fn the_span_of_a_value_is_a_span() {
+        at_every_place(VALUE, |value| value_span(value, 0));
+    }
+
+    #[test]
+    fn the_span_of_a_long_target_is_a_span() {
         for class in [PATH, QUERY] {
-            for byte in 0..=255u8 {
-                for at in 0..40 {
-                    let mut target: Vec<u8> = std::vec![b'a'; 50];
-                    target[at] = byte;
-                    assert_eq!(
-                        long_span(&target, 0, class),
-                        span(&target, 0, class),
-                        "{byte:#x} at {at}"
-                    );
-                }
-            }
+            at_every_place(class, |target| long_span(target, 0, class));
         }
+    }
+
+    #[test]
+    fn a_span_begins_where_it_is_told_to() {
+        let bytes = [b' '; 3].into_iter().chain([b'a'; 40]).chain(*b" a");
+        let bytes: Vec<u8> = bytes.collect();
+        for from in 3..=43 {
+            assert_eq!(span(&bytes, from, PATH), 43, "{from}");
+            assert_eq!(long_span(&bytes, from, PATH), 43, "{from}");
+            assert_eq!(value_span(&bytes, from), 45, "{from}");
+        }
+        assert_eq!(value_span(&bytes, 45), 45);
+        assert_eq!((span(&bytes, 46, PATH), value_span(&bytes, 46)), (46, 46));
     }
 
     #[test]
