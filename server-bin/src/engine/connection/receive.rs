@@ -2,7 +2,7 @@
 
 use std::io;
 
-use http_core::{Event, Expectation, Framing, Head, Method, Rejection, Target};
+use http_core::{Event, Expectation, Framing, Head, Method, Received, Rejection, Target};
 
 use super::{Budget, Connection, Next, Phase, Socket, Step};
 use crate::engine::buffers::{Collecting, Inlet, Kit, MAX_FIELDS};
@@ -102,18 +102,19 @@ impl<S: Socket> Connection<S> {
             if budget.requests == 0 || kit.out.len() >= TURN_BYTES {
                 break;
             }
-            let received = match self.http.receive(&input[at..], fields) {
+            let received = self.http.receive(&input[at..], fields);
+            let Received { consumed, event } = match &received {
                 Ok(received) => received,
                 Err(rejection) => {
-                    self.reject(rejection, kit);
+                    self.reject(*rejection, kit);
                     break;
                 }
             };
-            at += received.consumed;
-            match received.event {
+            at += consumed;
+            match event {
                 Event::Request(head) => {
                     budget.requests -= 1;
-                    self.request(key, &head, at < input.len(), kit);
+                    self.request(key, head, at < input.len(), kit);
                 }
                 Event::Data(bytes) => self.body_data(bytes, kit),
                 Event::Trailers(_) => {}
