@@ -20,7 +20,7 @@ pub(crate) fn parse(bytes: &[u8], info: &mut Info) -> Result<usize, Fault> {
     let end = target(bytes, start, info)?;
     info.target = start as u32;
     info.target_end = end as u32;
-    if bytes.get(end + 1..).and_then(<[u8]>::first_chunk) == Some(b"HTTP/1.1\r\n") {
+    if bytes.get(end + 1..end + 11) == Some(b"HTTP/1.1\r\n") {
         info.version = Version::Http11;
         return Ok(end + 11);
     }
