@@ -32,7 +32,7 @@ impl TransferEncoding {
                 } else {
                     Self::Chunked
                 };
-            } else if bytes::span(coding, 0, TOKEN) == coding.len() {
+            } else if bytes::all(coding, TOKEN) {
                 others = true;
             } else {
                 return Self::Invalid; // parameters, or no coding

@@ -245,7 +245,7 @@ impl<'a> Head<'a> {
 /// took it back.
 pub(crate) fn can_be_switched_to(protocol: &[u8]) -> bool {
     let mut parts = protocol.splitn(2, |&byte| byte == b'/');
-    parts.all(|part| !part.is_empty() && bytes::span(part, 0, bytes::TOKEN) == part.len())
+    parts.all(|part| !part.is_empty() && bytes::all(part, bytes::TOKEN))
         && !protocol.eq_ignore_ascii_case(b"h2c")
 }
 

@@ -36,7 +36,7 @@ pub(crate) mod sealed {
 impl FieldName for str {
     fn checked(&self) -> Result<&[u8], Misuse> {
         let name = self.as_bytes();
-        if name.is_empty() || bytes::span(name, 0, TOKEN) != name.len() {
+        if name.is_empty() || !bytes::all(name, TOKEN) {
             return Err(Misuse::BadFieldName);
         }
         if is_framing(name) {
