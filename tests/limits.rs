@@ -1,4 +1,4 @@
-//! What an operator limits: connections, requests, sizes, and time.
+//! What an operator limits: connections, requests, sizes, time and rates.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -120,4 +120,32 @@ fn an_answer_that_does_not_come_in_time_is_503() {
         .connect()
         .exchange("GET /slow?ms=50 HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!(in_time.expect("an answer").status, 200);
+}
+
+#[test]
+fn a_body_that_arrives_too_slowly_gets_408() {
+    let server = Launch::new()
+        .args(["--body-timeout", "1s", "--min-body-rate", "1000"])
+        .start();
+    let head = "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n";
+    let mut slow = server.connect();
+    slow.send(head).expect("the server reads");
+    let started = Instant::now();
+    while slow
+        .is_silent_for(Duration::from_millis(200))
+        .expect("no reset before the answer")
+    {
+        assert!(started.elapsed() < PATIENCE, "a byte now and then holds it");
+        slow.send("x").expect("the server reads");
+    }
+    let response = slow.response().expect("an answer");
+    assert!(response.status == 408 && response.says_close(), "{response:?}");
+    // In lumps that are worth the pauses between them it is served.
+    let mut steady = server.connect();
+    steady.send(head).expect("the server reads");
+    for _ in 0..5 {
+        thread::sleep(Duration::from_millis(300));
+        steady.send("x".repeat(200)).expect("the server reads");
+    }
+    assert_eq!(steady.response().expect("an answer").status, 200);
 }

@@ -46,6 +46,8 @@ pub struct Kit {
     pub(crate) mailbox: Arc<Mailbox>,
     /// The response head that handlers write into.
     pub(crate) head: ResponseHead,
+    /// Bytes that the present connection has read and written in its turn.
+    pub(crate) moved: usize,
     /// Responses of this turn, not yet written to the socket.
     pub(crate) out: Vec<u8>,
     /// What a [`BodySource`](crate::handler::BodySource) appends to.
@@ -73,6 +75,7 @@ impl Kit {
             handler,
             mailbox,
             head: ResponseHead::new(200),
+            moved: 0,
             out: Vec::new(),
             scratch: Vec::new(),
             date: Date::new(now),

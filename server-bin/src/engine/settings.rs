@@ -7,12 +7,16 @@ use std::time::Duration;
 pub struct Settings {
     /// For a whole head, from its first byte. nginx 60 s, Apache 20 to 40 s.
     pub head_timeout: Duration,
-    /// Between two arrivals of request body bytes. nginx 60 s, Apache 20 s.
+    /// Between two arrivals of request body bytes, and how far a body may fall behind its rate. nginx 60 s, Apache 20 s.
     pub body_timeout: Duration,
+    /// Bytes of a request body that have to arrive a second; 0 is any. IIS and Kestrel 240, Apache 500.
+    pub min_body_rate: u32,
     /// Between two requests. nginx 75 s, Apache 5 s.
     pub idle_timeout: Duration,
-    /// Between two times that the peer takes response bytes. nginx 60 s.
+    /// Between two times that the peer takes response bytes, and how far it may fall behind its rate. nginx and Apache 60 s.
     pub write_timeout: Duration,
+    /// Bytes of a response that the peer has to take a second; 0 is any. IIS and Kestrel 240.
+    pub min_write_rate: u32,
     /// For an answer that a handler has promised for later; then it is 503. nginx 60 s for an upstream's.
     pub reply_timeout: Duration,
     /// For the whole of a lingering close. nginx 5 s between reads, 30 s in all.
@@ -32,8 +36,10 @@ impl Default for Settings {
         Self {
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(20),
+            min_body_rate: 240,
             idle_timeout: Duration::from_secs(75),
-            write_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(60),
+            min_write_rate: 240,
             reply_timeout: Duration::from_secs(60),
             linger_timeout: Duration::from_secs(2),
             drain_timeout: Duration::from_secs(30),

@@ -232,6 +232,10 @@ mod tests {
             "2k",
             "--max-body",
             "3k",
+            "--min-body-rate",
+            "4k",
+            "--min-write-rate",
+            "5k",
             "--head-timeout",
             "4",
             "--body-timeout",
@@ -250,8 +254,10 @@ mod tests {
             settings.max_requests,
             settings.limits.head,
             settings.limits.body as u32,
+            settings.min_body_rate,
+            settings.min_write_rate,
         ];
-        assert_eq!(numbers, [1, 2048, 3072]);
+        assert_eq!(numbers, [1, 2048, 3072, 4096, 5120]);
         let timeouts = [
             settings.head_timeout,
             settings.body_timeout,

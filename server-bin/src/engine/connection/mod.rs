@@ -183,6 +183,7 @@ impl<S: Socket> Connection<S> {
     /// Goes on as far as the socket allows. `key` is the number under which its worker finds this connection.
     pub fn turn(&mut self, key: usize, ready: Ready, inlet: &mut Inlet, kit: &mut Kit) -> Turn {
         let cycles = self.cycles;
+        kit.moved = 0;
         let next = self.run(key, ready, inlet, kit);
         if self.work.as_ref().is_some_and(|work| work.is_done())
             && let Some(work) = self.work.take()
@@ -198,7 +199,7 @@ impl<S: Socket> Connection<S> {
 
     fn run(&mut self, key: usize, ready: Ready, inlet: &mut Inlet, kit: &mut Kit) -> Next {
         // Who does not take what was sent before gets no more made: its socket's buffer and this one are the bound.
-        match self.flush_rest() {
+        match self.flush_rest(kit) {
             Ok(true) => {}
             Ok(false) => {
                 // An answer from elsewhere, or to a deadline, may have been made before this turn.

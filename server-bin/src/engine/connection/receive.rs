@@ -37,6 +37,7 @@ impl<S: Socket> Connection<S> {
                 Err(error) if is_temporary(&error) => return Step::Stop(Next::Read),
                 Err(_) => return Step::Stop(Next::Close),
             };
+            kit.moved += n;
             if !saved {
                 // The usual way: nothing was saved, and nothing will be.
                 let used = self.digest(key, &inlet.bytes[..n], &mut inlet.fields, kit, budget);

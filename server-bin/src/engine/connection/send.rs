@@ -4,7 +4,7 @@ use std::io;
 
 use super::receive::is_temporary;
 use super::{Budget, Connection, Next, Phase, Socket, Step};
-use crate::engine::buffers::{Inlet, Kit};
+use crate::engine::buffers::{Inlet, Kit, Work};
 use crate::engine::held::Held;
 use crate::engine::settings::MAX_LINGER;
 use crate::handler::{BodySource, Content, FileSlice, Pulled};
@@ -33,25 +33,26 @@ enum Sent {
 
 impl<S: Socket> Connection<S> {
     /// Writes what earlier turns left. Answers whether nothing is left.
-    pub(super) fn flush_rest(&mut self) -> io::Result<bool> {
-        let Some(work) = self.work.as_mut().filter(|work| !work.output.is_empty()) else {
-            return Ok(true);
-        };
-        work.sent += write(&mut self.socket, &work.output[work.sent..], false)?;
-        if work.sent < work.output.len() {
-            return Ok(false);
+    #[inline]
+    pub(super) fn flush_rest(&mut self, kit: &mut Kit) -> io::Result<bool> {
+        match &mut self.work {
+            Some(work) if !work.output.is_empty() => {
+                let written = write_on(&mut self.socket, work)?;
+                kit.moved += written;
+                Ok(work.output.is_empty())
+            }
+            _ => Ok(true),
         }
-        work.output.clear();
-        work.sent = 0;
-        Ok(true)
     }
 
     /// Writes what this turn has made, and keeps what the socket does not take. Answers whether nothing is left.
+    #[inline(always)]
     pub(super) fn flush(&mut self, kit: &mut Kit, more: bool) -> io::Result<bool> {
         if kit.out.is_empty() {
             return Ok(true);
         }
         let written = write(&mut self.socket, &kit.out, more).inspect_err(|_| kit.out.clear())?;
+        kit.moved += written;
         if written < kit.out.len() {
             self.keep(kit, written);
             return Ok(false);
@@ -106,7 +107,10 @@ impl<S: Socket> Connection<S> {
             Some(Outgoing::File(slice)) => send_file(socket, slice, most, &mut inlet.bytes),
         };
         match sent {
-            Sent::Some(n) if http.sent(n as u64).is_err() => Sent::Broken,
+            Sent::Some(n) => {
+                kit.moved += n;
+                http.sent(n as u64).map_or(Sent::Broken, |()| Sent::Some(n))
+            }
             sent => sent,
         }
     }
@@ -157,6 +161,18 @@ fn write<S: Socket>(socket: &mut S, bytes: &[u8], more: bool) -> io::Result<usiz
         Err(error) if is_temporary(&error) => Ok(0),
         result => result,
     }
+}
+
+/// Writes kept output on, and answers how much of it went. Apart, because hardly any turn finds some.
+#[inline(never)]
+fn write_on<S: Socket>(socket: &mut S, work: &mut Work) -> io::Result<usize> {
+    let written = write(socket, &work.output[work.sent..], false)?;
+    work.sent += written;
+    if work.sent == work.output.len() {
+        work.output.clear();
+        work.sent = 0;
+    }
+    Ok(written)
 }
 
 fn send_content<S: Socket>(socket: &mut S, content: &Content, at: &mut usize, most: usize) -> Sent {

@@ -1,6 +1,6 @@
 //! What a connection is given time for, how much, and what happens when that is over.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Connection, Next, Phase, Ready, Socket, Turn};
 use crate::engine::buffers::{Inlet, Kit};
@@ -35,7 +35,9 @@ impl<S: Socket> Connection<S> {
 
     /// Begins the timeout that fits what the connection waits for now. Answers whether the deadline came nearer.
     ///
-    /// Progress begins it anew, but for a head, a reply and a lingering close: they count from their beginning.
+    /// A head, a reply and a lingering close count from their beginning, whatever arrives. Bytes of a body and of a
+    /// response move the deadline on, each by its share of a second at the least rate, but never further from now than
+    /// a whole timeout. So the peer may stand still for less than that, and is cut off when it falls so far behind.
     #[inline]
     pub(super) fn settle(&mut self, next: Next, answered: bool, kit: &Kit) -> bool {
         // What nearly every turn comes to: it was idle, it has answered, it is idle.
@@ -43,6 +45,12 @@ impl<S: Socket> Connection<S> {
             self.since = kit.now;
             return false;
         }
+        self.settle_anew(next, answered, kit)
+    }
+
+    /// The rest of it. Apart, so that the usual way is short.
+    #[inline(never)]
+    fn settle_anew(&mut self, next: Next, answered: bool, kit: &Kit) -> bool {
         let timing = match (self.phase, next) {
             (_, Next::Close) => return false,
             (Phase::Lingering, _) => Timing::Linger,
@@ -53,16 +61,28 @@ impl<S: Socket> Connection<S> {
             (Phase::Receiving | Phase::Discarding | Phase::Sending | Phase::Closing, _) => Timing::Body,
         };
         if timing == self.timing {
-            let from_its_beginning = matches!(timing, Timing::Head | Timing::Reply | Timing::Linger);
-            if answered || !from_its_beginning {
-                self.since = kit.now;
-            }
+            self.since = match timing {
+                _ if answered => kit.now,
+                Timing::Head | Timing::Reply | Timing::Linger => self.since,
+                Timing::Idle => kit.now,
+                Timing::Body => self.since_after(kit.settings.min_body_rate, kit),
+                Timing::Write => self.since_after(kit.settings.min_write_rate, kit),
+            };
             return false;
         }
         let before = self.deadline(kit);
         self.timing = timing;
         self.since = kit.now;
         self.deadline(kit) < before
+    }
+
+    /// When the timeout begins that this turn's bytes have moved on; none are asked for at a rate of 0.
+    fn since_after(&self, rate: u32, kit: &Kit) -> Instant {
+        let nanoseconds = (kit.moved as u64).saturating_mul(1_000_000_000);
+        match nanoseconds.checked_div(rate.into()) {
+            Some(worth) => (self.since + Duration::from_nanos(worth)).min(kit.now),
+            None => kit.now,
+        }
     }
 
     /// Reacts to its deadline being over.

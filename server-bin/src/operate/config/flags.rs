@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::units::{body_size, head_size, time};
+use super::units::{body_size, head_size, rate, time};
 use crate::engine::settings::Settings;
 
 /// What connections and requests may take.
@@ -26,6 +26,14 @@ pub(super) struct LimitFlags {
     /// Bytes of a request body
     #[arg(long, value_name = "BYTES", env = "SERVER_MAX_BODY", default_value = "1m", value_parser = body_size)]
     max_body: u64,
+
+    /// Bytes a second at which a request body has to arrive; 0 for any
+    #[arg(long, value_name = "BYTES", env = "SERVER_MIN_BODY_RATE", default_value = "240", value_parser = rate)]
+    min_body_rate: u32,
+
+    /// Bytes a second at which a client has to take a response; 0 for any
+    #[arg(long, value_name = "BYTES", env = "SERVER_MIN_WRITE_RATE", default_value = "240", value_parser = rate)]
+    min_write_rate: u32,
 }
 
 impl LimitFlags {
@@ -33,6 +41,8 @@ impl LimitFlags {
         settings.max_requests = self.max_requests.unwrap_or(u32::MAX);
         settings.limits.head = self.max_head;
         settings.limits.body = self.max_body;
+        settings.min_body_rate = self.min_body_rate;
+        settings.min_write_rate = self.min_write_rate;
     }
 }
 
@@ -43,7 +53,7 @@ pub(super) struct TimeoutFlags {
     #[arg(long, value_name = "TIME", env = "SERVER_HEAD_TIMEOUT", default_value = "10s", value_parser = time)]
     head_timeout: Duration,
 
-    /// Between two arrivals of request body bytes
+    /// Between two arrivals of request body bytes, and how far a body may fall behind --min-body-rate
     #[arg(long, value_name = "TIME", env = "SERVER_BODY_TIMEOUT", default_value = "20s", value_parser = time)]
     body_timeout: Duration,
 
@@ -51,8 +61,8 @@ pub(super) struct TimeoutFlags {
     #[arg(long, value_name = "TIME", env = "SERVER_IDLE_TIMEOUT", default_value = "75s", value_parser = time)]
     idle_timeout: Duration,
 
-    /// Between two times that a client takes response bytes
-    #[arg(long, value_name = "TIME", env = "SERVER_WRITE_TIMEOUT", default_value = "30s", value_parser = time)]
+    /// Between two times that a client takes response bytes, and how far it may fall behind --min-write-rate
+    #[arg(long, value_name = "TIME", env = "SERVER_WRITE_TIMEOUT", default_value = "60s", value_parser = time)]
     write_timeout: Duration,
 
     /// For an answer that is made elsewhere, as /slow is; then it is 503

@@ -1,4 +1,4 @@
-//! Times and sizes as they are spelled on the command line.
+//! Times, sizes and rates as they are spelled on the command line.
 
 use std::time::Duration;
 
@@ -42,6 +42,14 @@ pub(super) fn body_size(text: &str) -> Result<u64, String> {
     }
 }
 
+/// Bytes a second.
+pub(super) fn rate(text: &str) -> Result<u32, String> {
+    match size(text)? {
+        bytes @ 0..=0x4000_0000 => Ok(bytes as u32),
+        _ => Err("it has to be at most 1g".into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,5 +87,6 @@ mod tests {
         assert!(time("99ms").is_err() && time("1441m").is_err());
         assert!(head_size("1023").is_err() && head_size("1025k").is_err() && head_size("1m").is_ok());
         assert!(body_size("1024g").is_err() && body_size("1023g").is_ok() && body_size("0").is_ok());
+        assert!(rate("1025m").is_err() && rate("1g").is_ok() && rate("0").is_ok());
     }
 }

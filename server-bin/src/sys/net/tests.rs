@@ -78,3 +78,20 @@ fn each_listener_of_a_group_gets_connections_and_nobody_else_can_join() {
         "{counts:?}"
     );
 }
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[test]
+fn an_accepted_socket_holds_little_that_is_unsent() {
+    use std::io::Write as _;
+    let listener = Listener::bind_tcp(([127, 0, 0, 1], 0).into(), Sharing::Alone).expect("a free port");
+    let address = listener.address().expect("an address").expect("a TCP address");
+    let _peer = std::net::TcpStream::connect(address).expect("a connection");
+    let (mut stream, _) = listener.accept().expect("it was there");
+    assert_eq!(stream.0.tcp_notsent_lowat().expect("it can be read"), UNSENT);
+    // The peer takes nothing: what it has room for is sent, and a little more is held.
+    let mut taken = 0;
+    while let Ok(n) = stream.0.write(&[b'x'; 16 * 1024]) {
+        taken += n;
+    }
+    assert!(taken < 1024 * 1024, "{taken} bytes were taken from us");
+}

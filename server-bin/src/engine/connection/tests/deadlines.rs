@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use http_core::Head;
+
 use super::rig::{GET, Rig, echo, hello, post, seconds};
+use super::sending::file;
 use crate::engine::connection::Next;
 use crate::engine::settings::Settings;
+use crate::handler::{Accept, Context};
 
 #[test]
 fn an_idle_connection_ends_silently_at_its_deadline() {
@@ -46,9 +50,18 @@ fn each_head_has_a_deadline_of_its_own() {
     assert_eq!(rig.statuses(), [200, 408]);
 }
 
+/// Neither bodies nor responses have a least rate.
+fn any_rate() -> Settings {
+    Settings {
+        min_body_rate: 0,
+        min_write_rate: 0,
+        ..Settings::default()
+    }
+}
+
 #[test]
-fn a_body_may_be_slow_but_not_stand_still() {
-    let mut rig = Rig::new(echo);
+fn without_a_least_rate_a_body_may_be_slow_but_not_stand_still() {
+    let mut rig = Rig::with(echo, any_rate());
     rig.arrive(post(10));
     for _ in 0..5 {
         assert_eq!(rig.pass(seconds(19)), None);
@@ -61,13 +74,120 @@ fn a_body_may_be_slow_but_not_stand_still() {
 }
 
 #[test]
+fn a_body_of_a_byte_now_and_then_gets_408_when_it_is_a_timeout_behind_its_rate() {
+    let mut rig = Rig::new(echo);
+    rig.arrive(post(1000));
+    for _ in 0..19 {
+        assert_eq!(rig.pass(seconds(1)), None);
+        rig.arrive("x");
+    }
+    // 19 bytes are worth 79 milliseconds.
+    assert_eq!(rig.pass(seconds(1)), None);
+    assert_eq!(
+        (rig.pass(Duration::from_millis(80)), rig.statuses()),
+        (Some(Next::Close), vec![408])
+    );
+}
+
+#[test]
+fn a_body_at_its_least_rate_is_taken_however_long_it_takes_and_in_whatever_lumps() {
+    let endless = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let all = |_: &Head<'_>, _: &mut Context<'_>| Accept::buffer(usize::MAX, |_, _| "all".into());
+    let mut rig = Rig::new(all);
+    rig.arrive(endless);
+    for pause in [1, 19, 3, 19, 19, 7].iter().cycle().take(300) {
+        assert_eq!(rig.pass(seconds(*pause)), None);
+        let size = 240 * pause;
+        rig.arrive(format!("{size:x}\r\n{}\r\n", "x".repeat(size as usize)));
+    }
+    rig.arrive("0\r\n\r\n");
+    assert_eq!(rig.statuses(), [200]);
+}
+
+#[test]
+fn a_fast_beginning_earns_no_more_than_a_timeout() {
+    let mut rig = Rig::with(
+        |_: &Head<'_>, _: &mut Context<'_>| Accept::buffer(usize::MAX, |_, _| "all".into()),
+        Settings::default(),
+    );
+    rig.arrive(post(1_000_000));
+    for _ in 0..10 {
+        rig.arrive("x".repeat(60_000));
+    }
+    assert_eq!(rig.pass(seconds(19)), None);
+    rig.arrive("x");
+    assert_eq!(rig.pass(seconds(2)), Some(Next::Close));
+    assert_eq!(rig.statuses(), [408]);
+}
+
+#[test]
+fn a_body_that_is_only_dropped_has_the_same_least_rate() {
+    let mut rig = Rig::new(hello);
+    rig.arrive(post(1000));
+    assert_eq!(rig.statuses(), [200]);
+    for _ in 0..20 {
+        assert_eq!(rig.pass(seconds(1)), None);
+        rig.arrive("x");
+    }
+    assert_eq!(
+        (rig.pass(seconds(1)), rig.sent()),
+        (Some(Next::Close), String::new())
+    );
+}
+
+#[test]
+fn without_a_least_rate_a_peer_that_takes_a_byte_now_and_then_is_served() {
+    let mut rig = Rig::with(hello, any_rate());
+    rig.wire().room = Some(10);
+    rig.arrive(GET);
+    for _ in 0..20 {
+        assert_eq!(rig.pass(seconds(59)), None);
+        rig.room(1);
+    }
+    assert_eq!(rig.pass(seconds(60)), Some(Next::Close));
+}
+
+/// A large response, from memory or from a file, of which the peer takes so much each time. Answers for how many seconds
+/// it is served.
+fn served(mut rig: Rig, each: usize, pause: u64) -> u64 {
+    rig.wire().room = Some(0);
+    rig.arrive(GET);
+    for turn in 1.. {
+        if rig.pass(seconds(pause)).is_some() || rig.room(each) != Next::Write {
+            return turn * pause;
+        }
+    }
+    unreachable!("a response has an end")
+}
+
+#[test]
+fn a_peer_that_takes_a_large_response_below_its_least_rate_is_cut_off() {
+    const SIZE: usize = 240 * 1000;
+    let from_memory = || Rig::new(|_: &Head<'_>, _: &mut Context<'_>| vec![b'x'; SIZE].into());
+    let from_file = || Rig::new(file(SIZE, SIZE as u64));
+    for rig in [from_memory(), from_file()] {
+        assert_eq!(served(rig, 240, 1) / 10, 100, "as slow as that is allowed");
+    }
+    for rig in [from_memory(), from_file()] {
+        assert_eq!(served(rig, 240 * 50, 50) / 100, 10, "and in lumps, too");
+    }
+    for rig in [from_memory(), from_file()] {
+        assert!(
+            served(rig, 120, 1).abs_diff(120) < 3,
+            "half of it holds out for two timeouts"
+        );
+    }
+    for rig in [from_memory(), from_file()] {
+        assert!(served(rig, 1, 1).abs_diff(60) < 3, "next to nothing for one");
+    }
+}
+
+#[test]
 fn a_peer_that_takes_nothing_is_cut_off() {
     let mut rig = Rig::new(hello);
     rig.wire().room = Some(10);
     rig.arrive(GET);
-    assert_eq!(rig.pass(seconds(29)), None);
-    rig.room(1);
-    assert_eq!(rig.pass(seconds(29)), None);
+    assert_eq!(rig.pass(seconds(59)), None);
     assert_eq!(rig.pass(seconds(1)), Some(Next::Close));
 }
 

@@ -75,7 +75,7 @@ fn a_source_that_fails_or_has_nothing_closes_before_the_end_of_the_body() {
     }
 }
 
-fn file(length: usize, promised: u64) -> impl Handler {
+pub(super) fn file(length: usize, promised: u64) -> impl Handler {
     let mut file = tempfile::tempfile().expect("a file");
     file.write_all(&vec![b'f'; length]).expect("written");
     move |_: &Head<'_>, _: &mut Context<'_>| {
