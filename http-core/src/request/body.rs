@@ -47,12 +47,7 @@ pub(crate) fn head(
     caps: &Caps,
     table: &mut Table<[Slot]>,
 ) -> Result<Option<usize>, Rule> {
-    let room = Room {
-        first_line: caps.request_line,
-        line: caps.field_line,
-        section: caps.head,
-    };
-    settle(parse(input, caps, table), input, progress, room)
+    settle(parse(input, caps, table), input, progress, Room::of_head(caps))
 }
 
 /// Scans on in a head, and parses it when it is whole. `Ok(None)` means that more octets are needed.
@@ -62,14 +57,9 @@ pub(crate) fn more_head(
     caps: &Caps,
     table: &mut Table<[Slot]>,
 ) -> Result<Option<usize>, Rule> {
-    let room = Room {
-        first_line: caps.request_line,
-        line: caps.field_line,
-        section: caps.head,
-    };
     // Each octet is looked at for its LF, and once more in its line.
     table.work.add(2 * input.len().saturating_sub(progress.seen()));
-    if progress.resume(input, room, Some(&mut table.info)) == Verdict::More {
+    if progress.resume(input, Room::of_head(caps), Some(&mut table.info)) == Verdict::More {
         return Ok(None);
     }
     head(progress, input, caps, table)
@@ -83,11 +73,7 @@ fn trailers(
     caps: &Caps,
     table: &mut Table<[Slot]>,
 ) -> Result<Option<usize>, Rule> {
-    let room = Room {
-        first_line: caps.field_line,
-        line: caps.field_line,
-        section: u32::from(caps.trailers),
-    };
+    let room = Room::of_trailers(caps);
     if progress.has_begun() {
         table.work.add(2 * input.len().saturating_sub(progress.seen()));
         if progress.resume(input, room, None) == Verdict::More {

@@ -4,6 +4,7 @@
 use super::fields;
 use super::line;
 use super::table::Info;
+use crate::limits::Caps;
 use memchr::memchr;
 
 /// How far an incomplete section was scanned: where its open line begins, where the octets not yet seen do, and how long
@@ -18,9 +19,28 @@ pub(crate) struct Progress {
 /// How long the lines of a section and the section may be.
 #[derive(Clone, Copy)]
 pub(crate) struct Room {
-    pub(crate) first_line: u32,
-    pub(crate) line: u32,
-    pub(crate) section: u32,
+    first_line: u32,
+    line: u32,
+    section: u32,
+}
+
+impl Room {
+    #[inline(always)]
+    pub(crate) const fn of_head(caps: &Caps) -> Self {
+        Self {
+            first_line: caps.request_line,
+            line: caps.field_line,
+            section: caps.head,
+        }
+    }
+
+    pub(crate) const fn of_trailers(caps: &Caps) -> Self {
+        Self {
+            first_line: caps.field_line,
+            line: caps.field_line,
+            section: caps.trailers as u32,
+        }
+    }
 }
 
 /// What a scan found out.
