@@ -181,7 +181,7 @@ impl<S: Socket> Connection<S> {
             Framing::Empty | Framing::Chunked => false,
             Framing::Length(length) => length.get() > MAX_DISCARD,
         };
-        if long || (head.expects_continue() && head.framing() != Framing::Empty) {
+        if long || head.expects_continue() {
             self.close_after_response();
         }
     }
