@@ -3,7 +3,8 @@
 //! An edge-triggered source is registered once, for both directions, and each arrival is reported once. That saves the
 //! calls that change an interest, and moves two duties here. What was reported and not used up yet has to be remembered
 //! (`readable`, `writable`), because nobody will tell again. And a client that sends without end must not keep the
-//! others waiting, so each turn gives a connection a budget, and one that has more to do stands in the queue `busy`.
+//! others waiting, so each turn gives a connection a budget, and one that has more to do stands in the queue `busy`,
+//! once.
 //!
 //!     cargo run -p multiplex --example echo_edge [ADDRESS]
 
@@ -11,6 +12,7 @@ use multiplex::{Events, Fanout, Interest, Poller, Token, Trigger};
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::thread;
 use std::time::Duration;
 
 /// How many reads a connection may do before it is another one's turn.
@@ -35,14 +37,18 @@ fn main() -> io::Result<()> {
         poller.wait(&mut events, timeout)?;
         for event in &events {
             if event.is_acceptable() {
-                if let Some(connection) = accept(&listener, &poller, Token::new(next_token)) {
-                    connections.insert(Token::new(next_token), connection);
-                    next_token += 1;
+                match accept(&listener, &poller, Token::new(next_token)) {
+                    Ok(connection) => drop(connections.insert(Token::new(next_token), connection)),
+                    Err(e) => accept_failed(&e),
                 }
+                next_token += 1;
             } else if let Some(connection) = connections.get_mut(&event.token()) {
                 connection.readable |= event.is_readable();
                 connection.writable |= event.is_writable();
-                busy.push_back(event.token());
+                // Who causes many reports stands in the queue no more often than the others.
+                if !std::mem::replace(&mut connection.queued, true) {
+                    busy.push_back(event.token());
+                }
             }
         }
         for _ in 0..busy.len() {
@@ -52,7 +58,7 @@ fn main() -> io::Result<()> {
             };
             match connection.echo(&mut buffer) {
                 Ok(Next::MoreToDo) => busy.push_back(token),
-                Ok(Next::Blocked) => {}
+                Ok(Next::Blocked) => connection.queued = false,
                 Ok(Next::Ended) | Err(_) => {
                     poller.remove(&connection.stream)?;
                     connections.remove(&token);
@@ -67,6 +73,8 @@ struct Connection {
     unsent: Vec<u8>,
     readable: bool,
     writable: bool,
+    /// Whether it stands in the queue of those that have something to do.
+    queued: bool,
 }
 
 enum Next {
@@ -76,24 +84,27 @@ enum Next {
 }
 
 /// Takes one connection. A listener is level-triggered always, so it is reported again if more wait.
-fn accept(listener: &TcpListener, poller: &Poller, token: Token) -> Option<Connection> {
-    let accepted = listener.accept().and_then(|(stream, _)| {
-        stream.set_nonblocking(true)?;
-        poller.add(
-            &stream,
-            token,
-            Interest::READABLE | Interest::WRITABLE,
-            Trigger::Edge,
-        )?;
-        Ok(Connection {
-            stream,
-            unsent: Vec::new(),
-            readable: false,
-            writable: false,
-        })
-    });
-    // What to do when the process is out of fds is shown in `echo_level`.
-    accepted.inspect_err(|e| eprintln!("accept: {e}")).ok()
+fn accept(listener: &TcpListener, poller: &Poller, token: Token) -> io::Result<Connection> {
+    let (stream, _) = listener.accept()?;
+    stream.set_nonblocking(true)?;
+    let both = Interest::READABLE | Interest::WRITABLE;
+    poller.add(&stream, token, both, Trigger::Edge)?;
+    Ok(Connection {
+        stream,
+        unsent: Vec::new(),
+        readable: false,
+        writable: false,
+        queued: false,
+    })
+}
+
+/// Out of fds the listener stays ready, and a loop that went on would spin. So everything pauses: coarse, but short.
+/// `echo_level` pauses the accepting alone.
+fn accept_failed(e: &io::Error) {
+    if !matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::ConnectionAborted) {
+        eprintln!("accept: {e}");
+        thread::sleep(Duration::from_millis(100));
+    }
 }
 
 impl Connection {
@@ -106,6 +117,7 @@ impl Connection {
                     Ok(n) => self.unsent.extend_from_slice(&buffer[..n]),
                     // Only this ends what an edge began: "nothing more, and the next arrival will be reported".
                     Err(e) if e.kind() == ErrorKind::WouldBlock => self.readable = false,
+                    Err(e) if e.kind() == ErrorKind::Interrupted => continue,
                     Err(e) => return Err(e),
                 }
             }
@@ -115,6 +127,7 @@ impl Connection {
             match self.stream.write(&self.unsent) {
                 Ok(n) => drop(self.unsent.drain(..n)),
                 Err(e) if e.kind() == ErrorKind::WouldBlock => self.writable = false,
+                Err(e) if e.kind() == ErrorKind::Interrupted => continue,
                 Err(e) => return Err(e),
             }
         }

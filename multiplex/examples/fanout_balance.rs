@@ -99,10 +99,11 @@ fn measure(way: &Way, connections: usize, burst: usize, workers: usize) -> io::R
         let (sender, wakers) = mpsc::channel();
         let start = |listener| {
             let sender = sender.clone();
-            scope.spawn(move || work(&listener, way, &sender))
+            scope.spawn(move || work(&listener, way, sender))
         };
         let threads: Vec<_> = listeners.into_iter().map(start).collect();
-        // Every worker has sent its waker, so every one is registered.
+        // Every worker that has not failed has sent its waker, and so is registered.
+        drop(sender);
         let wakers: Vec<Waker> = wakers.iter().take(workers).collect();
         let result = connect(address, connections, burst);
         wakers.iter().try_for_each(Waker::wake)?;
@@ -124,12 +125,13 @@ fn listen(address: SocketAddr, way: &Way) -> io::Result<TcpListener> {
 }
 
 /// Accepts until it is woken.
-fn work(listener: &TcpListener, way: &Way, wakers: &mpsc::Sender<Waker>) -> io::Result<Count> {
+fn work(listener: &TcpListener, way: &Way, wakers: mpsc::Sender<Waker>) -> io::Result<Count> {
     let poller = Poller::new()?;
     poller.add_listener(listener, Token::new(0), way.fanout)?;
     wakers
         .send(Waker::new(&poller, Token::new(1))?)
         .expect("they are waited for");
+    drop(wakers);
     let mut events = Events::with_capacity(64);
     let mut count = Count::default();
     loop {

@@ -2,7 +2,8 @@
 //!
 //! A poller has an fd that is readable while it has events. So a component can keep its sources to itself: its host
 //! waits for that one fd among its own, and lets the component take a turn that never blocks. That is how `multiplex`
-//! runs inside another event loop (GLib's, tokio's `AsyncFd`, …), and how sources can be told apart by importance.
+//! runs inside another event loop (GLib's, tokio's `AsyncFd`, …), and how sources can be told apart by importance. A
+//! host that is edge-triggered, as `AsyncFd` is, repeats the turn until one brings no events.
 //!
 //! Here the component echoes, and the host answers on a second port how many clients the component has.
 //!
@@ -13,6 +14,7 @@ use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::thread;
 use std::time::Duration;
 
 const COMPONENT: Token = Token::new(0);
@@ -37,13 +39,21 @@ fn main() -> io::Result<()> {
                 // Level-triggered: if the component has more to do than one turn, we are told again.
                 COMPONENT => component.turn()?,
                 _ => match status.accept() {
-                    Ok((mut client, _)) => {
-                        writeln!(client, "{} clients", component.clients.len()).unwrap_or_default()
-                    }
-                    Err(e) => eprintln!("accept: {e}"),
+                    // A line fits into the buffer of a new socket. If the client has gone, that is its own affair.
+                    Ok((mut client, _)) => drop(writeln!(client, "{} clients", component.clients.len())),
+                    Err(e) => accept_failed(&e),
                 },
             }
         }
+    }
+}
+
+/// Out of fds the listener stays ready, and a loop that went on would spin. So everything pauses: coarse, but short.
+/// `echo_level` pauses the accepting alone.
+fn accept_failed(e: &io::Error) {
+    if !matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::ConnectionAborted) {
+        eprintln!("accept: {e}");
+        thread::sleep(Duration::from_millis(100));
     }
 }
 
@@ -77,21 +87,17 @@ impl Component {
         })
     }
 
-    /// Handles what is ready now, one buffer of events at most, and never blocks.
+    /// Handles what is ready now, one buffer of events at most, and does not wait.
     fn turn(&mut self) -> io::Result<()> {
         self.poller.wait(&mut self.events, Some(Duration::ZERO))?;
         for event in &self.events {
             if event.is_acceptable() {
-                // What to do when the process is out of fds is shown in `echo_level`.
-                let Ok((stream, _)) = self.listener.accept() else {
-                    continue;
-                };
-                stream.set_nonblocking(true)?;
                 let token = Token::new(self.next_token);
                 self.next_token += 1;
-                self.poller
-                    .add(&stream, token, Interest::READABLE, Trigger::Level)?;
-                self.clients.insert(token, stream);
+                match accept(&self.listener, &self.poller, token) {
+                    Ok(stream) => drop(self.clients.insert(token, stream)),
+                    Err(e) => accept_failed(&e),
+                }
             } else if let Some(stream) = self.clients.get_mut(&event.token())
                 && !echo(stream)
             {
@@ -103,11 +109,19 @@ impl Component {
     }
 }
 
-/// Reads once and writes that; false when the connection is to end. `echo_level` shows what to do with a slow reader.
+fn accept(listener: &TcpListener, poller: &Poller, token: Token) -> io::Result<TcpStream> {
+    let (stream, _) = listener.accept()?;
+    stream.set_nonblocking(true)?;
+    poller.add(&stream, token, Interest::READABLE, Trigger::Level)?;
+    Ok(stream)
+}
+
+/// Reads once and writes that; false when the connection has ended, or the client reads so slowly that its answer does
+/// not fit into the socket's buffer: `echo_level` waits for such a one.
 fn echo(stream: &mut TcpStream) -> bool {
     let mut buffer = [0; 4096];
     match stream.read(&mut buffer) {
-        Err(e) => e.kind() == ErrorKind::WouldBlock,
+        Err(e) => matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted),
         Ok(0) => false,
         Ok(n) => stream.write_all(&buffer[..n]).is_ok(),
     }

@@ -69,57 +69,60 @@ impl<'a> Worker<'a> {
                 if event.is_acceptable() {
                     self.accept()?;
                 } else {
-                    self.serve(event.token())?;
+                    self.serve(event.token());
                 }
             }
         }
     }
 
     fn accept(&mut self) -> io::Result<()> {
-        let stream = match self.listener.accept() {
-            Ok((stream, _)) => stream,
-            Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(()),
-            // What to do when the process is out of fds is shown in `echo_level`.
-            Err(e) => {
-                eprintln!("accept: {e}");
-                return Ok(());
+        match self.accept_one() {
+            Ok(()) if self.accepted.is_multiple_of(TURN) => {
+                self.poller.remove(self.listener)?;
+                self.poller
+                    .add_listener(self.listener, LISTENER, Fanout::Exclusive)
+                    .map(drop)
             }
-        };
+            // Out of fds, most likely: the listener stays ready, and a loop that went on would spin. So this worker
+            // pauses, its connections too; `echo_level` pauses the accepting alone.
+            Err(e) if !matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::ConnectionAborted) => {
+                eprintln!("accept: {e}");
+                thread::sleep(Duration::from_millis(100));
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn accept_one(&mut self) -> io::Result<()> {
+        let (stream, _) = self.listener.accept()?;
         stream.set_nonblocking(true)?;
         self.accepted += 1;
         let token = Token::new(self.accepted);
         self.poller
             .add(&stream, token, Interest::READABLE, Trigger::Level)?;
-        self.connections.insert(
-            token,
-            Connection {
-                stream,
-                unsent: Vec::new(),
-            },
-        );
-        if self.accepted.is_multiple_of(TURN) {
-            self.poller.remove(self.listener)?;
-            self.poller
-                .add_listener(self.listener, LISTENER, Fanout::Exclusive)?;
-        }
+        let unsent = Vec::new();
+        self.connections.insert(token, Connection { stream, unsent });
         Ok(())
     }
 
-    fn serve(&mut self, token: Token) -> io::Result<()> {
+    fn serve(&mut self, token: Token) {
         let Some(connection) = self.connections.get_mut(&token) else {
-            return Ok(());
+            return;
         };
         let before = connection.interest();
-        match connection.echo(&mut self.buffer) {
-            Ok(true) if connection.interest() == before => Ok(()),
-            Ok(true) => self
-                .poller
-                .modify(&connection.stream, token, connection.interest(), Trigger::Level),
-            Ok(false) | Err(_) => {
-                self.poller.remove(&connection.stream)?;
-                self.connections.remove(&token);
-                Ok(())
+        let open = connection.echo(&mut self.buffer).and_then(|open| {
+            let now = connection.interest();
+            if open && now != before {
+                self.poller
+                    .modify(&connection.stream, token, now, Trigger::Level)?;
             }
+            Ok(open)
+        });
+        if !matches!(open, Ok(true)) {
+            // Always before the close. A `modify` that failed may have done it already.
+            self.poller.remove(&connection.stream).ok();
+            self.connections.remove(&token);
         }
     }
 }
@@ -136,12 +139,12 @@ impl Connection {
 
     /// Reads into the worker's buffer and writes, once; false when the connection has ended.
     fn echo(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
-        let blocked = |e: &io::Error| e.kind() == ErrorKind::WouldBlock;
+        let not_now = |e: &io::Error| matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted);
         if self.unsent.is_empty() {
             match self.stream.read(buffer) {
                 Ok(0) => return Ok(false),
                 Ok(n) => self.unsent.extend_from_slice(&buffer[..n]),
-                Err(e) if blocked(&e) => return Ok(true),
+                Err(e) if not_now(&e) => return Ok(true),
                 Err(e) => return Err(e),
             }
             if self.unsent == b"slow\n" {
@@ -151,7 +154,7 @@ impl Connection {
         }
         match self.stream.write(&self.unsent) {
             Ok(n) => drop(self.unsent.drain(..n)),
-            Err(e) if blocked(&e) => {}
+            Err(e) if not_now(&e) => {}
             Err(e) => return Err(e),
         }
         Ok(true)

@@ -2,7 +2,7 @@
 //!
 //! Sources are lent as `impl AsFd`, so the compiler knows that they are open. About a number it knows nothing; whoever
 //! holds it vouches for it with one `unsafe` block. Here the number is 0, standard input, read by hand as foreign code
-//! would give it; what comes from there goes to all clients that are connected.
+//! would give it; what comes from there goes to all clients that are connected. One that does not keep up is cut off.
 //!
 //!     cargo run -p multiplex --example raw_fd [ADDRESS]
 #![allow(unsafe_code)]
@@ -12,6 +12,8 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpListener;
 use std::os::fd::{BorrowedFd, RawFd};
+use std::thread;
+use std::time::Duration;
 
 const LISTENER: Token = Token::new(0);
 const INPUT: Token = Token::new(1);
@@ -36,10 +38,8 @@ fn main() -> io::Result<()> {
     match poller.add(input, INPUT, Interest::READABLE, Trigger::Level) {
         // A regular file (`raw_fd < file`) is always ready, and no kernel waits for it: it is read at once.
         Err(e) if e.kind() == ErrorKind::Unsupported => {
-            println!(
-                "the input is a file of {} bytes",
-                reader.read_to_end(&mut Vec::new())?
-            );
+            let bytes = io::copy(&mut reader, &mut io::sink())?;
+            println!("the input is a file of {bytes} bytes");
             return Ok(());
         }
         other => other?,
@@ -47,26 +47,39 @@ fn main() -> io::Result<()> {
 
     let mut events = Events::with_capacity(16);
     let mut clients = Vec::new();
+    let mut buffer = [0; 4096];
     loop {
         poller.wait(&mut events, None)?;
         for event in &events {
             if event.is_acceptable() {
-                match listener.accept() {
-                    Ok((client, _)) => clients.push(client),
-                    // What to do when the process is out of fds is shown in `echo_level`.
-                    Err(e) => eprintln!("accept: {e}"),
+                let accepted = listener.accept().and_then(|(client, _)| {
+                    client.set_nonblocking(true)?;
+                    Ok(client)
+                });
+                match accepted {
+                    Ok(client) => clients.push(client),
+                    Err(e) => accept_failed(&e),
                 }
             } else if event.is_readable() {
-                // One read per event never blocks, though this fd was not made non-blocking: it is not ours alone.
-                let mut buffer = [0; 4096];
-                let n = reader.read(&mut buffer)?;
-                if n == 0 {
-                    return poller.remove(input);
+                // One read per event. This fd was not made non-blocking, because it is not ours alone: if somebody
+                // else who has it reads first, this read waits.
+                match reader.read(&mut buffer) {
+                    Ok(0) => return poller.remove(input),
+                    // Clients that have gone are noticed here; so are those whose buffer is full.
+                    Ok(n) => clients.retain_mut(|client| client.write_all(&buffer[..n]).is_ok()),
+                    Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+                    Err(e) => return Err(e),
                 }
-                clients.retain_mut(|client| {
-                    client.set_nonblocking(true).is_ok() && client.write_all(&buffer[..n]).is_ok()
-                });
             }
         }
+    }
+}
+
+/// Out of fds the listener stays ready, and a loop that went on would spin. So everything pauses: coarse, but short.
+/// `echo_level` pauses the accepting alone.
+fn accept_failed(e: &io::Error) {
+    if !matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::ConnectionAborted) {
+        eprintln!("accept: {e}");
+        thread::sleep(Duration::from_millis(100));
     }
 }

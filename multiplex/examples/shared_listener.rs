@@ -7,7 +7,7 @@
 //!   would get nearly all; being registered anew after every 16 accepts puts it behind the others.
 //! - `reuseport`: a listener for each worker on one port. The kernel deals connections out by a hash of their addresses.
 //!
-//! Each client is told who served it, and that is all.
+//! Each client is told who served it, and that is all: what it sends is not read.
 //!
 //!     cargo run -p multiplex --example shared_listener [ADDRESS] [shared|exclusive|reuseport] [WORKERS]
 
@@ -16,6 +16,7 @@ use socket2::{Domain, Socket, Type};
 use std::io::{self, ErrorKind, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::thread;
+use std::time::Duration;
 
 const LISTENER: Token = Token::new(0);
 /// After how many accepts an exclusive listener is registered anew.
@@ -71,7 +72,8 @@ fn main() -> io::Result<()> {
 fn listen(address: SocketAddr, mode: Mode) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
-    // On Linux and DragonFly this deals connections out; on the other BSDs and on macOS the last listener gets them all.
+    // On Linux and DragonFly this deals connections out. On the other BSDs and on macOS one listener gets them all;
+    // FreeBSD has SO_REUSEPORT_LB for it.
     socket.set_reuse_port(mode == Mode::ReusePort)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
@@ -105,10 +107,13 @@ fn work(id: usize, listener: &TcpListener, mode: Mode) -> io::Result<()> {
                         poller.add_listener(listener, LISTENER, Fanout::Exclusive)?;
                     }
                 }
-                // Another worker was faster.
-                Err(e) if e.kind() == ErrorKind::WouldBlock => {}
-                // What to do when the process is out of fds is shown in `echo_level`.
-                Err(e) => eprintln!("worker {id}: accept: {e}"),
+                // Another worker was faster, or the client gave up meanwhile.
+                Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::ConnectionAborted) => {}
+                // Out of fds the listener stays ready, and a loop that went on would spin. So this worker pauses.
+                Err(e) => {
+                    eprintln!("worker {id}: accept: {e}");
+                    thread::sleep(Duration::from_millis(100));
+                }
             }
         }
     }

@@ -5,6 +5,8 @@
 //! does not read soon stops the other one from being read, and the kernels stop the sender. A side that is waited for
 //! neither way leaves the poller: to be told of it could only cost.
 //!
+//! There are no timeouts, so a pair that is silent stays for ever (`timers` has them), and a reset is passed on as an end.
+//!
 //!     cargo run -p multiplex --example tcp_proxy [ADDRESS] [UPSTREAM]
 
 use multiplex::{Events, Fanout, Interest, Poller, Token, Trigger};
@@ -12,6 +14,8 @@ use socket2::{Domain, Socket, Type};
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
 
 /// What a direction holds at most.
 const ROOM: usize = 64 * 1024;
@@ -36,29 +40,34 @@ fn main() -> io::Result<()> {
     loop {
         poller.wait(&mut events, None)?;
         for event in &events {
+            let number = event.token().value() / 2;
             if event.is_acceptable() {
-                // What to do when the process is out of fds is shown in `echo_level`.
-                match Pair::accept(&listener, upstream, next_number) {
-                    Ok(mut pair) => pair
-                        .register(&poller)
-                        .map(|()| drop(pairs.insert(next_number, pair)))?,
-                    Err(e) => eprintln!("accept: {e}"),
+                match listener.accept() {
+                    Ok((client, _)) => match Pair::open(client, upstream, next_number, &poller) {
+                        Ok(pair) => drop(pairs.insert(next_number, pair)),
+                        // The server cannot be reached, or is refused a fd: this client is closed, and no other.
+                        Err(e) => eprintln!("{upstream}: {e}"),
+                    },
+                    Err(e) => accept_failed(&e),
                 }
                 next_number += 1;
-                continue;
-            }
-            let number = event.token().value() / 2;
-            let Some(pair) = pairs.get_mut(&number) else {
-                continue;
-            };
-            if matches!(pair.forward(&mut buffer), Ok(false)) {
-                pair.register(&poller)?;
-            } else {
-                pair.client.watch(&poller, false, false)?;
-                pair.server.watch(&poller, false, false)?;
+            } else if let Some(pair) = pairs.get_mut(&number)
+                && !matches!(pair.turn(&poller, &mut buffer), Ok(true))
+            {
+                pair.client.forget(&poller);
+                pair.server.forget(&poller);
                 pairs.remove(&number);
             }
         }
+    }
+}
+
+/// Out of fds the listener stays ready, and a loop that went on would spin. So everything pauses: coarse, but short.
+/// `echo_level` pauses the accepting alone.
+fn accept_failed(e: &io::Error) {
+    if !matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::ConnectionAborted) {
+        eprintln!("accept: {e}");
+        thread::sleep(Duration::from_millis(100));
     }
 }
 
@@ -72,8 +81,7 @@ struct Pair {
 }
 
 impl Pair {
-    fn accept(listener: &TcpListener, upstream: SocketAddr, number: usize) -> io::Result<Self> {
-        let (client, _) = listener.accept()?;
+    fn open(client: TcpStream, upstream: SocketAddr, number: usize, poller: &Poller) -> io::Result<Self> {
         client.set_nonblocking(true)?;
         let server = Socket::new(Domain::for_address(upstream), Type::STREAM, None)?;
         server.set_nonblocking(true)?;
@@ -86,30 +94,31 @@ impl Pair {
             token: Token::new(token),
             interest: None,
         };
-        let (client, server) = (side(client, number * 2), side(server.into(), number * 2 + 1));
-        Ok(Self {
-            client,
-            server,
+        let mut pair = Self {
+            client: side(client, number * 2),
+            server: side(server.into(), number * 2 + 1),
             connecting: true,
             up: Flow::default(),
             down: Flow::default(),
-        })
+        };
+        pair.register(poller)?;
+        Ok(pair)
     }
 
-    /// Moves what can be moved; true when both directions have ended.
-    fn forward(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
+    /// Moves what can be moved; false when both directions have ended.
+    fn turn(&mut self, poller: &Poller, buffer: &mut [u8]) -> io::Result<bool> {
+        let (client, server) = (&mut self.client.stream, &mut self.server.stream);
         if self.connecting {
             // connect(2): when the socket is writable, this tells how it went.
-            self.server.stream.take_error()?.map_or(Ok(()), Err)?;
-            self.connecting = self.server.stream.peer_addr().is_err();
+            server.take_error()?.map_or(Ok(()), Err)?;
+            self.connecting = server.peer_addr().is_err();
         }
         if !self.connecting {
-            self.up
-                .forward(&mut self.client.stream, &mut self.server.stream, buffer)?;
-            self.down
-                .forward(&mut self.server.stream, &mut self.client.stream, buffer)?;
+            self.up.forward(client, server, buffer)?;
+            self.down.forward(server, client, buffer)?;
         }
-        Ok(self.up.end_told && self.down.end_told)
+        self.register(poller)?;
+        Ok(!(self.up.end_told && self.down.end_told))
     }
 
     /// Waits for what the buffers allow. A server that is not connected yet is waited for until it is writable.
@@ -147,6 +156,13 @@ impl Side {
             (Some(_), Some(interest)) => poller.modify(&self.stream, self.token, interest, Trigger::Level),
         }
     }
+
+    /// Always before the close. A `modify` that failed may have done it already.
+    fn forget(&self, poller: &Poller) {
+        if self.interest.is_some() {
+            poller.remove(&self.stream).ok();
+        }
+    }
 }
 
 /// One direction.
@@ -164,26 +180,31 @@ impl Flow {
     }
 
     fn forward(&mut self, from: &mut TcpStream, to: &mut TcpStream, buffer: &mut [u8]) -> io::Result<()> {
-        let blocked = |e: &io::Error| e.kind() == ErrorKind::WouldBlock;
+        let not_now = |e: &io::Error| matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted);
         if self.has_room() {
             let buffer = &mut buffer[self.bytes.len()..];
             match from.read(buffer) {
                 Ok(0) => self.ended = true,
                 Ok(n) => self.bytes.extend_from_slice(&buffer[..n]),
-                Err(e) if blocked(&e) => {}
+                Err(e) if not_now(&e) => {}
                 Err(e) => return Err(e),
             }
         }
         if !self.bytes.is_empty() {
             match to.write(&self.bytes) {
                 Ok(n) => drop(self.bytes.drain(..n)),
-                Err(e) if blocked(&e) => {}
-                Err(e) => return Err(e),
+                Err(e) if not_now(&e) => {}
+                // It takes no more, but what it said before may still be on its way: only this direction is over.
+                Err(_) => {
+                    self.bytes.clear();
+                    self.ended = true;
+                }
             }
         }
         if self.ended && self.bytes.is_empty() && !self.end_told {
             self.end_told = true;
-            to.shutdown(Shutdown::Write)?;
+            // Fails if the connection is gone, and then there is nobody to be told.
+            to.shutdown(Shutdown::Write).ok();
         }
         Ok(())
     }

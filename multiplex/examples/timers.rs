@@ -1,7 +1,8 @@
 //! Echoes what clients send, and ends the connection of one that is silent for too long.
 //!
 //! The loop sleeps until a source is ready or a timer is due, whichever comes first: `next_timeout` is the longest that
-//! `wait` may take. The clock is read once per turn.
+//! `wait` may take. The clock is read twice per turn: after the wait, because that took time, and before the next one,
+//! because the work did. With the first reading alone a timer would be late by the length of a turn.
 //!
 //!     cargo run -p multiplex --example timers [ADDRESS] [MILLISECONDS]
 
@@ -10,6 +11,7 @@ use multiplex::{Events, Fanout, Interest, Poller, Token, Trigger};
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::thread;
 use std::time::{Duration, Instant};
 
 fn main() -> io::Result<()> {
@@ -23,31 +25,37 @@ fn main() -> io::Result<()> {
     poller.add_listener(&listener, Token::new(0), Fanout::Shared)?;
 
     let mut events = Events::with_capacity(256);
-    let mut now = Instant::now();
     let mut server = Server {
         poller,
         patience,
-        timers: Timers::new(now),
+        timers: Timers::new(Instant::now()),
         clients: HashMap::new(),
         next_token: 1,
     };
     loop {
-        server.poller.wait(&mut events, server.timers.next_timeout(now))?;
-        now = Instant::now();
+        let longest = server.timers.next_timeout(Instant::now());
+        server.poller.wait(&mut events, longest)?;
+        let now = Instant::now();
         for event in &events {
-            if event.is_acceptable() {
-                // What to do when the process is out of fds is shown in `echo_level`.
-                server
-                    .accept(&listener, now)
-                    .unwrap_or_else(|e| eprintln!("accept: {e}"));
-            } else {
+            if !event.is_acceptable() {
                 server.echo(event.token(), now)?;
+            } else if let Err(e) = server.accept(&listener, now) {
+                accept_failed(&e);
             }
         }
         // After the events: what arrived in time counts, even if this turn came late.
         while let Some((_, token)) = server.timers.expire(now) {
             server.end(token, "too silent\n")?;
         }
+    }
+}
+
+/// Out of fds the listener stays ready, and a loop that went on would spin. So everything pauses: coarse, but short.
+/// `echo_level` pauses the accepting alone.
+fn accept_failed(e: &io::Error) {
+    if !matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::ConnectionAborted) {
+        eprintln!("accept: {e}");
+        thread::sleep(Duration::from_millis(100));
     }
 }
 
@@ -79,10 +87,10 @@ impl Server {
         };
         let mut buffer = [0; 4096];
         match stream.read(&mut buffer) {
-            Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(()),
-            Ok(0) | Err(_) => return self.end(token, ""),
-            // What to do when not all can be written is shown in `echo_level`.
-            Ok(n) => drop(stream.write(&buffer[..n])),
+            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => return Ok(()),
+            // Who does not read what is echoed is sent away too; `echo_level` waits for such a client.
+            Ok(n) if n > 0 && stream.write_all(&buffer[..n]).is_ok() => {}
+            Ok(_) | Err(_) => return self.end(token, ""),
         }
         self.timers.rearm(*timer, now + self.patience);
         Ok(())

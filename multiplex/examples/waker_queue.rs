@@ -2,7 +2,10 @@
 //!
 //! The loop reads what clients send, a second thread does the work (here: it shouts), the loop sends the results. The
 //! loop never waits for the work, and the thread never touches a socket. While the queue is not empty, the wake of its
-//! first entry is still under way, so the others need none: under load most results cost no system call.
+//! first entry is still under way, so the others need none: under load most results cost no wake.
+//!
+//! Clients are one-shot: one is read from again only when its result is sent, so that it has one job at a time, and one
+//! that sends without reading fills its own buffers, not our queues.
 //!
 //!     cargo run -p multiplex --example waker_queue [ADDRESS]
 
@@ -12,6 +15,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
+use std::time::Duration;
 
 const LISTENER: Token = Token::new(0);
 const MAILBOX: Token = Token::new(1);
@@ -64,7 +68,7 @@ fn main() -> io::Result<()> {
 
     let mut clients = Clients {
         poller,
-        streams: HashMap::new(),
+        table: HashMap::new(),
         next_token: 2,
     };
     let mut events = Events::with_capacity(256);
@@ -72,16 +76,12 @@ fn main() -> io::Result<()> {
         clients.poller.wait(&mut events, None)?;
         for event in &events {
             if event.is_acceptable() {
-                // What to do when the process is out of fds is shown in `echo_level`.
-                clients
-                    .accept(&listener)
-                    .unwrap_or_else(|e| eprintln!("accept: {e}"));
+                clients.accept(&listener).unwrap_or_else(|e| accept_failed(&e));
             } else if event.is_wake() {
-                mailbox
-                    .take()
-                    .into_iter()
-                    .try_for_each(|(token, bytes)| clients.send(token, &bytes))?;
-            } else if let Some(bytes) = clients.read(event.token())? {
+                for (token, bytes) in mailbox.take() {
+                    clients.send(token, &bytes);
+                }
+            } else if let Some(bytes) = clients.ready(event.token()) {
                 jobs.send((event.token(), bytes))
                     .expect("the thread lives as long as the loop");
             }
@@ -89,10 +89,24 @@ fn main() -> io::Result<()> {
     }
 }
 
+/// Out of fds the listener stays ready, and a loop that went on would spin. So everything pauses: coarse, but short.
+/// `echo_level` pauses the accepting alone.
+fn accept_failed(e: &io::Error) {
+    if !matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::ConnectionAborted) {
+        eprintln!("accept: {e}");
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
 struct Clients {
     poller: Poller,
-    streams: HashMap<Token, TcpStream>,
+    table: HashMap<Token, Client>,
     next_token: usize,
+}
+
+struct Client {
+    stream: TcpStream,
+    unsent: Vec<u8>,
 }
 
 impl Clients {
@@ -102,39 +116,65 @@ impl Clients {
         let token = Token::new(self.next_token);
         self.next_token += 1;
         self.poller
-            .add(&stream, token, Interest::READABLE, Trigger::Level)?;
-        self.streams.insert(token, stream);
+            .add(&stream, token, Interest::READABLE, Trigger::OneShot)?;
+        let unsent = Vec::new();
+        self.table.insert(token, Client { stream, unsent });
         Ok(())
     }
 
-    fn read(&mut self, token: Token) -> io::Result<Option<Vec<u8>>> {
-        let Some(stream) = self.streams.get_mut(&token) else {
-            return Ok(None);
-        };
+    /// Goes on with sending, or else reads a job. After that nothing is waited for: the result comes first.
+    fn ready(&mut self, token: Token) -> Option<Vec<u8>> {
+        let client = self.table.get_mut(&token)?;
+        if !client.unsent.is_empty() {
+            self.send(token, b"");
+            return None;
+        }
         let mut buffer = [0; 4096];
-        match stream.read(&mut buffer) {
-            Err(e) if e.kind() == ErrorKind::WouldBlock => Ok(None),
-            Ok(0) | Err(_) => self.end(token).map(|()| None),
-            Ok(n) => Ok(Some(buffer[..n].to_vec())),
+        match client.stream.read(&mut buffer) {
+            Ok(n) if n > 0 => return Some(buffer[..n].to_vec()),
+            Err(e) if not_now(&e) => self.arm(token),
+            Ok(_) | Err(_) => self.end(token),
         }
+        None
     }
 
-    /// Ends the connection with a client that does not read what it is sent; `echo_level` shows how to wait for it.
-    fn send(&mut self, token: Token, bytes: &[u8]) -> io::Result<()> {
+    /// Sends what can be sent, and keeps the rest until the client is writable.
+    fn send(&mut self, token: Token, bytes: &[u8]) {
         // The client may have gone while the work was done. Its token has not been used again.
-        let Some(stream) = self.streams.get_mut(&token) else {
-            return Ok(());
+        let Some(client) = self.table.get_mut(&token) else {
+            return;
         };
-        if stream.write_all(bytes).is_ok() {
-            Ok(())
+        client.unsent.extend_from_slice(bytes);
+        match client.stream.write(&client.unsent) {
+            Ok(n) => drop(client.unsent.drain(..n)),
+            Err(e) if not_now(&e) => {}
+            Err(_) => return self.end(token),
+        }
+        self.arm(token);
+    }
+
+    /// Waits for what comes next: room for the rest, or a new job.
+    fn arm(&mut self, token: Token) {
+        let Client { stream, unsent } = &self.table[&token];
+        let next = if unsent.is_empty() {
+            Interest::READABLE
         } else {
-            self.end(token)
+            Interest::WRITABLE
+        };
+        if self.poller.modify(stream, token, next, Trigger::OneShot).is_err() {
+            self.end(token);
         }
     }
 
-    fn end(&mut self, token: Token) -> io::Result<()> {
-        self.streams
-            .remove(&token)
-            .map_or(Ok(()), |stream| self.poller.remove(&stream))
+    fn end(&mut self, token: Token) {
+        if let Some(client) = self.table.remove(&token) {
+            // A `modify` that failed may have removed it already.
+            self.poller.remove(&client.stream).ok();
+        }
     }
+}
+
+/// The event was a hint, and we are told again.
+fn not_now(e: &io::Error) -> bool {
+    matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }

@@ -32,9 +32,23 @@ impl Example {
     }
 
     fn run(name: &str, arguments: &[&str]) -> Self {
-        let mut command = Command::new(path_of(name));
+        Self::spawn(name, Command::new(path_of(name)).args(arguments))
+    }
+
+    /// Starts an example that listens and may have no more than so many fds. What it complains of comes as its lines.
+    fn start_with_few_fds(name: &str, fds: u32) -> Self {
+        let script = format!("ulimit -n {fds} && exec \"$0\" \"$@\" 2>&1");
+        Self::spawn(
+            name,
+            Command::new("sh")
+                .args(["-c", &script])
+                .arg(path_of(name))
+                .arg("127.0.0.1:0"),
+        )
+    }
+
+    fn spawn(name: &str, command: &mut Command) -> Self {
         let mut child = command
-            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -123,7 +137,7 @@ fn pattern(length: usize) -> Vec<u8> {
 ///
 /// This is the client that a server without back-pressure would buffer for.
 #[track_caller]
-fn flood(address: &str) -> usize {
+fn flood(address: &str, answer: fn(&[u8]) -> Vec<u8>) -> usize {
     let mut stream = connect(address);
     let bytes = pattern(64 << 20);
     stream
@@ -141,7 +155,7 @@ fn flood(address: &str) -> usize {
     let mut echo = Vec::new();
     stream.read_to_end(&mut echo).expect("the example should answer");
     assert!(
-        echo == bytes[..sent],
+        echo == answer(&bytes[..sent]),
         "{} bytes came back for {sent}, or others",
         echo.len()
     );
@@ -159,12 +173,80 @@ fn echoes(example: &Example) {
         }
     }
     drop(clients.split_off(10));
-    let sent = flood(&address);
+    let sent = flood(&address, <[u8]>::to_vec);
     assert!(
         sent < 64 << 20,
         "the server took {sent} bytes from a client that reads nothing"
     );
     ask(&mut clients[0], b"still there?", b"still there?");
+}
+
+/// What every server should do when it has no fd for the next client: go on, without a storm, and take that client later.
+fn outlives_a_want_of_fds(name: &str, answer: fn(&[u8]) -> Vec<u8>) {
+    let example = Example::start_with_few_fds(name, 16);
+    let address = example.address();
+    let mut clients: Vec<_> = (0..24).map(|_| connect(&address)).collect();
+    ask(&mut clients[0], b"Hello", &answer(b"Hello"));
+    thread::sleep(Duration::from_millis(500));
+    let complaints = example.output.try_iter().filter(|line| line.contains("accept:"));
+    // Ten a second, for each of four threads at most.
+    let complaints = complaints.count();
+    assert!(
+        (1..50).contains(&complaints),
+        "{name}: {complaints} complaints in half a second"
+    );
+    ask(&mut clients[1], b"Hello again", &answer(b"Hello again"));
+    let late = clients.split_off(20);
+    drop(clients);
+    for mut client in late {
+        ask(&mut client, b"Late", &answer(b"Late"));
+    }
+}
+
+#[test]
+fn a_want_of_fds_stops_no_example_and_makes_none_spin() {
+    for name in [
+        "echo_level",
+        "echo_edge",
+        "one_poller",
+        "poller_per_worker",
+        "nested",
+        "timers",
+    ] {
+        outlives_a_want_of_fds(name, <[u8]>::to_vec);
+    }
+    outlives_a_want_of_fds("waker_queue", <[u8]>::to_ascii_uppercase);
+}
+
+#[test]
+fn a_free_fd_ends_the_pause_of_echo_level() {
+    let example = Example::start_with_few_fds("echo_level", 12);
+    let address = example.address();
+    let mut clients: Vec<_> = (0..32).map(|_| connect(&address)).collect();
+    for client in &mut clients {
+        client.write_all(b"Hello").expect("it fits");
+    }
+    let has_answer = |mut client: &TcpStream| {
+        let patience = Some(Duration::from_millis(300));
+        client.set_read_timeout(patience).expect("a time limit");
+        client.read_exact(&mut [0; 5]).is_ok()
+    };
+    let accepted = clients.iter().take_while(|client| has_answer(client)).count();
+    assert!(accepted < 12, "{accepted} clients with 12 fds");
+    let waiting = clients.split_off(accepted);
+    let start = Instant::now();
+    for mut client in waiting {
+        client.set_read_timeout(Some(LIMIT)).expect("a time limit");
+        // They are accepted in their order, so each that goes makes room for one more.
+        drop(clients.remove(0));
+        ask(&mut client, b"", b"Hello");
+        clients.push(client);
+    }
+    let taken = start.elapsed();
+    assert!(
+        taken < Duration::from_secs(1),
+        "{taken:?}: a whole pause for each would be 2 s"
+    );
 }
 
 #[test]
@@ -249,6 +331,32 @@ fn waker_queue_brings_each_result_to_its_client() {
         for (number, client) in clients.iter_mut().enumerate() {
             ask(client, b"", format!("CLIENT {number:02}").as_bytes());
         }
+    }
+}
+
+#[test]
+fn waker_queue_holds_one_job_of_a_client_that_floods_it() {
+    let example = Example::start("waker_queue", &[]);
+    let address = example.address();
+    let sent = flood(&address, <[u8]>::to_ascii_uppercase);
+    assert!(
+        sent < 64 << 20,
+        "the server took {sent} bytes from a client that reads nothing"
+    );
+    ask(&mut connect(&address), b"still there?", b"STILL THERE?");
+}
+
+#[test]
+fn examples_without_a_buffer_cut_a_client_off_that_reads_nothing() {
+    for name in ["nested", "timers"] {
+        let example = Example::start(name, &[]);
+        let address = example.address();
+        let mut stream = connect(&address);
+        let end = Instant::now() + LIMIT;
+        while stream.write(&[7; 65536]).is_ok() {
+            assert!(Instant::now() < end, "{name} still takes bytes");
+        }
+        ask(&mut connect(&address), b"still there?", b"still there?");
     }
 }
 
