@@ -117,18 +117,25 @@ impl<S: Socket> Connection<S> {
                     budget.requests -= 1;
                     self.request(key, head, at < input.len(), kit);
                 }
-                Event::Data(bytes) => self.body_data(bytes, kit),
-                Event::Trailers(_) => {}
-                Event::End => self.body_end(key, kit),
                 Event::NeedMore => {
                     self.hungry = true;
                     break;
                 }
-                // A response is due that this phase knows nothing of, or nothing will be read: both end here.
-                Event::Paused | Event::Closed | Event::Upgraded => self.phase = Phase::Closing,
+                other => self.react(other, key, kit),
             }
         }
         at
+    }
+
+    /// What has no head: a body's bytes and its end, and the end of the connection.
+    fn react(&mut self, event: &Event<'_>, key: usize, kit: &mut Kit) {
+        match event {
+            Event::Data(bytes) => self.body_data(bytes, kit),
+            Event::End => self.body_end(key, kit),
+            Event::Request(_) | Event::Trailers(_) | Event::NeedMore => {}
+            // A response is due that this phase knows nothing of, or nothing will be read: both end here.
+            Event::Paused | Event::Closed | Event::Upgraded => self.phase = Phase::Closing,
+        }
     }
 
     /// Lets the handler look at a head. `more` says whether bytes of the body have arrived with it.
