@@ -104,26 +104,21 @@ impl<'a> Head<'a> {
         let Info {
             target,
             target_end,
-            path,
-            query,
+            path: path_start,
+            path_end,
             ..
         } = self.table.info;
-        let (path_end, query) = match query {
-            0 => (target_end, None),
-            at => (at, Some(self.part(at + 1, target_end))),
-        };
+        let path = self.part(path_start, path_end);
+        let query = (path_end < target_end).then(|| self.part(path_end + 1, target_end));
         match self.table.info.form {
-            Form::Origin => Target::Origin {
-                path: self.part(target, path_end),
-                query,
-            },
+            Form::Origin => Target::Origin { path, query },
             Form::Absolute => {
-                let before = self.part(target, path);
+                let before = self.part(target, path_start);
                 let (scheme, authority) = before.split_once("://").unwrap_or((before, ""));
                 Target::Absolute {
                     scheme,
                     authority,
-                    path: self.part(path, path_end),
+                    path,
                     query,
                 }
             }
@@ -138,18 +133,13 @@ impl<'a> Head<'a> {
     #[must_use]
     pub fn path(&self) -> &'a [u8] {
         let info = &self.table.info;
-        let end = if info.query == 0 {
-            info.target_end
-        } else {
-            info.query
-        };
-        let start = match info.form {
-            Form::Origin => info.target,
-            Form::Absolute if info.path == end => return b"/",
-            Form::Absolute => info.path,
-            Form::Authority | Form::Asterisk => end,
-        };
-        self.bytes.get(start as usize..end as usize).unwrap_or(&[])
+        match info.form {
+            Form::Absolute if info.path == info.path_end => b"/",
+            _ => self
+                .bytes
+                .get(info.path as usize..info.path_end as usize)
+                .unwrap_or(&[]),
+        }
     }
 
     /// The target as it stands in the request line.

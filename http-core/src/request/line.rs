@@ -70,7 +70,6 @@ fn line_end(bytes: &[u8], at: usize, short: Rule, other: Rule) -> Fault {
 /// Judges the target by its form (RFC 9112 section 3.2). Answers the index of the SP behind it.
 #[inline(always)]
 fn target(bytes: &[u8], start: usize, info: &mut Info) -> Result<usize, Fault> {
-    info.path = start as u32;
     match bytes.get(start) {
         Some(b'/') if info.method != MethodKind::Connect => {
             info.form = Form::Origin;
@@ -80,13 +79,16 @@ fn target(bytes: &[u8], start: usize, info: &mut Info) -> Result<usize, Fault> {
     }
 }
 
-/// Scans a path and a query from `start` on and notes where the query begins.
+/// Scans a path and a query from `start` on and notes where they begin.
 #[inline(always)]
 fn path_and_query(bytes: &[u8], start: usize, info: &mut Info) -> Result<usize, Fault> {
-    info.query = 0;
+    info.path = start as u32;
     let end = bytes::long_span(bytes, start, PATH);
     match bytes.get(end) {
-        Some(b' ') => Ok(end),
+        Some(b' ') => {
+            info.path_end = end as u32;
+            Ok(end)
+        }
         _ => rest_of_target(bytes, end, info),
     }
 }
@@ -98,9 +100,14 @@ fn rest_of_target(bytes: &[u8], mut at: usize, info: &mut Info) -> Result<usize,
     loop {
         match bytes.get(at) {
             None => return Err(Incomplete),
-            Some(b' ') => return Ok(at),
+            Some(b' ') => {
+                if class == PATH {
+                    info.path_end = at as u32;
+                }
+                return Ok(at);
+            }
             Some(b'?') => {
-                info.query = at as u32;
+                info.path_end = at as u32;
                 class = QUERY;
             }
             Some(b'%') => at = percent(bytes, at)?,
@@ -125,8 +132,10 @@ fn percent(bytes: &[u8], at: usize) -> Result<usize, Fault> {
 /// Judges a target that is not in origin-form.
 #[inline(never)]
 fn rare_target(bytes: &[u8], start: usize, info: &mut Info) -> Result<usize, Fault> {
-    info.query = 0;
     let connect = info.method == MethodKind::Connect;
+    // The two forms that have no path have an empty one.
+    info.path = start as u32;
+    info.path_end = start as u32;
     match bytes.get(start) {
         None => Err(Incomplete),
         Some(_) if connect => {
@@ -177,10 +186,10 @@ fn absolute(bytes: &[u8], start: usize, info: &mut Info) -> Result<usize, Fault>
         at = expect(bytes, at, want)?;
     }
     let end = authority(bytes, at, false)?;
-    info.path = end as u32;
     if bytes[end] == b'/' {
         path_and_query(bytes, end, info)
     } else {
+        info.path = end as u32;
         rest_of_target(bytes, end, info)
     }
 }

@@ -33,8 +33,8 @@ pub(crate) struct Info {
     pub(crate) target: u32,
     pub(crate) target_end: u32,
     pub(crate) path: u32,
-    /// Where the `?` is; 0 if there is none.
-    pub(crate) query: u32,
+    /// Where the `?` is, or else where the path ends.
+    pub(crate) path_end: u32,
     /// How many slots are filled.
     pub(crate) count: u16,
     /// The slot of Host, or `u16::MAX`.
@@ -132,7 +132,7 @@ impl<const N: usize> Fields<N> {
             target: 0,
             target_end: 0,
             path: 0,
-            query: 0,
+            path_end: 0,
             count: 0,
             host: u16::MAX,
             method: MethodKind::Get,
