@@ -156,16 +156,20 @@ impl Connection {
         let info = &table.info;
         // Closing was asked for between the cycles, or not at all.
         let mut flags = self.flags.0 & (Flags::END_OF_INPUT | Flags::CLOSE);
-        if info.version == Version::Http10 {
-            flags |= Flags::HTTP10 | if info.keep_alive { Flags::TELL_KEEP } else { 0 };
+        match (info.version, info.keep_alive) {
+            (Version::Http11, true) => {}
+            (Version::Http11, false) => flags |= Flags::CLOSE,
+            (Version::Http10, true) => flags |= Flags::HTTP10 | Flags::TELL_KEEP,
+            (Version::Http10, false) => flags |= Flags::HTTP10 | Flags::CLOSE,
         }
         match info.method {
             MethodKind::Head => flags |= Flags::HEAD,
             MethodKind::Connect => flags |= Flags::CONNECT,
             _ => {}
         }
-        flags |= if info.keep_alive { 0 } else { Flags::CLOSE };
-        flags |= if info.upgrade { Flags::UPGRADE } else { 0 };
+        if info.upgrade {
+            flags |= Flags::UPGRADE;
+        }
         self.flags = Flags(flags);
         self.sending = Sending::Nothing;
         match info.framing {
