@@ -7,7 +7,7 @@
 use criterion::{
     BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,
 };
-use http_core::{Body, Connection, Event, Fields, Limits, ResponseHead};
+use http_core::{Body, Connection, DateLine, Event, Fields, Limits, ResponseHead};
 use peers::{PicoSlots, http_parser_length, pico_length};
 use std::hint::black_box;
 
@@ -240,7 +240,7 @@ fn responses(c: &mut Criterion) {
 
 fn fill(head: &mut ResponseHead) {
     head.reset(200);
-    head.push_date(b"Sun, 06 Nov 1994 08:49:37 GMT");
+    head.push_date(&DateLine::new(b"Sun, 06 Nov 1994 08:49:37 GMT"));
     for (name, value) in [
         ("content-type", "text/html; charset=utf-8"),
         ("server", "bench"),

@@ -5,13 +5,15 @@
 //! `valgrind`.
 
 use http_core::{
-    Body, Connection, Event, FieldLine, Fields, Limits, Misuse, Received, Rejection, ResponseHead,
+    Body, Connection, DateLine, Event, FieldLine, Fields, Limits, Misuse, Received, Rejection, ResponseHead,
 };
 use std::hint::black_box;
 use std::mem::MaybeUninit;
 use std::process::{Command, ExitCode};
 
 const TURNS: u64 = 200;
+
+const DATE: DateLine = DateLine::new(b"Sun, 06 Nov 1994 08:49:37 GMT");
 
 /// What a small client sends.
 const SHORT: &[u8] =
@@ -273,7 +275,7 @@ fn counted_cycle(
     };
     black_box(request.path());
     head.reset(200);
-    head.push_date(b"Sun, 06 Nov 1994 08:49:37 GMT");
+    head.push_date(&DATE);
     head.push_line(PLAIN);
     conn.reply(out, head, b"Hello, World!").expect("a reply");
 }
@@ -358,7 +360,7 @@ fn answer() -> ResponseHead {
 #[inline(never)]
 fn counted_fill(head: &mut ResponseHead) {
     head.reset(200);
-    head.push_date(b"Sun, 06 Nov 1994 08:49:37 GMT");
+    head.push_date(&DATE);
     for (name, value) in [
         ("content-type", "text/html; charset=utf-8"),
         ("server", "http-core"),

@@ -111,6 +111,6 @@ pub use request::head::{FieldLines, Head, Trailers};
 pub use request::parts::{Expectation, Framing, Method, Target, Version};
 pub use request::table::Fields;
 pub use response::body::Body;
-pub use response::fields::{FieldBlock, FieldLine, FieldName, Name};
+pub use response::fields::{DateLine, FieldBlock, FieldLine, FieldName, Name};
 pub use response::head::ResponseHead;
 pub use rules::{Rejection, Rule};

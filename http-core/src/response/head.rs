@@ -1,6 +1,6 @@
 //! The head of a response.
 
-use super::fields::{FieldBlock, FieldLine, FieldName};
+use super::fields::{DateLine, FieldBlock, FieldLine, FieldName};
 use super::status::{status_line, unnamed_status};
 use crate::misuse::Misuse;
 use alloc::vec::Vec;
@@ -106,10 +106,10 @@ impl ResponseHead {
         self.fields.push_all(block);
     }
 
-    /// Adds Date: see [`FieldBlock::push_date`].
+    /// Adds Date.
     #[inline]
-    pub fn push_date(&mut self, imf_fixdate: &[u8; 29]) {
-        self.fields.push_date(imf_fixdate);
+    pub fn push_date(&mut self, date: &DateLine) {
+        self.fields.push_date(date);
     }
 
     /// Removes all field lines called `name`, without regard to case.

@@ -2,7 +2,7 @@
 
 use crate::oracle::framing::values;
 use crate::{get, read};
-use http_core::{Misuse, Name, ResponseHead};
+use http_core::{DateLine, Misuse, Name, ResponseHead};
 
 #[test]
 fn field_names_and_values_are_checked_before_they_are_kept() {
@@ -56,7 +56,7 @@ fn a_head_can_be_changed_and_reused() {
     for (name, value) in [("a", "1"), ("B", "2"), ("b", "3"), ("bb", "4")] {
         head.push(name, value).expect("legal");
     }
-    head.push_date(b"Sun, 06 Nov 1994 08:49:37 GMT");
+    head.push_date(&DateLine::new(b"Sun, 06 Nov 1994 08:49:37 GMT"));
     head.remove_all("b");
     assert!(head.contains("A") && head.contains("bb") && head.contains("date") && !head.contains("B"));
     head.set_status(404);
@@ -78,7 +78,7 @@ fn a_head_can_be_changed_and_reused() {
     head.reset(200);
     assert_eq!(head, ResponseHead::new(200));
     let mut evil = ResponseHead::new(200);
-    evil.push_date(b"Sun, 06 Nov 1994\r\nEvil: 1\r\n  ");
+    evil.push_date(&DateLine::new(b"Sun, 06 Nov 1994\r\nEvil: 1\r\n  "));
     let mut out = Vec::new();
     get().reply(&mut out, &evil, b"").expect("legal");
     assert!(

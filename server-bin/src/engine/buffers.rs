@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use http_core::{FieldBlock, Fields, ResponseHead};
+use http_core::{DateLine, Fields, ResponseHead};
 
 use super::settings::Settings;
 use crate::handler::{Collected, Handler, Mailbox};
@@ -87,38 +87,29 @@ impl Kit {
     pub fn begin(&mut self, now: Instant) {
         self.now = now;
         if now >= self.date.until {
-            self.date.renew(now);
+            self.date = Date::new(now);
         }
     }
 }
 
 /// The `Date` field, formatted once a second.
 pub(crate) struct Date {
-    pub(crate) line: FieldBlock,
+    pub(crate) line: DateLine,
     until: Instant,
 }
 
 impl Date {
     fn new(now: Instant) -> Self {
-        let mut date = Self {
-            line: FieldBlock::new(),
-            until: now,
-        };
-        date.renew(now);
-        date
-    }
-
-    /// Says what time it is now, in the memory that it has.
-    fn renew(&mut self, now: Instant) {
         let wall = SystemTime::now().max(SystemTime::UNIX_EPOCH);
         let since_epoch = wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let rest = Duration::from_secs(1) - Duration::from_nanos(since_epoch.subsec_nanos().into());
         let mut text = [b' '; 29];
         // An IMF-fixdate has 29 octets, so all of it fits.
         let _ = write!(&mut text[..], "{}", httpdate::HttpDate::from(wall));
-        self.line.clear();
-        self.line.push_date(&text);
-        self.until = now + rest;
+        Self {
+            line: DateLine::new(&text),
+            until: now + rest,
+        }
     }
 }
 

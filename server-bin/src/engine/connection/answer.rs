@@ -84,7 +84,7 @@ impl<S: Socket> Connection<S> {
             let body = Body::Known(bytes.len() as u64);
             return self.begin(body, Outgoing::Content { content, at: 0 }, kit);
         }
-        kit.head.push_all(&kit.date.line);
+        kit.head.push_date(&kit.date.line);
         self.http.reply(&mut kit.out, &kit.head, bytes)?;
         self.answered();
         Ok(())
@@ -93,7 +93,7 @@ impl<S: Socket> Connection<S> {
     /// Writes the head; the body follows as the socket takes it.
     fn begin(&mut self, body: Body, outgoing: Outgoing, kit: &mut Kit) -> Result<(), Misuse> {
         let is_empty = matches!(body, Body::Known(0));
-        kit.head.push_all(&kit.date.line);
+        kit.head.push_date(&kit.date.line);
         self.http.respond(&mut kit.out, &kit.head, body)?;
         if is_empty || !self.http.sends_body() {
             return self.finish(kit);
@@ -143,7 +143,7 @@ impl<S: Socket> Connection<S> {
         self.close_after_response();
         kit.head.reset(status);
         plain::fields(&mut kit.head);
-        kit.head.push_all(&kit.date.line);
+        kit.head.push_date(&kit.date.line);
         // It can fail only when the response has begun, and then there is nothing to do but close.
         let _ = self
             .http
