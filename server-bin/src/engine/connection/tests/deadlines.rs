@@ -183,6 +183,32 @@ fn a_peer_that_takes_a_large_response_below_its_least_rate_is_cut_off() {
 }
 
 #[test]
+fn answers_that_were_kept_for_the_peer_have_the_same_least_rate() {
+    let settings = Settings {
+        write_timeout: seconds(3),
+        ..Settings::default()
+    };
+    let kept = || {
+        let mut rig = Rig::with(hello, settings.clone());
+        rig.wire().room = Some(0);
+        rig.arrive(GET.repeat(30));
+        rig
+    };
+    let mut rig = kept();
+    for second in 1.. {
+        assert_eq!(rig.pass(seconds(1)), None, "second {second}");
+        if rig.room(240) == Next::Read {
+            assert!(second > 9, "{second}");
+            break;
+        }
+    }
+    assert_eq!(rig.statuses(), [200; 30]);
+    let mut rig = kept();
+    let end = (1..20).find(|_| rig.pass(seconds(1)).is_some() || rig.room(24) != Next::Write);
+    assert_eq!(end, Some(4));
+}
+
+#[test]
 fn a_peer_that_takes_nothing_is_cut_off() {
     let mut rig = Rig::new(hello);
     rig.wire().room = Some(10);
