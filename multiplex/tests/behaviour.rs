@@ -41,7 +41,8 @@ fn the_table_in_the_docs_is_what_this_backend_reports() {
 /// The name of this backend's column.
 fn backend() -> &'static str {
     match env::consts::OS {
-        "linux" if cfg!(multiplex_kqueue) => "kqueue (emulated)",
+        "linux" if cfg!(multiplex_kqueue_crate) => "kqueue (emulated)",
+        "linux" if cfg!(multiplex_kqueue) => "kqueue (another provider)",
         "linux" | "android" => "epoll",
         "macos" => "kqueue (macOS)",
         "freebsd" => "kqueue (FreeBSD)",

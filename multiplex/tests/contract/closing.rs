@@ -75,7 +75,7 @@ fn a_reset_makes_both_directions_ready() {
     for interest in [READABLE, WRITABLE] {
         let mut watch = Watch::new();
         let (client, server) = tcp_pair();
-        fill(&server);
+        fill_for_good(&server);
         watch
             .poller
             .add(&server, Token::new(1), interest, Trigger::Level)
@@ -99,10 +99,11 @@ fn a_refused_connection_is_writable_and_has_an_error() {
         .add(&stream, Token::new(1), both(), Trigger::Level)
         .unwrap();
     watch.expect(1, Event::is_writable);
-    assert_eq!(
-        stream.take_error().unwrap().unwrap().kind(),
-        io::ErrorKind::ConnectionRefused
-    );
+    match stream.take_error().unwrap() {
+        Some(error) => assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused),
+        // Where connect(2) itself says so, the error has been taken.
+        None => assert!(cfg!(not(target_os = "linux")), "no error is left"),
+    }
 }
 
 #[test]
@@ -127,17 +128,22 @@ fn a_pipe_whose_writer_has_gone_is_readable() {
 
 #[test]
 fn a_full_pipe_whose_reader_has_gone_is_writable() {
+    // `Poller::add`, Portability: NetBSD tells it, as the end of reading, to who asks for readable too.
+    let (interest, told): (_, fn(&Event) -> bool) = match cfg!(target_os = "netbsd") {
+        true => (both(), Event::is_read_closed),
+        false => (WRITABLE, Event::is_writable),
+    };
     for trigger in TRIGGERS {
         let mut watch = Watch::new();
         let (reader, writer) = pipe();
         fill(&writer);
         watch
             .poller
-            .add(&writer, Token::new(1), WRITABLE, trigger)
+            .add(&writer, Token::new(1), interest, trigger)
             .unwrap();
         watch.expect_not(1, Event::is_write_closed);
         drop(reader);
-        watch.expect(1, Event::is_writable);
+        watch.expect(1, told);
         assert_eq!(
             (&writer).write(b"x").unwrap_err().kind(),
             io::ErrorKind::BrokenPipe

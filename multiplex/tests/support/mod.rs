@@ -165,6 +165,20 @@ pub(crate) fn fill(mut sink: impl Write) {
     }
 }
 
+/// The same until it stays so: elsewhere than on Linux a peer on loopback acknowledges after a while, and buffers grow.
+#[track_caller]
+pub(crate) fn fill_for_good(sink: &TcpStream) {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        fill(sink);
+        std::thread::sleep(MOMENT);
+        if ffi::poll(sink.as_fd(), libc::POLLOUT) & libc::POLLOUT == 0 {
+            return;
+        }
+        assert!(Instant::now() < end, "there is always room to write");
+    }
+}
+
 /// Reads until nothing is left. True if the end of the stream came.
 #[track_caller]
 pub(crate) fn drain(mut source: impl Read) -> bool {

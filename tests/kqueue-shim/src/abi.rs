@@ -1,4 +1,4 @@
-//! The layout and the numbers of macOS and FreeBSD 11; on 32 bits, the layout of FreeBSD 11 there.
+//! The layout of FreeBSD 11, which on 64 bits is that of macOS too, and the numbers of FreeBSD: on macOS EVFILT_USER is another.
 
 use std::ffi::c_void;
 

@@ -1,7 +1,7 @@
 //! `kqueue(2)` and `kevent(2)` for Linux, over epoll and eventfd: for tests only.
 //!
 //! The crate lets a kqueue backend be compiled, run and tested on Linux. It exports the two C symbols with the
-//! 64-bit layout of macOS and FreeBSD 11 ([`Kevent`], 32 bytes), answers like the BSD kernels do where they
+//! layout of FreeBSD 11 ([`Kevent`], 32 bytes on 64 bits) and FreeBSD's numbers, answers like the BSD kernels do where they
 //! agree, and in its two strict modes is harsher than any of them: what passes here should not depend on one
 //! kernel's kindness. `tests/golden.rs` compares it with answers recorded from NetBSD's own kernel code.
 //!

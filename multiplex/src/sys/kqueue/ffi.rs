@@ -16,7 +16,7 @@ pub(super) use provider::{
 /// Where `kqueue`, `kevent`, their struct and their constants come from: everything that the backend takes from a system.
 ///
 /// On a system with kqueue it is libc. With the cfg `multiplex_kqueue` it is any other provider of the two C symbols
-/// with the layout and the constants of macOS on 64 bits, for example an emulation on Linux. It is linked from outside:
+/// with the layout of FreeBSD 11 and the constants of FreeBSD, for example an emulation on Linux. It is linked from outside:
 ///
 /// ```text
 /// RUSTFLAGS="--cfg multiplex_kqueue -L native=DIR -l NAME" LD_LIBRARY_PATH=DIR cargo test -p multiplex
