@@ -19,8 +19,10 @@ impl State {
         let filter = match change.filter {
             EVFILT_READ => Filter::Read,
             EVFILT_WRITE => Filter::Write,
-            EVFILT_USER if self.refuses_user => return Err(Errno(libc::EINVAL)),
             EVFILT_USER => {
+                if let Some(errno) = self.refuses_user {
+                    return Err(errno);
+                }
                 let outcome = self.users.change(change);
                 self.raise_or_lower()?;
                 return outcome;
@@ -52,6 +54,10 @@ impl State {
             return Err(Errno(libc::ENOENT));
         }
         if change.fflags & NOTE_LOWAT != 0 {
+            return Err(Errno(libc::EINVAL));
+        }
+        if filter == Filter::Write && ffi::is_epoll(fd) {
+            // Every BSD's answer for a kqueue; epoll would take it.
             return Err(Errno(libc::EINVAL));
         }
         if filter == Filter::Write && ffi::is_fifo(fd) && ffi::state(fd, libc::POLLOUT) & libc::POLLERR != 0 {

@@ -189,6 +189,12 @@ pub(crate) fn is_open(fd: RawFd) -> bool {
     unsafe { libc::fcntl(fd, libc::F_GETFD) >= 0 }
 }
 
+/// Whether `fd` is an epoll, hence perhaps a kqueue of ours.
+pub(crate) fn is_epoll(fd: RawFd) -> bool {
+    std::fs::read_link(format!("/proc/self/fd/{fd}"))
+        .is_ok_and(|name| name.as_os_str() == "anon_inode:[eventpoll]")
+}
+
 /// Whether `fd` is a pipe or FIFO.
 pub(crate) fn is_fifo(fd: RawFd) -> bool {
     let mut status = std::mem::MaybeUninit::<libc::stat>::uninit();
@@ -240,4 +246,24 @@ pub(crate) fn eventfd() -> Result<OwnedFd, Errno> {
     let fd = check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
     // SAFETY: the kernel has just made `fd`, and nobody else knows it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Whether `child` is true in a child of fork(2). One that has not ended after some seconds is killed, and counts as false.
+#[cfg(test)]
+pub(crate) fn in_child(child: impl FnOnce() -> bool) -> bool {
+    // SAFETY: takes no pointer. The child goes on with this thread alone, and ends below without running what belongs to
+    // other threads; libc's own locks are free in a child.
+    let pid = unsafe { libc::fork() };
+    assert!(pid >= 0, "fork");
+    if pid == 0 {
+        // SAFETY: takes no pointer; the child's own timer ends it.
+        unsafe { libc::alarm(10) };
+        let good = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child)).unwrap_or(false);
+        // SAFETY: takes no pointer, and does not return.
+        unsafe { libc::_exit(c_int::from(!good)) };
+    }
+    let mut status = 0;
+    // SAFETY: `status` lives until the call returns.
+    let ended = unsafe { libc::waitpid(pid, &raw mut status, 0) };
+    ended == pid && status == 0
 }

@@ -31,7 +31,7 @@
 //! | unset, `plain` | answers as recorded from NetBSD, or as FreeBSD's sources say |
 //! | `lint` | aborts with a message on what some BSD would silently get wrong |
 //! | `no-user` | has no EVFILT_USER, like NetBSD before 10 |
-//! | `chaos`, `chaos:SEED` | does everything a kernel may do; an odd seed refuses EVFILT_USER, too |
+//! | `chaos`, `chaos:SEED` | does everything a kernel may do; an odd seed refuses EVFILT_USER, too (EINVAL, or ENOMEM like OpenBSD at its limit) |
 //! | `lint,no-user`, `lint,chaos:SEED` | both |
 //!
 //! # How it works

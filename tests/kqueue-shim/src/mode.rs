@@ -5,6 +5,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use crate::queue::Errno;
+
 /// How strict the shim is; the default is plain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mode {
@@ -12,14 +14,22 @@ pub struct Mode {
     pub lint: bool,
     /// Have no EVFILT_USER, like NetBSD before 10.
     pub no_user: bool,
-    /// Do everything a kernel may, decided by this seed. An odd one refuses EVFILT_USER.
+    /// Do everything a kernel may, decided by this seed. An odd one refuses EVFILT_USER: as an unknown filter, or, one in
+    /// two, because the process has as many as it may.
     pub chaos: Option<u64>,
 }
 
 impl Mode {
-    /// Whether this kernel lacks EVFILT_USER: a property of the kernel, hence the same for all queues of a process.
-    pub(crate) fn refuses_user(self) -> bool {
-        self.no_user || self.chaos.is_some_and(|seed| seed % 2 == 1)
+    /// With which error this kernel refuses EVFILT_USER: a property of the kernel, hence the same for all queues of a
+    /// process.
+    pub(crate) fn refuses_user(self) -> Option<Errno> {
+        match self.chaos.map(|seed| seed % 4) {
+            _ if self.no_user => Some(Errno(libc::EINVAL)),
+            Some(1) => Some(Errno(libc::EINVAL)),
+            // OpenBSD, above its limit for each process.
+            Some(3) => Some(Errno(libc::ENOMEM)),
+            _ => None,
+        }
     }
 }
 
@@ -88,12 +98,15 @@ mod tests {
     #[test]
     fn an_odd_seed_refuses_evfilt_user() {
         for (text, refused) in [
-            ("plain", false),
-            ("no-user", true),
-            ("chaos:4", false),
-            ("chaos:5", true),
+            ("plain", None),
+            ("no-user", Some(libc::EINVAL)),
+            ("chaos:4", None),
+            ("chaos:5", Some(libc::EINVAL)),
+            ("chaos:6", None),
+            ("chaos:7", Some(libc::ENOMEM)),
+            ("no-user,chaos:7", Some(libc::EINVAL)),
         ] {
-            assert_eq!(parse(text).refuses_user(), refused, "{text}");
+            assert_eq!(parse(text).refuses_user(), refused.map(Errno), "{text}");
         }
     }
 

@@ -3,7 +3,6 @@
 use std::{
     ffi::c_int,
     os::fd::{AsRawFd, OwnedFd, RawFd},
-    process,
     sync::{Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
@@ -27,7 +26,6 @@ pub(crate) struct Errno(pub(crate) c_int);
 /// A kqueue. The outer epoll belongs to the program that called `kqueue`, so it is kept as a number.
 pub(crate) struct Queue {
     outer: RawFd,
-    process: u32,
     state: Mutex<State>,
 }
 
@@ -43,7 +41,7 @@ pub(crate) struct State {
     pub(crate) deferred: Vec<Record>,
     /// Which source the next harvest starts with.
     pub(crate) turn: usize,
-    pub(crate) refuses_user: bool,
+    pub(crate) refuses_user: Option<Errno>,
     pub(crate) chaos: Option<Chaos>,
 }
 
@@ -72,14 +70,13 @@ impl Queue {
         };
         Ok(Self {
             outer,
-            process: process::id(),
             state: Mutex::new(state),
         })
     }
 
     /// Whether `fd` is this kqueue: it may have been closed, and its number may name another file by now.
     pub(crate) fn is(&self, fd: RawFd) -> bool {
-        self.process == process::id() && ffi::holds(fd, &self.lock().read)
+        ffi::holds(fd, &self.lock().read)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

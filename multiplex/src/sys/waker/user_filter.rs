@@ -16,10 +16,7 @@ pub(crate) enum Signal {
 impl Signal {
     pub(crate) fn new(queue: &Queue, data: Tagged) -> io::Result<Self> {
         match UserFilter::new(queue, data) {
-            // NetBSD before 10 does not know the filter.
-            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
-                Pipe::new(queue, data).map(Signal::Pipe)
-            }
+            Err(error) if is_refusal(&error) => Pipe::new(queue, data).map(Signal::Pipe),
             result => result.map(Signal::User),
         }
     }
@@ -37,6 +34,14 @@ impl Signal {
             Signal::Pipe(pipe) => pipe.detach(queue),
         }
     }
+}
+
+/// NetBSD before 10 does not know the filter; OpenBSD has a limit for each process, above which it says ENOMEM.
+fn is_refusal(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EINVAL | libc::ENOMEM | libc::ENOSPC)
+    )
 }
 
 pub(crate) struct UserFilter {
