@@ -50,6 +50,8 @@ impl Poller {
     ///
     /// - A stream socket is added after connect(2) or listen(2) was called. A fresh one is ready for epoll at once and
     ///   forever, and never for a kqueue.
+    /// - kqueue: of another poller only readable can be asked; with writable it is `InvalidInput`. And a poller is told from
+    ///   itself by its number alone: do not add a dup of its fd to it.
     /// - NetBSD: the writer of a pipe that is *full* is not told that the reader has gone, unless it asks for readable
     ///   too.
     /// - kqueue: changes of one source by two threads at the same time may mix, unless both ask for the same: one's interest

@@ -86,3 +86,22 @@ fn a_poller_in_itself_is_invalid_input() {
     }
     watch.expect_silence();
 }
+
+#[test]
+fn writable_of_another_poller_is_invalid_input_or_allowed_but_nothing_between() {
+    let (mut watch, other) = (Watch::new(), Watch::new());
+    for interest in [WRITABLE, both()] {
+        match watch
+            .poller
+            .add(&other.poller, Token::new(1), interest, Trigger::Level)
+        {
+            Ok(()) => watch.poller.remove(&other.poller).unwrap(),
+            Err(error) => {
+                assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+                // Nor is it registered for readable.
+                expect_not_registered(&watch.poller, &other.poller);
+            }
+        }
+        watch.expect_silence();
+    }
+}

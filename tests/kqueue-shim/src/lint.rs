@@ -22,6 +22,10 @@ pub(crate) fn call(changes: &[Kevent], room: usize, timeout: Option<&libc::times
         "EV_RECEIPT with fewer slots than changes: NetBSD and FreeBSD stop in the middle and answer 0",
     );
     forbid(
+        receipts < changes.len() && room > 0,
+        "room for answers, and a change without EV_RECEIPT: what comes may be events, or fewer answers than changes",
+    );
+    forbid(
         changes.is_empty() && room == 0,
         "neither changes nor slots for events: returns at once, whatever the timeout says",
     );
@@ -55,6 +59,10 @@ pub(crate) fn change(change: &Kevent) {
         has(EV_ADD | EV_DELETE),
         "EV_ADD with EV_DELETE: each system does something else",
     );
+    forbid(
+        change.filter != EVFILT_USER && (change.fflags != 0 || change.data != 0),
+        "fflags or data with EVFILT_READ or EVFILT_WRITE: they are another low-water mark, and an event may echo them",
+    );
     let known = MODE | EV_ADD | EV_DELETE | EV_ENABLE | EV_DISABLE | EV_RECEIPT;
     forbid(
         change.flags & !known != 0,
@@ -79,6 +87,10 @@ pub(crate) fn change_existing(change: &Kevent, knote: &Knote) {
 
 /// Judges a change of EVFILT_USER.
 pub(crate) fn change_user(change: &Kevent, existing: Option<&User>) {
+    forbid(
+        change.flags & EV_CLEAR != 0 && existing.is_some_and(|user| user.triggered),
+        "EV_CLEAR for an EVFILT_USER knote that is triggered: FreeBSD and OpenBSD reset it, no event comes",
+    );
     if change.fflags & NOTE_TRIGGER == 0 {
         return;
     }
@@ -121,13 +133,38 @@ mod tests {
     /// The words that name what is wrong, and the calls.
     type Case = (&'static str, fn(&Queue, &UnixStream));
 
-    const CASES: [Case; 16] = [
+    const CASES: [Case; 20] = [
         ("EV_RECEIPT with fewer slots", |queue, a| {
             let _ = queue.call(
                 &[read(a, EV_ADD | EV_RECEIPT), read(a, EV_DELETE | EV_RECEIPT)],
                 1,
                 AT_ONCE,
             );
+        }),
+        ("a change without EV_RECEIPT", |queue, a| {
+            drop(queue.call(&[read(a, EV_ADD)], 1, AT_ONCE))
+        }),
+        ("another low-water mark", |queue, a| {
+            apply(
+                queue,
+                &[Kevent {
+                    fflags: 2,
+                    ..read(a, EV_ADD)
+                }],
+            )
+        }),
+        ("another low-water mark", |queue, a| {
+            apply(
+                queue,
+                &[Kevent {
+                    data: 2,
+                    ..read(a, EV_ADD)
+                }],
+            )
+        }),
+        ("knote that is triggered", |queue, _| {
+            let add = user(EV_ADD | EV_CLEAR, 0);
+            apply(queue, &[add, user(0, NOTE_TRIGGER), add]);
         }),
         ("neither changes nor slots", |queue, _| {
             drop(queue.call(&[], 0, None))
@@ -153,7 +190,7 @@ mod tests {
             ));
         }),
         ("over 24 hours", |queue, a| {
-            let change = testing::change(a, EVFILT_WRITE, EV_ADD);
+            let change = testing::change(a, EVFILT_WRITE, EV_ADD | EV_RECEIPT);
             drop(queue.call(
                 &[change],
                 1,
@@ -186,7 +223,8 @@ mod tests {
         }),
         ("without EV_ENABLE: it stays disabled", |queue, a| {
             let add = testing::change(a, EVFILT_WRITE, EV_ADD | EV_DISPATCH);
-            drop(queue.call(&[add], 1, AT_ONCE));
+            apply(queue, &[add]);
+            drop(queue.call(&[], 1, AT_ONCE));
             apply(queue, &[add]);
         }),
         ("NOTE_TRIGGER with EV_CLEAR", |queue, _| {

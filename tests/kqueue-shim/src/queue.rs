@@ -110,7 +110,7 @@ impl Queue {
     fn apply(&self, changes: &[Kevent], room: usize) -> Result<Option<Vec<Kevent>>, Errno> {
         let mut state = self.lock();
         let mut answers = Vec::new();
-        let mut applied = changes.is_empty();
+        let mut tells = changes.is_empty();
         for (place, change) in changes.iter().enumerate() {
             if place > 0
                 && let Some(pause) = state.chaos.as_mut().map(Chaos::pause)
@@ -122,7 +122,7 @@ impl Queue {
                 state = self.lock();
             }
             let outcome = state.change(change);
-            applied |= outcome.is_ok();
+            tells |= outcome.is_ok() || change.flags & EV_ADD != 0;
             if outcome.is_ok() && change.flags & EV_RECEIPT == 0 {
                 continue;
             }
@@ -144,11 +144,11 @@ impl Queue {
         }
         if let Some(chaos) = &mut state.chaos
             && room > 0
-            && applied
+            && tells
             && chaos.interrupts()
         {
-            // The answers are lost, the changes are not. Where nothing was applied the caller could not find out by
-            // trying again that nothing had been there before, so that is spared.
+            // The answers are lost, the changes are not. Where nothing was there to be deleted, the caller could not find
+            // that out by trying again, so that is spared.
             return Err(Errno(libc::EINTR));
         }
         Ok((!answers.is_empty()).then_some(answers))

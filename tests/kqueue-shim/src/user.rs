@@ -20,7 +20,7 @@ pub(crate) struct User {
     pub(crate) flags: u16,
     pub(crate) udata: Udata,
     disabled: bool,
-    triggered: bool,
+    pub(crate) triggered: bool,
     fflags: u32,
     data: isize,
 }

@@ -239,3 +239,35 @@ fn check(result: c_int) -> io::Result<c_int> {
         Ok(result)
     }
 }
+
+/// The layouts as the systems' `<sys/event.h>` have them, for the targets that are compiled and never run here.
+#[cfg(all(test, target_pointer_width = "64"))]
+mod layout {
+    use std::mem::offset_of;
+
+    use super::provider::kevent;
+
+    /// FreeBSD has had 4 numbers behind the rest since its version 12; only NetBSD has flags of 32 bits.
+    const SIZE: usize = if cfg!(all(target_os = "freebsd", not(multiplex_kqueue))) {
+        64
+    } else if cfg!(all(target_os = "netbsd", not(multiplex_kqueue))) {
+        40
+    } else {
+        32
+    };
+    const OFFSETS: [usize; 6] = if cfg!(all(target_os = "netbsd", not(multiplex_kqueue))) {
+        [0, 8, 12, 16, 24, 32]
+    } else {
+        [0, 8, 10, 12, 16, 24]
+    };
+
+    const _: () = assert!(size_of::<kevent>() == SIZE);
+    const _: () = assert!(
+        offset_of!(kevent, ident) == OFFSETS[0]
+            && offset_of!(kevent, filter) == OFFSETS[1]
+            && offset_of!(kevent, flags) == OFFSETS[2]
+            && offset_of!(kevent, fflags) == OFFSETS[3]
+            && offset_of!(kevent, data) == OFFSETS[4]
+            && offset_of!(kevent, udata) == OFFSETS[5]
+    );
+}

@@ -252,6 +252,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_error_is_what_stands_beside_the_end() {
+        let refused = libc::ECONNREFUSED as u32;
+        for (flags, fflags, closed, error) in [
+            (ffi::EV_EOF, refused, true, true),
+            (ffi::EV_EOF, 0, true, false),
+            (0, refused, false, false),
+        ] {
+            let event = |filter| report(&RawEvent::change(5, filter, flags, fflags, 7));
+            let (read, write) = (event(ffi::EVFILT_READ), event(ffi::EVFILT_WRITE));
+            assert_eq!((read.is_error(), write.is_error()), (error, error));
+            assert_eq!((read.is_read_closed(), write.is_write_closed()), (closed, closed));
+        }
+    }
+
+    #[test]
     fn a_pipe_whose_reader_has_gone_is_one_error_on_every_system() {
         let (_reader, writer) = io::pipe().unwrap();
         let said = |errno, filter| explained(errno, writer.as_fd(), filter);
