@@ -57,6 +57,77 @@ fn a_flag_out_of_range_is_named() {
 }
 
 #[test]
+fn a_variable_that_is_out_of_range_is_named_and_a_flag_goes_before_it() {
+    let many = || Launch::new().env("SERVER_WORKERS", "many");
+    refuses(many(), "SERVER_WORKERS");
+    refuses(Launch::new().env("SERVER_LISTING", "perhaps"), "SERVER_LISTING");
+    // What the arguments say is wrong is not the variable's fault.
+    let output = many().args(["--workers", "0"]).fails();
+    let line = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        line.contains("--workers") && !line.contains("SERVER_WORKERS"),
+        "{line}"
+    );
+    let server = many().args(["--workers", "1"]).start();
+    assert_eq!(server.connect().exchange(REQUEST).expect("an answer").status, 200);
+}
+
+#[test]
+fn a_variable_without_a_value_is_none() {
+    let mut launch = Launch::new();
+    for name in [
+        "ROOT",
+        "LISTING",
+        "LISTEN",
+        "WORKERS",
+        "ACCEPT",
+        "MAX_BODY",
+        "IDLE_TIMEOUT",
+    ] {
+        launch = launch.env(format!("SERVER_{name}"), "");
+    }
+    let server = launch.start();
+    assert_eq!(
+        server
+            .connect()
+            .exchange(REQUEST)
+            .expect("the demonstration")
+            .status,
+        200
+    );
+}
+
+#[test]
+fn listing_is_switched_by_a_variable_that_says_so_in_any_usual_way() {
+    let folder = tempfile::tempdir().expect("a directory");
+    for (value, status) in [
+        ("1", 200),
+        ("true", 200),
+        ("yes", 200),
+        ("0", 404),
+        ("false", 404),
+        ("off", 404),
+    ] {
+        let server = Launch::of(folder.path()).env("SERVER_LISTING", value).start();
+        let response = server.connect().exchange("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!(response.expect("an answer").status, status, "{value}");
+    }
+}
+
+#[test]
+fn a_file_in_the_place_of_a_socket_is_left_alone_and_named_as_what_it_is() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let file = folder.path().join("notes");
+    fs::write(&file, "kept").expect("a file");
+    let address = format!("unix:{}", file.display());
+    refuses(
+        Launch::new().args(["--listen", &address]),
+        "a file of another kind",
+    );
+    assert_eq!(fs::read_to_string(&file).expect("it is there"), "kept");
+}
+
+#[test]
 fn every_flag_is_an_environment_variable_too() {
     let help = Launch::new().arg("--help").fails();
     let help = String::from_utf8_lossy(&help.stdout).into_owned();

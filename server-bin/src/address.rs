@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -16,6 +17,18 @@ pub enum Address {
     Tcp(String),
     /// The path of a Unix socket.
     Unix(PathBuf),
+}
+
+impl Address {
+    /// Whether this is the path of something that is there and is no socket.
+    pub(crate) fn is_no_socket(&self) -> bool {
+        match self {
+            Self::Tcp(_) => false,
+            Self::Unix(path) => {
+                std::fs::symlink_metadata(path).is_ok_and(|file| !file.file_type().is_socket())
+            }
+        }
+    }
 }
 
 impl FromStr for Address {

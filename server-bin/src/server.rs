@@ -26,6 +26,9 @@ pub enum SpawnError {
     /// Someone else listens there.
     #[error("cannot listen on {0}: the address is taken; choose another one or stop who has it")]
     Taken(Address),
+    /// There is a file at the path of the Unix socket, and it is none.
+    #[error("cannot listen on {0}: there is a file of another kind; move it away, or choose another path")]
+    NoSocket(Address),
     /// The address is not one that this machine and user may listen on.
     #[error("cannot listen on {address}: {source}; {}", advice(source))]
     Bind {
@@ -173,6 +176,7 @@ impl Server {
         bound: &mut Vec<Bound>,
     ) -> Result<(), SpawnError> {
         let failed = |source: io::Error| match source.kind() {
+            io::ErrorKind::AddrInUse if address.is_no_socket() => SpawnError::NoSocket(address.clone()),
             io::ErrorKind::AddrInUse => SpawnError::Taken(address.clone()),
             _ => SpawnError::Bind {
                 address: address.clone(),

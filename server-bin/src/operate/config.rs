@@ -1,12 +1,15 @@
 //! The command line, each flag also an environment variable.
 
+mod environment;
 mod flags;
 mod units;
 
+use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
-use clap::{Parser, ValueEnum};
+use clap::builder::BoolishValueParser;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, ValueEnum};
 
 use flags::{LimitFlags, TimeoutFlags};
 
@@ -18,7 +21,7 @@ use crate::server::Server;
 
 /// Serves a directory, or without one a demonstration, over HTTP/1.1.
 ///
-/// Each flag can be given as an environment variable, too.
+/// Each flag can be given as an environment variable, too. An empty one is none.
 #[derive(Parser, Clone, Debug)]
 #[command(
     name = "server-bin",
@@ -32,7 +35,7 @@ pub struct Config {
     pub root: Option<PathBuf>,
 
     /// Answer a directory without an index.html with a list of what is in it
-    #[arg(long, env = "SERVER_LISTING", help_heading = "Files")]
+    #[arg(long, env = "SERVER_LISTING", help_heading = "Files", value_parser = BoolishValueParser::new())]
     pub listing: bool,
 
     /// Where to listen: host:port or unix:/path; may be given more than once [default: 127.0.0.1:8080]
@@ -87,16 +90,24 @@ impl Config {
     /// # Errors
     ///
     /// [`Refusal`], which is what to print instead of serving.
-    pub fn read(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Self, Refusal> {
-        Self::try_parse_from(arguments).map_err(|error| {
-            let text = error.render();
-            match error.use_stderr() {
-                // The styles are for a terminal that reads it, not for a file or a pager.
-                false if std::io::stdout().is_terminal() => Refusal::Text(text.ansi().to_string()),
-                false => Refusal::Text(text.to_string()),
-                true => Refusal::Error(one_line(&text.to_string())),
-            }
-        })
+    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Refusal> {
+        let arguments: Vec<OsString> = arguments.into_iter().collect();
+        let mut command = environment::without_empty(Self::command());
+        let matches = command.try_get_matches_from_mut(&arguments);
+        matches
+            .and_then(|matches| Self::from_arg_matches(&matches))
+            .map_err(|error| {
+                let text = error.render();
+                match error.use_stderr() {
+                    // The styles are for a terminal that reads it, not for a file or a pager.
+                    false if std::io::stdout().is_terminal() => Refusal::Text(text.ansi().to_string()),
+                    false => Refusal::Text(text.to_string()),
+                    true => {
+                        let variable = environment::origin(&error, &command, &arguments);
+                        Refusal::Error(one_line(&text.to_string(), variable))
+                    }
+                }
+            })
     }
 
     /// The server that this command line describes.
@@ -145,8 +156,9 @@ impl From<Accept> for AcceptMode {
     }
 }
 
-/// clap says what is wrong in the first line, and lists what is missing or possible in the next ones.
-fn one_line(text: &str) -> String {
+/// clap says what is wrong in the first line, and lists what is missing or possible in the next ones. It does not say
+/// that the value came from a variable.
+fn one_line(text: &str, variable: Option<&str>) -> String {
     let text = text.strip_prefix("error: ").unwrap_or(text);
     let line = text
         .lines()
@@ -154,7 +166,10 @@ fn one_line(text: &str) -> String {
         .map(str::trim)
         .collect::<Vec<_>>()
         .join(" ");
-    format!("{line}; see --help")
+    match variable {
+        Some(variable) => format!("{line}; that is {variable} in the environment; see --help"),
+        None => format!("{line}; see --help"),
+    }
 }
 
 #[cfg(test)]
