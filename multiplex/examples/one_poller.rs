@@ -131,7 +131,7 @@ impl Server {
             Ok(open)
         });
         if !matches!(open, Ok(true)) {
-            // Always before the close. After an event that came twice, or a failed `modify`, it is done already.
+            // Always before the close. After a failed `modify`, or an event too many, it may be done already.
             self.poller.remove(&connection.stream).ok();
             lock(&self.table).connections.remove(&token);
         }

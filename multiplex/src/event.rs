@@ -11,10 +11,14 @@ use crate::token::{Kind, Tagged, Token};
 /// hint, not a promise: another thread may have been faster, and a source that was closed or changed after the kernel
 /// made its list may still be named once. Sources are therefore non-blocking, and `WouldBlock` is never a surprise.
 ///
+/// A direction that nobody asked for may be set as well, when the connection has ended or has an error: then neither call
+/// would block. A source that waits for readable alone is reported as writable, too, when the other side has gone (epoll).
+///
 /// # Portability
 ///
 /// epoll reports both directions of a source in one event, kqueue in two with the same token, and perhaps not in the
-/// same wait. Callers act on each event as it comes.
+/// same wait. Callers act on each event as it comes. The [behaviour](crate::guide::behaviour) table shows what each
+/// reports.
 #[derive(Clone, Copy)]
 pub struct Event {
     data: Tagged,
@@ -79,8 +83,8 @@ impl Event {
     ///
     /// # Portability
     ///
-    /// Best effort: that it is not set means nothing. The end is when a write fails. kqueue also says it after this
-    /// process shut its own side down, and when the reader of a pipe has gone; epoll does not.
+    /// Best effort: that it is not set means nothing. The end is when a write fails. A kqueue also says it when the
+    /// reader of a pipe has gone, and a real one after this process shut its own side down; epoll says neither.
     #[inline]
     pub const fn is_write_closed(&self) -> bool {
         self.source_is(Ready::WRITE_CLOSED)

@@ -89,9 +89,15 @@ impl fmt::Debug for Interest {
 /// | [`Edge`](Trigger::Edge) | once for each arrival of bytes or space, perhaps more often | drain: read or write until [`WouldBlock`](std::io::ErrorKind::WouldBlock) |
 /// | [`OneShot`](Trigger::OneShot) | once per direction | call [`modify`](crate::Poller::modify) to be told again |
 ///
-/// Level is the one to start with: nothing is lost when only part of the data is read. Edge saves the kernel work
-/// for a source that stays registered for both directions. One-shot is for several threads that wait on one poller:
-/// the source belongs to the thread that was told until that thread arms it again.
+/// Level is the one to start with: nothing is lost when only part of the data is read. Edge saves the calls that change
+/// an interest, for a source that stays registered for both directions. One-shot is for several threads that wait on one
+/// poller: a source that asks for one direction at a time belongs to the thread that was told until that thread arms it
+/// again.
+///
+/// # Portability
+///
+/// A one-shot source that asks for both directions is disarmed by an event altogether in epoll, and in a kqueue by
+/// direction: there two threads may be told of one source, of each direction one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Trigger {
     /// By every wait, as long as the source is ready.
@@ -107,7 +113,9 @@ pub enum Trigger {
 pub enum Fanout {
     /// A connection is reported to every poller that waits. One of them accepts it, the others find `WouldBlock`.
     Shared,
-    /// A connection is reported to at least one poller that waits, and as a rule to no more.
+    /// A connection is reported to at least one poller that waits, and as a rule to no more. Whoever is told accepts, or
+    /// hands on: if it [removes](crate::Poller::remove) the listener instead, or is dropped, nobody else is told of that
+    /// connection until another one comes.
     Exclusive,
 }
 

@@ -1,46 +1,46 @@
 //! Readiness for event loops: epoll and kqueue behind one contract that reports *accept*, *readable* and *writable*.
 //!
 //! ```no_run
-//! use std::collections::HashMap;
-//! use std::io::{Read, Write};
-//! use std::net::TcpListener;
-//!
 //! use multiplex::{Events, Fanout, Interest, Poller, Token, Trigger};
+//! use std::{collections::HashMap, io, io::Read, net::TcpListener, thread, time::Duration};
 //!
-//! fn main() -> std::io::Result<()> {
+//! fn main() -> io::Result<()> {
 //!     let listener = TcpListener::bind("127.0.0.1:7000")?;
 //!     listener.set_nonblocking(true)?;
-//!     let poller = Poller::new()?;
+//!     let (poller, mut events) = (Poller::new()?, Events::with_capacity(64));
 //!     poller.add_listener(&listener, Token::new(0), Fanout::Shared)?;
-//!     let (mut clients, mut events, mut buffer) = (HashMap::new(), Events::with_capacity(64), [0; 1024]);
-//!     for next in 1.. {
+//!     let (mut clients, mut incoming) = (HashMap::new(), listener.incoming().zip((1..).map(Token::new)));
+//!     loop {
 //!         poller.wait(&mut events, None)?;
 //!         for event in &events {
-//!             if event.is_acceptable() && let Ok((stream, _)) = listener.accept() {
+//!             if event.is_acceptable() && let Some((Ok(stream), token)) = incoming.next() {
 //!                 stream.set_nonblocking(true)?;
-//!                 poller.add(&stream, Token::new(next), Interest::READABLE, Trigger::Level)?;
-//!                 clients.insert(Token::new(next), stream);
-//!             } else if let Some(stream) = clients.get_mut(&event.token()) {
-//!                 let count = stream.read(&mut buffer).unwrap_or(0);
-//!                 if count == 0 || stream.write_all(&buffer[..count]).is_err() {
-//!                     poller.remove(&*stream)?;
-//!                     clients.remove(&event.token());
-//!                 }
+//!                 poller.add(&stream, token, Interest::READABLE, Trigger::Level)?;
+//!                 clients.insert(token, stream);
+//!             } else if event.is_acceptable() {
+//!                 thread::sleep(Duration::from_millis(1)); // out of fds, or the client has gone
+//!             } else if let Some(client) = clients.get_mut(&event.token()) && let Ok(0) = client.read(&mut [0; 4096]) {
+//!                 poller.remove(&*client)?; // always before the close
+//!                 clients.remove(&event.token());
 //!             }
 //!         }
 //!     }
-//!     Ok(())
 //! }
 //! ```
 //!
-//! Several threads may wait on one poller, change registrations while others wait, and wake each other; nothing is allocated
-//! after the buffer of events was made, and each operation is one system call. Sources are anything that is `AsFd`: the types of
-//! std, of other crates, or a borrowed number. The poller keeps no table of them; the kernel's is the only one.
+//! This reads what comes and closes when the client does. Of a read that fails nothing has to be known: `WouldBlock` means
+//! "not now", and an error comes once, with the end behind it. Without the pause a process that is out of fds would spin, for
+//! a listener whose connection cannot be taken stays ready. The example `echo_level` answers, too, and pauses nobody.
+//!
+//! Several threads may wait on one poller, change registrations while others wait, and wake each other. Nothing is allocated
+//! after the buffer of events was made. Each operation is one system call; for epoll, to add what is registered already, or to
+//! modify what is not, takes a second one. Sources are anything that is `AsFd`: the types of std, of other crates, or a
+//! borrowed number. The poller keeps no table of them; the kernel's is the only one.
 //!
 //! | | epoll | kqueue |
 //! | --- | --- | --- |
 //! | systems | Linux, Android | macOS, iOS, FreeBSD, NetBSD, OpenBSD, DragonFly |
-//! | what is proven, and how | Linux: the whole contract runs. Android: type-checked | type-checked for each; the same code runs the whole contract on Linux over an emulation that is stricter than any of these systems |
+//! | what is proven, and how | Linux: the whole contract runs. Android: type-checked | type-checked for each; the same code runs the whole contract on Linux over an emulation that is harsher than they are in the points that its lint names |
 //! | [`Trigger`]s | `Level`, `Edge`, `OneShot` | the same |
 //! | a source that is readable and writable | one event | two events, perhaps in two waits |
 //! | [one-shot](Trigger::OneShot) for both directions | an event disarms both | an event disarms its own direction |
@@ -48,7 +48,7 @@
 //! | [`Fanout::Exclusive`] | since Linux 4.5 | becomes `Shared` |
 //! | a pipe whose reader has gone | an event | an event, or `BrokenPipe` from [`add`](Poller::add) |
 //! | regular files | `Unsupported` | `Unsupported` where the kernel refuses them |
-//! | timeouts | nanoseconds since Linux 5.11, else milliseconds, rounded up | nanoseconds |
+//! | timeouts | nanoseconds on 64-bit Linux since 5.11, else milliseconds, rounded up | nanoseconds |
 //! | a [`Waker`] is | an eventfd | EVFILT_USER, or a pipe where the kernel has none |
 //!
 //! The rest of what an event loop should know stands in the [`guide`], with tables for those who come from mio, polling or
@@ -58,14 +58,20 @@
 //!
 //! # Set from outside
 //!
-//! On x86-64 Linux, changes and waits make their system call themselves, which is cheaper than to call libc. A tool that watches
-//! libc's functions, such as ThreadSanitizer or a preloaded library, does not see them then; `RUSTFLAGS="--cfg multiplex_libc"`
-//! shows it every call.
+//! Two cfgs, by `RUSTFLAGS`:
+//!
+//! - `--cfg multiplex_libc`. On x86-64 Linux, changes and waits make their system call themselves, which is cheaper than to call
+//!   libc. A tool that watches libc's functions does not see them then: ThreadSanitizer misses what they order, to
+//!   MemorySanitizer events look uninitialised, a preloaded library is passed by. This shows them every call.
+//! - `--cfg multiplex_kqueue -L native=DIR -l NAME` builds the kqueue backend on Linux, over a library that provides the C
+//!   functions `kqueue` and `kevent`: an emulation, for tests. Its `struct kevent` is that of FreeBSD 11 on 64 bits, which
+//!   has 32 bytes, and its constants are FreeBSD's (EVFILT_USER is -11).
 //!
 //! # What is not here
 //!
-//! Windows, other filters of kqueue (files, processes, signals), and anything that transfers bytes. Two threads that change the
-//! same source at the same time get one registration or the other from epoll, perhaps a mixture from kqueue.
+//! Windows, urgent data (epoll's EPOLLPRI: it is never asked for), other filters of kqueue (files, processes, signals), and
+//! anything that transfers bytes. Two threads that change the same source at the same time get one registration or the other
+//! from epoll, perhaps a mixture from kqueue.
 
 mod event;
 pub mod guide;

@@ -24,6 +24,11 @@ impl Poller {
     /// # Errors
     ///
     /// When the process or the system is out of fds (EMFILE, ENFILE) or memory (ENOMEM).
+    ///
+    /// # Portability
+    ///
+    /// epoll_create1(2) or kqueue(2). A child made by fork(2) shares an epoll instance with its parent and has no kqueue: see
+    /// [`fork`](crate::guide::fork).
     pub fn new() -> io::Result<Self> {
         Ok(Self {
             queue: Arc::new(Queue::new()?),
@@ -42,6 +47,9 @@ impl Poller {
     /// - `Unsupported`: `source` is a file that is always ready, such as a regular file. Read and write it without
     ///   asking.
     /// - `BrokenPipe`: writable is asked of a pipe whose reader has gone (kqueue; epoll reports an event).
+    /// - EBADF: the number is not open. The borrow of an `AsFd` excludes that, unless it was made by
+    ///   [`BorrowedFd::borrow_raw`].
+    /// - ELOOP: two pollers in each other, or a chain of more than five (epoll).
     /// - What epoll_ctl(2) or kevent(2) says about an exhausted system (ENOMEM, ENOSPC).
     ///
     /// After an error the source may be unregistered, but is never half registered.
@@ -54,6 +62,8 @@ impl Poller {
     ///   itself by its number alone: do not add a dup of its fd to it.
     /// - NetBSD: the writer of a pipe that is *full* is not told that the reader has gone, unless it asks for readable
     ///   too.
+    /// - kqueue: that `source` is this poller is seen by its number alone. A [dup](crate::guide::dup) of it, or pollers in a
+    ///   ring, may be taken; NetBSD panics when an event comes to a kqueue that is in itself.
     /// - kqueue: changes of one source by two threads at the same time may mix, unless both ask for the same: one's interest
     ///   with the other's token, or one direction where the other thread removes the source. With epoll one of them wins.
     #[inline]
@@ -123,8 +133,10 @@ impl Poller {
     ///
     /// # Portability
     ///
-    /// Exclusive exists since Linux 4.5. There it tells the poller that was registered first among those that wait; the
-    /// chapter on [sharing listeners](crate::guide::sharing_listeners) says how to balance that.
+    /// Exclusive exists since Linux 4.5. There it tells the poller that was registered first among those that wait, and only
+    /// that one: the chapter on [sharing listeners](crate::guide::sharing_listeners) says how to balance that, and what
+    /// whoever is told owes the others. The first such call of a process, and one for a listener that is registered already,
+    /// take more than one system call.
     #[inline]
     pub fn add_listener(&self, listener: impl AsFd, token: Token, fanout: Fanout) -> io::Result<Fanout> {
         self.queue
@@ -143,8 +155,8 @@ impl Poller {
     ///
     /// # Portability
     ///
-    /// One source may yield one event (epoll) or two (kqueue), in any order, perhaps in two waits. Without epoll_pwait2(2),
-    /// which Linux has since 5.11 and Android keeps from us, a part of a millisecond is rounded up to a whole one.
+    /// One source may yield one event (epoll) or two (kqueue), in any order, perhaps in two waits. Where epoll_pwait2(2) is
+    /// missing, a part of a millisecond is rounded up to a whole one: on Linux before 5.11, on 32 bits, and on Android.
     #[inline]
     pub fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         match timeout {

@@ -1,7 +1,7 @@
 //! Timers for an event loop: a timing wheel that tells [`Poller::wait`](crate::Poller::wait) how long it may sleep.
 //!
 //! [`Timers`] is a plain data structure. It reads no clock, makes no system call and starts no thread: time comes in
-//! as an argument, so an event loop reads its clock once a turn, and a test owns the clock.
+//! as an argument, so an event loop decides how often it reads the clock, and a test owns it.
 //!
 //! ```
 //! use multiplex::timers::Timers;
@@ -11,14 +11,14 @@
 //! # fn main() -> std::io::Result<()> {
 //! let poller = Poller::new()?;
 //! let mut events = Events::with_capacity(64);
-//! let mut now = Instant::now();
+//! let now = Instant::now();
 //! let mut timers = Timers::new(now);
 //! let idle = timers.insert(now + Duration::from_secs(60), "idle");
 //! timers.insert(now + Duration::from_millis(5), "retry");
 //!
 //! while timers.len() == 2 {
-//!     poller.wait(&mut events, timers.next_timeout(now))?;
-//!     now = Instant::now();
+//!     poller.wait(&mut events, timers.next_timeout(Instant::now()))?;
+//!     let now = Instant::now();
 //!     for event in &events {
 //!         // Serve what is ready, and move the deadline of what was heard of.
 //!         timers.rearm(idle, now + Duration::from_secs(60));
@@ -31,6 +31,10 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! The clock is read before the wait and after it. A loop that reads it once a turn, after the wait, gives `next_timeout` a
+//! time that is too early by as long as the turn took, sleeps longer by that, and fires timers so much later: a turn of 30 ms
+//! makes a timer 30 ms late. That is a fair price for timeouts of seconds.
 //!
 //! # How it works
 //!
@@ -193,7 +197,8 @@ impl<T> Timers<T> {
     /// Tells how long to wait before calling [`expire`](Self::expire) again; `None` when there is no timer.
     ///
     /// After this time the nearest timer is due, or its slot is to be split: an event loop that sleeps for it and calls
-    /// `expire` fires each timer within the millisecond after its deadline. It may wake for nothing, at most once per
+    /// `expire` fires each timer within the millisecond after its deadline, as far as the system wakes it in time and `now`
+    /// is the time at which it goes to sleep. It may wake for nothing, at most once per
     /// level for a timer (twice for one that is a minute away); never so for a timer that has its slot to itself. Zero
     /// means that something is due.
     pub fn next_timeout(&self, now: Instant) -> Option<Duration> {

@@ -162,6 +162,38 @@ fn flood(address: &str, answer: fn(&[u8]) -> Vec<u8>) -> usize {
     sent
 }
 
+#[test]
+fn the_first_screen_of_the_documentation_is_the_example_discard() {
+    let words = |text: &str| text.split_whitespace().collect::<String>();
+    let screen: Vec<_> = include_str!("../src/lib.rs")
+        .lines()
+        .skip_while(|line| *line != "//! ```no_run")
+        .skip(1)
+        .map_while(|line| line.strip_prefix("//!"))
+        .take_while(|line| *line != " ```")
+        .collect();
+    assert!(screen.len() <= 25, "it has {} lines", screen.len());
+    let example: Vec<_> = include_str!("../examples/discard.rs")
+        .lines()
+        .filter(|line| !line.starts_with("//!") && !line.contains("println!"))
+        .collect();
+    let example = example.join("\n").replace("127.0.0.1:0", "127.0.0.1:7000");
+    assert_eq!(words(&screen.join("\n")), words(&example));
+}
+
+#[test]
+fn discard_reads_all_and_closes_when_the_client_does() {
+    let example = Example::start_with_few_fds("discard", 16);
+    let address = example.address();
+    let mut clients: Vec<_> = (0..24).map(|_| connect(&address)).collect();
+    clients[0].write_all(&pattern(1 << 20)).expect("all is read");
+    for mut client in clients {
+        client.write_all(b"one more").expect("it fits");
+        client.shutdown(Shutdown::Write).expect("our side is open");
+        assert_eq!(read_to_end(&mut client), "");
+    }
+}
+
 /// What every echo server should do.
 fn echoes(example: &Example) {
     let address = example.address();
