@@ -128,7 +128,8 @@ fn tcp(address: SocketAddr) -> io::Result<socket2::Socket> {
 /// Response bytes that a TCP socket holds before they are on their way, where the kernel can be told.
 ///
 /// Else they are megabytes, and the socket says that there is room again only when a third of them has left: a reader
-/// of 40 kB/s seems to take nothing for half a minute. What is on its way does not count, so fast readers lose nothing.
+/// of 40 kB/s seems to take nothing for half a minute. With this much, readers of 4 kB/s are served (in packets of the
+/// usual size, with the default timeout). What is on its way does not count, so fast readers lose nothing.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const UNSENT: u32 = 128 * 1024;
 
