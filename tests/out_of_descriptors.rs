@@ -58,7 +58,7 @@ fn when_accept_fails_for_want_of_descriptors_the_others_are_served_and_it_recove
     let pid = std::process::id();
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("the limit can be read");
     // Room for the pipes of the flood and some connections, far fewer than are coming.
-    let low = process::open_files(pid) as u64 + 12;
+    let low = process::open_files(pid) as nix::libc::rlim_t + 12;
     setrlimit(Resource::RLIMIT_NOFILE, low, hard).expect("the limit can be lowered");
     let mut others = flood(&python, address.port(), 200);
     thread::sleep(Duration::from_millis(300));

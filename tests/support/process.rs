@@ -13,7 +13,8 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 pub fn raise_open_files() -> u64 {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("the limit of open files can be read");
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("the soft limit can be raised to the hard one");
-    hard
+    // FreeBSD's limits are signed.
+    u64::try_from(i128::from(hard)).unwrap_or(u64::MAX)
 }
 
 /// The processor time that a process has used, in user space and in the kernel.

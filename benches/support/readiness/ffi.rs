@@ -22,7 +22,8 @@ pub fn raise_fd_limit() -> io::Result<u64> {
     limit.rlim_cur = limit.rlim_max;
     // SAFETY: `limit` lives until the call returns, and the kernel only reads it.
     check(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) })?;
-    Ok(limit.rlim_cur)
+    // FreeBSD's limits are signed.
+    Ok(u64::try_from(i128::from(limit.rlim_cur)).unwrap_or(u64::MAX))
 }
 
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {

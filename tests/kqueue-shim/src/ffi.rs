@@ -230,14 +230,16 @@ trait Plain {}
 impl Plain for c_int {}
 impl Plain for libc::tcp_info {}
 
+/// None where the answer is shorter than the type: an emulated kernel (qemu-user) gives one `int` of a `tcp_info`.
 fn option<T: Plain>(fd: RawFd, level: c_int, name: c_int) -> Option<T> {
     let mut value = std::mem::MaybeUninit::<T>::zeroed();
-    let mut length = libc::socklen_t::try_from(size_of::<T>()).ok()?;
+    let whole = libc::socklen_t::try_from(size_of::<T>()).ok()?;
+    let mut length = whole;
     let place = value.as_mut_ptr().cast::<c_void>();
     // SAFETY: the kernel writes at most `length` bytes, which is the size of `value`.
     let result = unsafe { libc::getsockopt(fd, level, name, place, &raw mut length) };
     // SAFETY: `value` was zeroed and `T` is made of integers, so whatever the kernel wrote is a value.
-    (result == 0).then(|| unsafe { value.assume_init() })
+    (result == 0 && length == whole).then(|| unsafe { value.assume_init() })
 }
 
 /// An eventfd that dies on exec.
