@@ -10,6 +10,7 @@ use multiplex::{Events, Fanout, Poller, Token, Waker};
 use socket2::{Domain, SockRef, Socket, Type};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -95,17 +96,19 @@ fn measure(way: &Way, connections: usize, burst: usize, workers: usize) -> io::R
             listeners[0].try_clone()?
         });
     }
+    let done = &AtomicBool::new(false);
     thread::scope(|scope| {
         let (sender, wakers) = mpsc::channel();
         let start = |listener| {
             let sender = sender.clone();
-            scope.spawn(move || work(&listener, way, sender))
+            scope.spawn(move || work(&listener, way, sender, done))
         };
         let threads: Vec<_> = listeners.into_iter().map(start).collect();
         // Every worker that has not failed has sent its waker, and so is registered.
         drop(sender);
         let wakers: Vec<Waker> = wakers.iter().take(workers).collect();
         let result = connect(address, connections, burst);
+        done.store(true, SeqCst);
         wakers.iter().try_for_each(Waker::wake)?;
         let counts = threads
             .into_iter()
@@ -124,8 +127,13 @@ fn listen(address: SocketAddr, way: &Way) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// Accepts until it is woken.
-fn work(listener: &TcpListener, way: &Way, wakers: mpsc::Sender<Waker>) -> io::Result<Count> {
+/// Accepts until it is done, which a wake makes it look at.
+fn work(
+    listener: &TcpListener,
+    way: &Way,
+    wakers: mpsc::Sender<Waker>,
+    done: &AtomicBool,
+) -> io::Result<Count> {
     let poller = Poller::new()?;
     poller.add_listener(listener, Token::new(0), way.fanout)?;
     wakers
@@ -138,7 +146,11 @@ fn work(listener: &TcpListener, way: &Way, wakers: mpsc::Sender<Waker>) -> io::R
         poller.wait(&mut events, None)?;
         for event in &events {
             if event.is_wake() {
-                return Ok(count);
+                // An event is a hint, and this one is no exception.
+                if done.load(SeqCst) {
+                    return Ok(count);
+                }
+                continue;
             }
             match listener.accept() {
                 Ok((mut stream, _)) => {

@@ -100,7 +100,8 @@ impl Event {
         !self.is_wake() && self.ready.has(Ready::ERROR)
     }
 
-    /// True if a [`Waker`](crate::Waker) was used. Nothing else is true of such an event.
+    /// True if a [`Waker`](crate::Waker) was used. Nothing else is true of such an event, and it may be spurious as any other:
+    /// what the wake is about is asked of the queue, or the flag, that was set before it.
     #[inline]
     pub const fn is_wake(&self) -> bool {
         self.data.is(Kind::Waker)

@@ -89,16 +89,22 @@ fn lines_of(output: ChildStdout) -> mpsc::Receiver<String> {
 
 /// Cargo builds the examples of a package for its tests, into the directory beside theirs.
 fn path_of(name: &str) -> PathBuf {
+    // The same examples, over the kqueue backend.
+    let prefix = if env!("CARGO_PKG_NAME") == "kqueue-on-linux" {
+        "kqueue_"
+    } else {
+        ""
+    };
     let test = std::env::current_exe().expect("a test knows its own path");
     let path = test
         .parent()
         .and_then(|deps| deps.parent())
         .expect("…/deps/test")
         .join("examples")
-        .join(name);
+        .join(format!("{prefix}{name}"));
     assert!(
         path.exists(),
-        "{} is missing: cargo build -p multiplex --examples",
+        "{} is missing: cargo build --examples",
         path.display()
     );
     path
@@ -215,9 +221,9 @@ fn echoes(example: &Example) {
 
 /// What every server should do when it has no fd for the next client: go on, without a storm, and take that client later.
 fn outlives_a_want_of_fds(name: &str, answer: fn(&[u8]) -> Vec<u8>) {
-    let example = Example::start_with_few_fds(name, 16);
+    let example = Example::start_with_few_fds(name, 32);
     let address = example.address();
-    let mut clients: Vec<_> = (0..24).map(|_| connect(&address)).collect();
+    let mut clients: Vec<_> = (0..40).map(|_| connect(&address)).collect();
     ask(&mut clients[0], b"Hello", &answer(b"Hello"));
     thread::sleep(Duration::from_millis(500));
     let complaints = example.output.try_iter().filter(|line| line.contains("accept:"));
@@ -228,7 +234,7 @@ fn outlives_a_want_of_fds(name: &str, answer: fn(&[u8]) -> Vec<u8>) {
         "{name}: {complaints} complaints in half a second"
     );
     ask(&mut clients[1], b"Hello again", &answer(b"Hello again"));
-    let late = clients.split_off(20);
+    let late = clients.split_off(36);
     drop(clients);
     for mut client in late {
         ask(&mut client, b"Late", &answer(b"Late"));
