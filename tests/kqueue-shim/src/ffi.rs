@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::{
+    cell::Cell,
     ffi::{c_int, c_short, c_void},
     io,
     os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd},
@@ -20,6 +21,13 @@ pub extern "C" fn kqueue() -> c_int {
     }
 }
 
+thread_local!(static CALLS: Cell<usize> = const { Cell::new(0) });
+
+/// How often the calling thread has called [`kevent`]: for tests that count system calls.
+pub fn calls_of_this_thread() -> usize {
+    CALLS.get()
+}
+
 /// Applies changes, then waits for events; kevent(2).
 ///
 /// # Safety
@@ -35,6 +43,7 @@ pub unsafe extern "C" fn kevent(
     nevents: c_int,
     timeout: *const libc::timespec,
 ) -> c_int {
+    CALLS.set(CALLS.get() + 1);
     let (Ok(nchanges), Ok(room)) = (usize::try_from(nchanges), usize::try_from(nevents)) else {
         return fail(Errno(libc::EINVAL));
     };

@@ -66,7 +66,7 @@ mod user;
 
 pub use self::{
     abi::*,
-    ffi::{kevent, kqueue},
+    ffi::{calls_of_this_thread, kevent, kqueue},
     mode::{Mode, set_mode},
     registry::sweep,
 };
