@@ -80,9 +80,9 @@
 //! what cannot become a request is refused at once. The [rules](Rule) are a table, which `docs/rules.md` shows.
 //!
 //! Field lines have a scanner of their own rather than `httparse`'s: it names the rule that was broken, takes no bare LF,
-//! and one pass checks, trims and classifies. On x86-64 a head of 12 fields with all its checks costs 2,654 instructions,
-//! `httparse` alone 3,145 (`cargo run --release -p http-core --features std --example cost`); values of many KiB are
-//! what `httparse` is better at: 5,848 to 6,748 for 8 KiB.
+//! and one pass checks, trims and classifies. On x86-64 a head of 12 fields with all its checks costs 2,523 instructions,
+//! `httparse` alone 3,145 (`cargo run --release -p http-core --features std --example cost`); long targets are what
+//! `httparse` is better at: 4,653 to 6,118 for 4 KiB.
 //!
 //! # Features
 //!
