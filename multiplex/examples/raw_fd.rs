@@ -2,7 +2,8 @@
 //!
 //! Sources are lent as `impl AsFd`, so the compiler knows that they are open. About a number it knows nothing; whoever
 //! holds it vouches for it with one `unsafe` block. Here the number is 0, standard input, read by hand as foreign code
-//! would give it; what comes from there goes to all clients that are connected. One that does not keep up is cut off.
+//! would give it; what comes from there goes to all clients that are connected. One that does not keep up is cut off,
+//! and that one has gone is noticed when there is something to tell it.
 //!
 //!     cargo run -p multiplex --example raw_fd [ADDRESS]
 #![allow(unsafe_code)]

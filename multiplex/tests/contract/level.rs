@@ -100,7 +100,7 @@ fn level_reports_both_directions() {
 }
 
 #[test]
-fn a_direction_that_was_not_asked_for_is_not_reported() {
+fn a_direction_that_was_not_asked_for_is_not_reported_of_an_open_source() {
     let mut watch = Watch::new();
     let (a, mut b) = pair();
     b.write_all(b"abc").unwrap();
