@@ -100,13 +100,16 @@ fn where_exclusive_is_in_force_a_connection_wakes_fewer_pollers() {
     if told_of_a_connection(Fanout::Exclusive).0 == Fanout::Shared {
         return;
     }
-    // The kernel promises to wake one or more, so several rounds are compared.
+    // The kernel promises to wake one or more, and a thread that begins to wait late finds the connection anyway. So
+    // several rounds are compared, and on a busy machine more than once.
     let told = |fanout| (0..5).map(|_| told_of_a_connection(fanout).1).sum::<usize>();
-    let (shared, exclusive) = (told(Fanout::Shared), told(Fanout::Exclusive));
-    assert!(
-        exclusive >= 5 && exclusive < shared,
-        "{exclusive} of 20 were told exclusively, {shared} otherwise"
-    );
+    let fewer = || {
+        let (shared, exclusive) = (told(Fanout::Shared), told(Fanout::Exclusive));
+        println!("{exclusive} of 20 were told exclusively, {shared} otherwise");
+        assert!(exclusive >= 5);
+        exclusive < shared
+    };
+    assert!((0..5).any(|_| fewer()));
 }
 
 /// Four pollers wait while a connection comes: the fanout in force, and how many pollers are told.

@@ -1,8 +1,9 @@
 //! The system calls of the kqueue backend: every unsafe line of it, and nothing else.
 #![allow(unsafe_code)]
 
+use std::fs::{File, Metadata};
 use std::io;
-use std::mem::MaybeUninit;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
@@ -210,10 +211,11 @@ pub(super) fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
     check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, flags | libc::O_NONBLOCK) }).map(drop)
 }
 
-/// True if the number names an open file.
-pub(super) fn is_open(fd: BorrowedFd<'_>) -> bool {
-    // SAFETY: the call takes no pointers.
-    check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFD) }).is_ok()
+/// fstat(2). A copy of the fd would do as well, but for closing it, which takes the process's locks from the file: fcntl(2).
+pub(super) fn metadata(fd: BorrowedFd<'_>) -> io::Result<Metadata> {
+    // SAFETY: the fd is borrowed for as long as this call takes, and the file that is made of it is never closed.
+    let file = ManuallyDrop::new(unsafe { File::from_raw_fd(fd.as_raw_fd()) });
+    file.metadata()
 }
 
 /// How many events the kernel may write: the count is an `int` but for NetBSD.

@@ -6,7 +6,6 @@ mod pipe;
 #[path = "../waker/user_filter.rs"]
 mod user_filter;
 
-use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt;
@@ -187,7 +186,7 @@ pub(crate) fn report(raw: &RawEvent) -> Event {
 fn explained(errno: i32, fd: BorrowedFd<'_>, filter: ffi::Filter) -> io::Error {
     match errno {
         // NetBSD's answer for a pipe whose reader has gone, where others say EPIPE.
-        libc::EBADF if filter == ffi::EVFILT_WRITE && ffi::is_open(fd) => {
+        libc::EBADF if filter == ffi::EVFILT_WRITE && is_pipe(fd) => {
             io::Error::from_raw_os_error(libc::EPIPE)
         }
         libc::EINVAL | libc::ENODEV | libc::EOPNOTSUPP | libc::EPERM if is_always_ready(fd) => {
@@ -197,10 +196,14 @@ fn explained(errno: i32, fd: BorrowedFd<'_>, filter: ffi::Filter) -> io::Error {
     }
 }
 
+/// False for a number that names no open file.
+fn is_pipe(fd: BorrowedFd<'_>) -> bool {
+    ffi::metadata(fd).is_ok_and(|metadata| metadata.file_type().is_fifo())
+}
+
 /// True for files that never block. macOS refuses terminals too, and those do block.
 fn is_always_ready(fd: BorrowedFd<'_>) -> bool {
-    let metadata = fd.try_clone_to_owned().and_then(|fd| File::from(fd).metadata());
-    metadata.is_ok_and(|metadata| {
+    ffi::metadata(fd).is_ok_and(|metadata| {
         let kind = metadata.file_type();
         kind.is_file()
             || kind.is_dir()
@@ -249,6 +252,8 @@ fn both(fd: BorrowedFd<'_>, flags: ffi::Flags, data: Tagged) -> [RawEvent; 2] {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
 
     #[test]
@@ -282,6 +287,9 @@ mod tests {
             said(libc::EBADF, ffi::EVFILT_READ).raw_os_error(),
             Some(libc::EBADF)
         );
+        let (socket, _peer) = std::os::unix::net::UnixStream::pair().unwrap();
+        let said = explained(libc::EBADF, socket.as_fd(), ffi::EVFILT_WRITE);
+        assert_eq!(said.raw_os_error(), Some(libc::EBADF));
     }
 
     #[test]

@@ -27,6 +27,8 @@ impl Pipe {
 
     pub(crate) fn raise(&self) -> io::Result<()> {
         match (&self.writer).write(&[1]) {
+            // A BSD's pipe has a lock, and to wait for that may be interrupted.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => self.raise(),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 // The pipe is full. Emptying it makes the write after it an edge. If other threads fill it again before
                 // us, their writes come after our call and are the edge.
