@@ -31,6 +31,11 @@ impl Waker {
     ///
     /// - `InvalidInput`: `token` is larger than [`Token::MAX`].
     /// - When the process or the system is out of fds (EMFILE, ENFILE) or memory (ENOMEM).
+    ///
+    /// # Portability
+    ///
+    /// It takes one fd with epoll, none with EVFILT_USER, and two where a kqueue has no such filter: NetBSD before 10, and a
+    /// process of OpenBSD that has as many of them as it may.
     pub fn new(poller: &Poller, token: Token) -> io::Result<Self> {
         let queue = Arc::clone(poller.queue());
         let signal = Signal::new(&queue, token.tagged(Kind::Waker)?)?;

@@ -291,6 +291,8 @@ proptest! {
 
     #[test]
     fn a_level_triggered_wait_says_what_poll_says(acts in prop::collection::vec(act(), 1..40)) {
+        #[cfg(multiplex_kqueue_crate)]
+        kqueue_provider::begin_chaos_anew();
         let mut model = Model::new();
         for act in acts {
             model.act(act);

@@ -18,6 +18,14 @@ use crate::{
     queue::{Errno, State},
 };
 
+thread_local!(static MADE: Cell<u64> = const { Cell::new(0) });
+
+/// Lets the next kqueue that this thread makes have the dice of its first one: so a case of a property test meets the same
+/// kernel when it is replayed alone, and while it shrinks.
+pub fn begin_chaos_anew() {
+    MADE.set(0);
+}
+
 /// The dice of one kqueue.
 pub(crate) struct Chaos {
     state: u64,
@@ -29,11 +37,13 @@ impl Chaos {
     /// The dice for a queue that this thread makes now; None when the mode is off. The seed is mixed with the thread's
     /// name, which is the test's, and with a count per thread: so a test replays whatever runs beside it.
     pub(crate) fn for_a_new_queue() -> Option<Self> {
-        thread_local!(static MADE: Cell<u64> = const { Cell::new(0) });
-        let seed = mode().chaos?;
+        mode().chaos.map(Self::of_this_thread)
+    }
+
+    fn of_this_thread(seed: u64) -> Self {
         let mut hasher = DefaultHasher::new();
         (thread::current().name(), MADE.replace(MADE.get() + 1)).hash(&mut hasher);
-        Some(Self::new(seed, hasher.finish()))
+        Self::new(seed, hasher.finish())
     }
 
     /// The dice for the queue number `queue` under `seed`.
@@ -489,5 +499,16 @@ mod tests {
         };
         assert_eq!(run(12), run(12));
         assert_ne!(run(12), run(14));
+    }
+
+    #[test]
+    fn a_case_that_begins_anew_meets_the_same_dice() {
+        let dice = || [(); 2].map(|()| Chaos::of_this_thread(5).next());
+        begin_chaos_anew();
+        let first = dice();
+        assert_ne!(first[0], first[1]);
+        assert_ne!(dice(), first);
+        begin_chaos_anew();
+        assert_eq!(dice(), first);
     }
 }

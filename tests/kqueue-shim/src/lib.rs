@@ -2,8 +2,8 @@
 //!
 //! The crate lets a kqueue backend be compiled, run and tested on Linux. It exports the two C symbols with the
 //! layout of FreeBSD 11 ([`Kevent`], 32 bytes on 64 bits) and FreeBSD's numbers, answers like the BSD kernels do where they
-//! agree, and in its two strict modes is harsher than any of them: what passes here should not depend on one
-//! kernel's kindness. `tests/golden.rs` compares it with answers recorded from NetBSD's own kernel code.
+//! agree, and in its two strict modes is harsher than they are in the points that it names: what passes here should not
+//! depend on one kernel's kindness. `tests/golden.rs` compares it with answers recorded from NetBSD's own kernel code.
 //!
 //! # Linking
 //!
@@ -66,6 +66,7 @@ mod user;
 
 pub use self::{
     abi::*,
+    chaos::begin_chaos_anew,
     ffi::{calls_of_this_thread, kevent, kqueue},
     mode::{Mode, set_mode},
     registry::sweep,
