@@ -49,7 +49,7 @@
 //! without the scenarios of regular files, NOTE_LOWAT and timers, and without a negative `nevents`, which NetBSD's type cannot
 //! say; EVFILT_USER is held to FreeBSD's man page and sources, because the recorded kernel has none.
 
-#![cfg(any(target_os = "linux", target_os = "android"))]
+#![cfg(target_os = "linux")]
 
 mod abi;
 mod changes;

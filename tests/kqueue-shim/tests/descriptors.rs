@@ -1,5 +1,5 @@
 //! Descriptors of kqueues themselves, on Linux: what the shim does where a kernel would know better.
-#![cfg(any(target_os = "linux", target_os = "android"))]
+#![cfg(target_os = "linux")]
 
 #[path = "scenarios/ffi.rs"]
 #[expect(dead_code, reason = "the scenarios use the rest of it")]

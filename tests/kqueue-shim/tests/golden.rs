@@ -6,7 +6,7 @@
 //!
 //! This file holds one test only: the scenarios count on fd numbers that another thread would take.
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(target_os = "linux")]
 mod differences;
 mod scenarios;
 
@@ -15,7 +15,7 @@ use std::{env, fs};
 #[test]
 fn every_answer_is_the_recorded_one_or_a_listed_difference() {
     // The recording is of no chaos, whatever the rest of the test run is.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
+    #[cfg(target_os = "linux")]
     kqueue_shim::set_mode(kqueue_shim::Mode::default());
     let transcript: Vec<_> = scenarios::transcript()
         .iter()
@@ -33,7 +33,7 @@ fn every_answer_is_the_recorded_one_or_a_listed_difference() {
     assert!(wrong.is_empty(), "- is wanted, + came:\n{}", wrong.join("\n"));
 }
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(target_os = "linux")]
 fn wanted() -> Option<Vec<String>> {
     let mut recorded = lines(include_str!("../golden/netbsd.txt"));
     for difference in differences::DIFFERENCES {
@@ -51,7 +51,7 @@ fn wanted() -> Option<Vec<String>> {
     Some(recorded)
 }
 
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[cfg(not(target_os = "linux"))]
 fn wanted() -> Option<Vec<String>> {
     let path = format!(
         "{}/golden/{}-native.txt",

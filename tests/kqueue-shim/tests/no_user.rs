@@ -1,5 +1,5 @@
 //! A kernel without EVFILT_USER. Alone in its file, because a mode is in force for the whole process.
-#![cfg(any(target_os = "linux", target_os = "android"))]
+#![cfg(target_os = "linux")]
 
 #[path = "scenarios/ffi.rs"]
 #[expect(dead_code, reason = "the scenarios use the rest of it")]

@@ -12,13 +12,13 @@ use std::{
     ptr,
 };
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(target_os = "linux")]
 mod system {
     pub(super) use kqueue_shim::*;
     pub(super) type Raw = Kevent;
 }
 
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[cfg(not(target_os = "linux"))]
 mod system {
     pub(super) use libc::*;
     pub(super) type Raw = libc::kevent;
