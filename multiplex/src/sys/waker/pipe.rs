@@ -45,3 +45,19 @@ impl Pipe {
         let _ = queue.remove(self.reader.as_fd());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::token::{Kind, Token};
+
+    /// An edge is promised only of a write that succeeds.
+    #[test]
+    fn a_full_pipe_is_emptied_and_written_once_more() {
+        let queue = Queue::new().unwrap();
+        let pipe = Pipe::new(&queue, Token::new(1).tagged(Kind::Waker).unwrap()).unwrap();
+        while (&pipe.writer).write(&[1; 4096]).is_ok() {}
+        pipe.raise().unwrap();
+        assert_eq!((&pipe.reader).read(&mut [0; 4096]).unwrap(), 1);
+    }
+}
