@@ -62,7 +62,8 @@
 //!
 //! - `--cfg multiplex_libc`. On x86-64 Linux, changes and waits make their system call themselves, which is cheaper than to call
 //!   libc. A tool that watches libc's functions does not see them then: ThreadSanitizer misses what they order, to
-//!   MemorySanitizer events look uninitialised, a preloaded library is passed by. This shows them every call.
+//!   MemorySanitizer events look uninitialised, a preloaded library is passed by, and a wait is no point where
+//!   pthread_cancel(3) ends a thread. This makes each of them a call of libc, and rounds waits up to milliseconds.
 //! - `--cfg multiplex_kqueue -L native=DIR -l NAME` builds the kqueue backend on Linux, over a library that provides the C
 //!   functions `kqueue` and `kevent`: an emulation, for tests. Its `struct kevent` is that of FreeBSD 11 on 64 bits, which
 //!   has 32 bytes, and its constants are FreeBSD's (EVFILT_USER is -11).

@@ -58,8 +58,7 @@ impl Poller {
     ///
     /// - A stream socket is added after connect(2) or listen(2) was called. A fresh one is ready for epoll at once and
     ///   forever, and never for a kqueue.
-    /// - kqueue: of another poller only readable can be asked; with writable it is `InvalidInput`. And a poller is told from
-    ///   itself by its number alone: do not add a dup of its fd to it.
+    /// - kqueue: of another poller only readable can be asked; with writable it is `InvalidInput`.
     /// - NetBSD: the writer of a pipe that is *full* is not told that the reader has gone, unless it asks for readable
     ///   too.
     /// - kqueue: that `source` is this poller is seen by its number alone. A [dup](crate::guide::dup) of it, or pollers in a
@@ -133,8 +132,8 @@ impl Poller {
     ///
     /// # Portability
     ///
-    /// Exclusive exists since Linux 4.5. There it tells the poller that was registered first among those that wait, and only
-    /// that one: the chapter on [sharing listeners](crate::guide::sharing_listeners) says how to balance that, and what
+    /// Exclusive exists since Linux 4.5. There it tells the poller that was registered first among those that wait, and as a
+    /// rule only that one: the chapter on [sharing listeners](crate::guide::sharing_listeners) says how to balance that, and what
     /// whoever is told owes the others. The first such call of a process, and one for a listener that is registered already,
     /// take more than one system call.
     #[inline]

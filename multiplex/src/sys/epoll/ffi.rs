@@ -30,7 +30,7 @@ pub(super) fn control(
 ) -> io::Result<()> {
     let event = std::ptr::from_ref(event).cast_mut();
     // SAFETY: `event` was a reference, so it is valid until the call returns; the kernel only reads it.
-    answered(unsafe { calls::epoll_ctl(epoll.as_raw_fd(), op, fd.as_raw_fd(), event) }).map(drop)
+    unsafe { calls::epoll_ctl(epoll.as_raw_fd(), op, fd.as_raw_fd(), event) }.map(drop)
 }
 
 /// epoll_ctl(2) with EPOLL_CTL_DEL.
@@ -38,7 +38,7 @@ pub(super) fn control(
 pub(super) fn remove(epoll: BorrowedFd<'_>, fd: BorrowedFd<'_>) -> io::Result<()> {
     let no_event = std::ptr::null_mut();
     // SAFETY: the kernel ignores the pointer for this operation. epoll_ctl(2), BUGS: since Linux 2.6.9 it may be null.
-    answered(unsafe { calls::epoll_ctl(epoll.as_raw_fd(), DEL, fd.as_raw_fd(), no_event) }).map(drop)
+    unsafe { calls::epoll_ctl(epoll.as_raw_fd(), DEL, fd.as_raw_fd(), no_event) }.map(drop)
 }
 
 /// epoll_wait(2): -1 waits for ever.
@@ -47,14 +47,18 @@ pub(super) fn wait(epoll: BorrowedFd<'_>, events: &mut Vec<RawEvent>, millis: c_
     events.clear();
     let room = room(events);
     // SAFETY: `events` has space for `room` events, and the kernel writes at most as many.
-    let n = answered(unsafe { calls::epoll_wait(epoll.as_raw_fd(), events.as_mut_ptr(), room, millis) })?;
+    let n = unsafe { calls::epoll_wait(epoll.as_raw_fd(), events.as_mut_ptr(), room, millis) }?;
     // SAFETY: the kernel initialised the first `n` events.
     unsafe { events.set_len(n as usize) };
     Ok(())
 }
 
 /// epoll_pwait2(2), which takes nanoseconds: Linux 5.11.
-#[cfg(all(target_os = "linux", target_pointer_width = "64", not(miri)))]
+#[cfg(all(
+    target_os = "linux",
+    target_pointer_width = "64",
+    not(any(miri, multiplex_libc))
+))]
 pub(super) fn wait_precisely(
     epoll: BorrowedFd<'_>,
     events: &mut Vec<RawEvent>,
@@ -88,8 +92,13 @@ pub(super) fn wait_precisely(
     Ok(())
 }
 
-/// On 32 bits the kernel's timespec is not libc's, Android's seccomp filter kills a process for an unknown call, and Miri stops.
-#[cfg(not(all(target_os = "linux", target_pointer_width = "64", not(miri))))]
+/// On 32 bits the kernel's timespec is not libc's, Android's seccomp filter kills a process for an unknown call, Miri stops, and
+/// not every libc has a function of that name, which a tool could watch.
+#[cfg(not(all(
+    target_os = "linux",
+    target_pointer_width = "64",
+    not(any(miri, multiplex_libc))
+)))]
 pub(super) fn wait_precisely(_: BorrowedFd<'_>, _: &mut Vec<RawEvent>, _: Duration) -> io::Result<()> {
     Err(io::Error::from_raw_os_error(libc::ENOSYS))
 }
@@ -110,6 +119,7 @@ fn room(events: &Vec<RawEvent>) -> c_int {
 }
 
 /// What libc's functions answer: -1 for an error, whose number is kept for the thread.
+#[inline]
 fn check(result: c_int) -> io::Result<c_int> {
     if result < 0 {
         Err(io::Error::last_os_error())
@@ -118,20 +128,10 @@ fn check(result: c_int) -> io::Result<c_int> {
     }
 }
 
-/// What the kernel answers, and so do [`calls`]: an error's number, made negative.
-#[inline]
-fn answered(result: c_int) -> io::Result<c_int> {
-    if result < 0 {
-        Err(io::Error::from_raw_os_error(-result))
-    } else {
-        Ok(result)
-    }
-}
-
 /// The system calls of every turn of a loop, by the instruction itself.
 ///
 /// A change of a registration takes 12 user instructions less than through libc's function: to call a function makes the
-/// caller save what it needs afterwards, and libc keeps the error in the thread's storage. glibc's epoll_wait(3) also
+/// caller save what it needs afterwards, and libc keeps the error in the thread's storage. glibc's epoll_wait also
 /// looks for a pthread_cancel(3) before and after, which is 64. The registers stand in syscall(2), ARCHITECTURE: the
 /// kernel spoils rcx and r11 and keeps the others, and of a register that holds an `int` it reads the lower half.
 #[cfg(all(
@@ -143,10 +143,15 @@ fn answered(result: c_int) -> io::Result<c_int> {
 mod calls {
     use std::arch::asm;
 
-    use super::{RawEvent, c_int};
+    use super::{RawEvent, c_int, io};
 
     #[inline]
-    pub(super) unsafe fn epoll_ctl(epoll: c_int, op: c_int, fd: c_int, event: *mut RawEvent) -> c_int {
+    pub(super) unsafe fn epoll_ctl(
+        epoll: c_int,
+        op: c_int,
+        fd: c_int,
+        event: *mut RawEvent,
+    ) -> io::Result<c_int> {
         let answer: i64;
         // SAFETY: the caller gives what epoll_ctl(2) asks for, and all that the kernel changes is named.
         unsafe {
@@ -162,7 +167,7 @@ mod calls {
                 options(nostack),
             );
         }
-        answer as c_int
+        checked(answer)
     }
 
     #[inline]
@@ -171,7 +176,7 @@ mod calls {
         events: *mut RawEvent,
         room: c_int,
         millis: c_int,
-    ) -> c_int {
+    ) -> io::Result<c_int> {
         let answer: i64;
         // SAFETY: the caller gives what epoll_wait(2) asks for, and all that the kernel changes is named.
         unsafe {
@@ -187,7 +192,18 @@ mod calls {
                 options(nostack),
             );
         }
-        answer as c_int
+        checked(answer)
+    }
+
+    /// What the kernel answers: an error's number, made negative.
+    #[inline]
+    fn checked(answer: i64) -> io::Result<c_int> {
+        let answer = answer as c_int;
+        if answer < 0 {
+            Err(io::Error::from_raw_os_error(-answer))
+        } else {
+            Ok(answer)
+        }
     }
 }
 
@@ -200,12 +216,17 @@ mod calls {
     not(any(miri, multiplex_libc))
 )))]
 mod calls {
-    use super::{RawEvent, c_int};
+    use super::{RawEvent, c_int, check, io};
 
     #[inline]
-    pub(super) unsafe fn epoll_ctl(epoll: c_int, op: c_int, fd: c_int, event: *mut RawEvent) -> c_int {
+    pub(super) unsafe fn epoll_ctl(
+        epoll: c_int,
+        op: c_int,
+        fd: c_int,
+        event: *mut RawEvent,
+    ) -> io::Result<c_int> {
         // SAFETY: the caller gives what epoll_ctl(2) asks for.
-        as_the_kernel_answers(unsafe { libc::epoll_ctl(epoll, op, fd, event) })
+        check(unsafe { libc::epoll_ctl(epoll, op, fd, event) })
     }
 
     #[inline]
@@ -214,16 +235,8 @@ mod calls {
         events: *mut RawEvent,
         room: c_int,
         millis: c_int,
-    ) -> c_int {
+    ) -> io::Result<c_int> {
         // SAFETY: the caller gives what epoll_wait(2) asks for.
-        as_the_kernel_answers(unsafe { libc::epoll_wait(epoll, events, room, millis) })
-    }
-
-    #[inline]
-    fn as_the_kernel_answers(result: c_int) -> c_int {
-        match super::check(result) {
-            Ok(result) => result,
-            Err(error) => -error.raw_os_error().unwrap_or(libc::EINVAL),
-        }
+        check(unsafe { libc::epoll_wait(epoll, events, room, millis) })
     }
 }

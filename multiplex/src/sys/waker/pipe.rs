@@ -26,18 +26,19 @@ impl Pipe {
     }
 
     pub(crate) fn raise(&self) -> io::Result<()> {
-        match (&self.writer).write(&[1]) {
-            // A BSD's pipe has a lock, and to wait for that may be interrupted.
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => self.raise(),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                // The pipe is full. Emptying it makes the write after it an edge. If other threads fill it again before
-                // us, their writes come after our call and are the edge.
-                while (&self.reader).read(&mut [0; 4096]).is_ok_and(|n| n > 0) {}
-                let _ = (&self.writer).write(&[1]);
-                Ok(())
+        loop {
+            match (&self.writer).write(&[1]) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.empty(),
+                // A BSD's pipe has a lock, and to wait for that may be interrupted.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result.map(drop),
             }
-            result => result.map(drop),
         }
+    }
+
+    /// Makes room, so that the write after it is an edge. Somebody else may fill it first: then it is done again.
+    fn empty(&self) {
+        while (&self.reader).read(&mut [0; 4096]).is_ok_and(|n| n > 0) {}
     }
 
     pub(crate) fn detach(&self, queue: &Queue) {
