@@ -140,12 +140,13 @@ fn a_body_that_arrives_too_slowly_gets_408() {
     }
     let response = slow.response().expect("an answer");
     assert!(response.status == 408 && response.says_close(), "{response:?}");
-    // In lumps that are worth the pauses between them it is served.
+    // In lumps that are worth more than the pauses between them it is served.
+    let head = head.replace("1000", "3000");
     let mut steady = server.connect();
     steady.send(head).expect("the server reads");
     for _ in 0..5 {
         thread::sleep(Duration::from_millis(300));
-        steady.send("x".repeat(200)).expect("the server reads");
+        steady.send("x".repeat(600)).expect("the server reads");
     }
     assert_eq!(steady.response().expect("an answer").status, 200);
 }
