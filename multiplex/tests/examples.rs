@@ -192,12 +192,37 @@ fn discard_reads_all_and_closes_when_the_client_does() {
     let example = Example::start_with_few_fds("discard", 16);
     let address = example.address();
     let mut clients: Vec<_> = (0..24).map(|_| connect(&address)).collect();
+    does_not_spin(&example);
     clients[0].write_all(&pattern(1 << 20)).expect("all is read");
     for mut client in clients {
         client.write_all(b"one more").expect("it fits");
         client.shutdown(Shutdown::Write).expect("our side is open");
         assert_eq!(read_to_end(&mut client), "");
     }
+}
+
+/// Where the kernel tells how long a process ran: an example that has clients whom it cannot accept does so little.
+#[track_caller]
+fn does_not_spin(example: &Example) {
+    let Some(before) = processor_time(example.child.id()) else {
+        return;
+    };
+    let start = Instant::now();
+    thread::sleep(Duration::from_millis(500));
+    let used = processor_time(example.child.id()).expect("it runs still") - before;
+    let taken = start.elapsed();
+    assert!(used < taken / 4, "{used:?} on the processor in {taken:?}");
+}
+
+/// The user and system time in proc_pid_stat(5), fields 14 and 15; a tick of it is 10 ms on all common systems.
+fn processor_time(process: u32) -> Option<Duration> {
+    let text = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name, field 2, may hold anything, also spaces.
+    let fields = text.rsplit_once(") ")?.1.split(' ').skip(11).take(2);
+    let ticks = fields
+        .map(|ticks| ticks.parse::<u64>().ok())
+        .sum::<Option<u64>>()?;
+    Some(Duration::from_millis(10 * ticks))
 }
 
 /// What every echo server should do.
@@ -223,15 +248,21 @@ fn echoes(example: &Example) {
 fn outlives_a_want_of_fds(name: &str, answer: fn(&[u8]) -> Vec<u8>) {
     let example = Example::start_with_few_fds(name, 32);
     let address = example.address();
+    let start = Instant::now();
     let mut clients: Vec<_> = (0..40).map(|_| connect(&address)).collect();
     ask(&mut clients[0], b"Hello", &answer(b"Hello"));
+    while !example.line().contains("accept:") {}
     thread::sleep(Duration::from_millis(500));
-    let complaints = example.output.try_iter().filter(|line| line.contains("accept:"));
-    // Ten a second, for each of four threads at most.
-    let complaints = complaints.count();
+    let complaints = 1 + example
+        .output
+        .try_iter()
+        .filter(|line| line.contains("accept:"))
+        .count();
+    // Ten a second, for each of four threads at most. A storm is tens of thousands.
+    let taken = start.elapsed();
     assert!(
-        (1..50).contains(&complaints),
-        "{name}: {complaints} complaints in half a second"
+        complaints as f64 <= 40.0 * taken.as_secs_f64() + 40.0,
+        "{name}: {complaints} complaints in {taken:?}"
     );
     ask(&mut clients[1], b"Hello again", &answer(b"Hello again"));
     let late = clients.split_off(36);
@@ -264,27 +295,30 @@ fn a_free_fd_ends_the_pause_of_echo_level() {
     for client in &mut clients {
         client.write_all(b"Hello").expect("it fits");
     }
+    while !example.line().contains("accept:") {}
+    // One wait of this length comes to nothing: that for the first client who is not accepted.
     let has_answer = |mut client: &TcpStream| {
-        let patience = Some(Duration::from_millis(300));
+        let patience = Some(Duration::from_secs(2));
         client.set_read_timeout(patience).expect("a time limit");
         client.read_exact(&mut [0; 5]).is_ok()
     };
     let accepted = clients.iter().take_while(|client| has_answer(client)).count();
-    assert!(accepted < 12, "{accepted} clients with 12 fds");
+    assert!((1..12).contains(&accepted), "{accepted} clients with 12 fds");
     let waiting = clients.split_off(accepted);
-    let start = Instant::now();
+    let mut times = Vec::new();
     for mut client in waiting {
         client.set_read_timeout(Some(LIMIT)).expect("a time limit");
         // They are accepted in their order, so each that goes makes room for one more.
+        let start = Instant::now();
         drop(clients.remove(0));
         ask(&mut client, b"", b"Hello");
+        times.push(start.elapsed());
         clients.push(client);
     }
-    let taken = start.elapsed();
-    assert!(
-        taken < Duration::from_secs(1),
-        "{taken:?}: a whole pause for each would be 2 s"
-    );
+    // Who waits for the pause to end waits for the whole of it, 100 ms. Not all do so because the machine is busy.
+    times.sort();
+    let quick = times[times.len() / 4];
+    assert!(quick < Duration::from_millis(50), "{times:?}");
 }
 
 #[test]
@@ -348,8 +382,13 @@ fn shared_listener_accepts_in_each_mode_and_every_worker_has_its_turn() {
             served[worker.unwrap_or_else(|| panic!("{mode}: {text:?}"))] += 1;
         }
         assert_eq!(served.iter().sum::<u32>(), 300);
-        // Shared promises no balance at all, and only Linux deals out by SO_REUSEPORT.
-        if mode != "shared" && cfg!(target_os = "linux") {
+        // Shared promises no balance at all, a kqueue has nothing else, and only Linux deals out by SO_REUSEPORT.
+        let balanced = match mode {
+            "exclusive" => cfg!(target_os = "linux") && !cfg!(multiplex_kqueue),
+            "reuseport" => cfg!(target_os = "linux"),
+            _ => false,
+        };
+        if balanced {
             assert!(served.iter().all(|n| *n > 0), "{mode}: {served:?}");
         }
     }
