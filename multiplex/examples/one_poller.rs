@@ -16,9 +16,11 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const LISTENER: Token = Token::new(0);
+/// How long nothing is accepted when there is no fd for it.
+const PAUSE: Duration = Duration::from_millis(100);
 
 struct Server {
     poller: Poller,
@@ -30,6 +32,8 @@ struct Server {
 struct Table {
     connections: HashMap<Token, Arc<Mutex<Connection>>>,
     accepted: usize,
+    /// When the listener is added again; `None` while it is registered.
+    resume_at: Option<Instant>,
 }
 
 struct Connection {
@@ -67,10 +71,10 @@ impl Server {
         let mut events = Events::with_capacity(1);
         let mut buffer = vec![0; 16 * 1024];
         loop {
-            self.poller.wait(&mut events, None)?;
+            self.poller.wait(&mut events, self.resume())?;
             for event in &events {
                 if event.is_acceptable() {
-                    self.accept()?;
+                    self.accept();
                 } else {
                     self.serve(event.token(), &mut buffer);
                 }
@@ -79,20 +83,32 @@ impl Server {
     }
 
     /// Takes one connection. Several threads may have been woken for it; all but one find nothing.
-    fn accept(&self) -> io::Result<()> {
+    fn accept(&self) {
         match self.accept_one() {
             Err(e) if !matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::ConnectionAborted) => {
-                // Out of fds, most likely, and the listener stays ready. So it is left out while this thread sleeps and
-                // the others go on serving. Two threads may come here at once: hence no word about the second removal.
-                eprintln!("accept: {e}");
-                self.poller.remove(&self.listener).ok();
-                thread::sleep(Duration::from_millis(100));
-                self.poller
-                    .add_listener(&self.listener, LISTENER, Fanout::Shared)
-                    .map(drop)
+                // Out of fds, most likely, and the listener stays ready. So it is left out for a while, and all threads go
+                // on serving. Several may have been woken for the same connection: the first to fail does it.
+                let mut table = lock(&self.table);
+                if table.resume_at.is_none() {
+                    eprintln!("accept: {e}");
+                    self.poller.remove(&self.listener).ok();
+                    table.resume_at = Some(Instant::now() + PAUSE);
+                }
             }
-            _ => Ok(()),
+            _ => {}
         }
+    }
+
+    /// Accepts again when it is time; otherwise says how long that is from now.
+    fn resume(&self) -> Option<Duration> {
+        let mut table = lock(&self.table);
+        let left = table.resume_at?.saturating_duration_since(Instant::now());
+        if !left.is_zero() {
+            return Some(left);
+        }
+        let added = self.poller.add_listener(&self.listener, LISTENER, Fanout::Shared);
+        table.resume_at = added.is_err().then(|| Instant::now() + PAUSE);
+        added.is_err().then_some(PAUSE)
     }
 
     fn accept_one(&self) -> io::Result<()> {

@@ -62,8 +62,8 @@ fn main() -> io::Result<()> {
                     Err(e) => accept_failed(&e),
                 }
             } else if event.is_readable() {
-                // One read per event. This fd was not made non-blocking, because it is not ours alone: if somebody
-                // else who has it reads first, this read waits.
+                // One read per event. This fd was not made non-blocking, because it is not ours alone: this read
+                // waits if somebody else who has it reads first, and after an event that came for nothing.
                 match reader.read(&mut buffer) {
                     Ok(0) => return poller.remove(input),
                     // Clients that have gone are noticed here; so are those whose buffer is full.

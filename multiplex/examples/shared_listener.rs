@@ -99,7 +99,8 @@ fn work(id: usize, listener: &TcpListener, mode: Mode) -> io::Result<()> {
             match listener.accept() {
                 Ok((mut stream, _)) => {
                     accepted += 1;
-                    // A dozen bytes fit into the buffer of a new socket. Here a server would add the stream to `poller`.
+                    // A dozen bytes fit into the buffer of a new socket. Here a server would add the stream to `poller`, and
+                    // read: a client that sent something may lose the line, because a close with bytes unread is a reset.
                     let told = writeln!(stream, "worker {id}, its {accepted}.");
                     told.unwrap_or_else(|e| eprintln!("worker {id}: {e}"));
                     if in_force == Fanout::Exclusive && accepted % TURN == 0 {

@@ -12,7 +12,8 @@ use crate::token::{Kind, Tagged, Token};
 /// made its list may still be named once. Sources are therefore non-blocking, and `WouldBlock` is never a surprise.
 ///
 /// A direction that nobody asked for may be set as well, when the connection has ended or has an error: then neither call
-/// would block. A source that waits for readable alone is reported as writable, too, when the other side has gone (epoll).
+/// would block. So epoll reports a source that waits for readable alone as writable, too, after a reset, when both sides of a
+/// connection are shut, and when the other end of a Unix socket is closed; after a TCP peer's close(2) it does not.
 ///
 /// # Portability
 ///

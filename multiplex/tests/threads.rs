@@ -117,17 +117,19 @@ fn a_source_that_two_threads_arm_again_at_the_same_time_stays_alive() {
         }
     });
     assert_eq!(left.into_inner(), 0, "bytes that nobody was told of");
-    // And it is armed for good: each source reports once more. An event that comes first disarms its source, so all have to be
+    // And it is armed for good: each source reports each direction once more. An event that comes first disarms its source, so all have to be
     // readable before the first wait.
     for (_, b) in &pairs {
         (&*b).write_all(b"more").unwrap();
     }
-    let (mut events, mut silent) = (Events::with_capacity(1), vec![true; pairs.len()]);
-    while silent.contains(&true) {
+    let (mut events, mut silent) = (Events::with_capacity(1), vec![[true; 2]; pairs.len()]);
+    while silent.concat().contains(&true) {
         assert!(Instant::now() < end + PATIENCE, "silent: {silent:?}");
         poller.wait(&mut events, Some(MOMENT)).unwrap();
-        for event in events.iter().filter(Event::is_readable) {
-            silent[event.token().value()] = false;
+        for event in &events {
+            let [readable, writable] = &mut silent[event.token().value()];
+            *readable &= !event.is_readable();
+            *writable &= !event.is_writable();
         }
     }
 }
