@@ -3,14 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::{Connection, Next, Phase, Ready, Socket, Turn};
-use crate::engine::buffers::{Inlet, Kit, READ_SIZE};
+use crate::engine::buffers::{Inlet, Kit};
 use crate::engine::deadlines::NEVER;
-use crate::engine::settings::TURN_BYTES;
-
-const CLOSE: Turn = Turn {
-    next: Next::Close,
-    nearer: false,
-};
 
 /// Which timeout the deadline stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -71,8 +65,8 @@ impl<S: Socket> Connection<S> {
                 _ if answered => kit.now,
                 Timing::Head | Timing::Reply | Timing::Linger => self.since,
                 Timing::Idle => kit.now,
-                Timing::Body => self.since_after(kit.settings.min_body_rate, READ_SIZE, kit),
-                Timing::Write => self.since_after(kit.settings.min_write_rate, TURN_BYTES, kit),
+                Timing::Body => self.since_after(kit.settings.min_body_rate, kit),
+                Timing::Write => self.since_after(kit.settings.min_write_rate, kit),
             };
             return false;
         }
@@ -83,17 +77,11 @@ impl<S: Socket> Connection<S> {
     }
 
     /// When the timeout begins that this turn's bytes have moved on; none are asked for at a rate of 0.
-    ///
-    /// A turn that moved `most` ended by itself: more may lie in the socket, so nobody waits for the peer, however late
-    /// this worker is.
-    fn since_after(&self, rate: u32, most: usize, kit: &Kit) -> Instant {
-        if kit.moved == 0 {
-            return self.since;
-        }
+    fn since_after(&self, rate: u32, kit: &Kit) -> Instant {
         let nanoseconds = (kit.moved as u64).saturating_mul(1_000_000_000);
         match nanoseconds.checked_div(rate.into()) {
-            Some(worth) if kit.moved < most => (self.since + Duration::from_nanos(worth)).min(kit.now),
-            _ => kit.now,
+            Some(worth) => (self.since + Duration::from_nanos(worth)).min(kit.now),
+            None => kit.now,
         }
     }
 
@@ -109,13 +97,13 @@ impl<S: Socket> Connection<S> {
                 self.phase = Phase::Receiving;
                 self.refuse(503, kit);
             }
-            // The kernel takes more than it tells of: it keeps silent until half of what it holds unsent has left.
-            (Timing::Write, _) => {
-                let turn = self.turn(key, Ready::default(), inlet, kit);
-                return if self.deadline(kit) > kit.now { turn } else { CLOSE };
+            // Nobody waits for a word here: there was no request, it was answered, or nothing gets through.
+            (Timing::Idle | Timing::Body | Timing::Write | Timing::Linger, _) => {
+                return Turn {
+                    next: Next::Close,
+                    nearer: false,
+                };
             }
-            // Nobody waits for a word here: there was no request, or it was answered.
-            (Timing::Idle | Timing::Body | Timing::Linger, _) => return CLOSE,
         }
         self.turn(key, Ready::default(), inlet, kit)
     }
