@@ -52,7 +52,8 @@ pub(crate) fn all(bytes: &[u8], class: u8) -> bool {
     shared != 0
 }
 
-/// The index of the first octet from `from` on that is not of `class`, or the length.
+/// The index of the first octet from `from` on that is not of `class`, or the length. A `from` past the end is
+/// answered as it is.
 ///
 /// Eight octets are looked at for one check of the bounds: that halves the instructions.
 #[inline(always)]

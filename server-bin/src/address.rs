@@ -20,12 +20,14 @@ pub enum Address {
 }
 
 impl Address {
-    /// Whether this is the path of something that is there and is no socket.
+    /// Whether this is the path of something that is there and is no socket. A link is what it leads to, and itself when
+    /// that is nothing.
     pub(crate) fn is_no_socket(&self) -> bool {
         match self {
             Self::Tcp(_) => false,
             Self::Unix(path) => {
-                std::fs::symlink_metadata(path).is_ok_and(|file| !file.file_type().is_socket())
+                let file = std::fs::metadata(path).or_else(|_| std::fs::symlink_metadata(path));
+                file.is_ok_and(|file| !file.file_type().is_socket())
             }
         }
     }
@@ -132,6 +134,17 @@ impl fmt::Display for Bound {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_link_to_a_socket_is_one_and_a_link_to_nothing_is_none() {
+        let folder = tempfile::tempdir().expect("a directory");
+        let [socket, link, dangling] = ["socket", "link", "dangling"].map(|name| folder.path().join(name));
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).expect("a free path");
+        std::os::unix::fs::symlink(&socket, &link).expect("a free path");
+        std::os::unix::fs::symlink("nothing", &dangling).expect("a free path");
+        let answers = [socket, link, dangling].map(|path| Address::Unix(path).is_no_socket());
+        assert_eq!(answers, [false, false, true]);
+    }
 
     #[test]
     fn exclusive_is_in_force_only_where_the_kernel_has_it() {

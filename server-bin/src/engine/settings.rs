@@ -16,6 +16,9 @@ pub struct Settings {
     /// Between two times that the peer takes response bytes, and how far it may fall behind its rate. nginx and Apache 60 s.
     pub write_timeout: Duration,
     /// Bytes of a response that the peer has to take a second; 0 is any. IIS and Kestrel 240.
+    ///
+    /// What counts is what the kernel takes, and it makes room in lumps: behind one of them a slow peer seems to stand
+    /// still. So with the default timeout one that takes less than about 4 kB/s may be cut off, too.
     pub min_write_rate: u32,
     /// For an answer that a handler has promised for later; then it is 503. nginx 60 s for an upstream's.
     pub reply_timeout: Duration,

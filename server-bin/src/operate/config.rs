@@ -8,7 +8,8 @@ use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
-use clap::builder::BoolishValueParser;
+use clap::builder::{BoolishValueParser, StyledStr};
+use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, ValueEnum};
 
 use flags::{LimitFlags, TimeoutFlags};
@@ -97,7 +98,11 @@ impl Config {
         matches
             .and_then(|matches| Self::from_arg_matches(&matches))
             .map_err(|error| {
-                let text = error.render();
+                let text = match error.kind() {
+                    // Also of a flag whose variable is empty, the help names the variable.
+                    ErrorKind::DisplayHelp => Self::help(&arguments),
+                    _ => error.render(),
+                };
                 match error.use_stderr() {
                     // The styles are for a terminal that reads it, not for a file or a pager.
                     false if std::io::stdout().is_terminal() => Refusal::Text(text.ansi().to_string()),
@@ -108,6 +113,14 @@ impl Config {
                     }
                 }
             })
+    }
+
+    fn help(arguments: &[OsString]) -> StyledStr {
+        let mut command = Self::command();
+        match command.try_get_matches_from_mut(arguments) {
+            Err(error) if error.kind() == ErrorKind::DisplayHelp => error.render(),
+            _ => command.render_long_help(),
+        }
     }
 
     /// The server that this command line describes.

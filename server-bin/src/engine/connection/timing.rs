@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::{Connection, Next, Phase, Ready, Socket, Turn};
-use crate::engine::buffers::{Inlet, Kit};
+use crate::engine::buffers::{Inlet, Kit, READ_SIZE};
 use crate::engine::deadlines::NEVER;
+use crate::engine::settings::TURN_BYTES;
 
 /// Which timeout the deadline stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,8 +66,8 @@ impl<S: Socket> Connection<S> {
                 _ if answered => kit.now,
                 Timing::Head | Timing::Reply | Timing::Linger => self.since,
                 Timing::Idle => kit.now,
-                Timing::Body => self.since_after(kit.settings.min_body_rate, kit),
-                Timing::Write => self.since_after(kit.settings.min_write_rate, kit),
+                Timing::Body => self.since_after(kit.settings.min_body_rate, READ_SIZE, kit),
+                Timing::Write => self.since_after(kit.settings.min_write_rate, TURN_BYTES, kit),
             };
             return false;
         }
@@ -77,11 +78,14 @@ impl<S: Socket> Connection<S> {
     }
 
     /// When the timeout begins that this turn's bytes have moved on; none are asked for at a rate of 0.
-    fn since_after(&self, rate: u32, kit: &Kit) -> Instant {
+    ///
+    /// A turn that moved `most` ended by itself: more may lie in the socket, so nobody waits for the peer, however late
+    /// this worker is.
+    fn since_after(&self, rate: u32, most: usize, kit: &Kit) -> Instant {
         let nanoseconds = (kit.moved as u64).saturating_mul(1_000_000_000);
         match nanoseconds.checked_div(rate.into()) {
-            Some(worth) => (self.since + Duration::from_nanos(worth)).min(kit.now),
-            None => kit.now,
+            Some(worth) if kit.moved < most => (self.since + Duration::from_nanos(worth)).min(kit.now),
+            _ => kit.now,
         }
     }
 

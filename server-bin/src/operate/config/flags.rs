@@ -31,7 +31,8 @@ pub(super) struct LimitFlags {
     #[arg(long, value_name = "BYTES", env = "SERVER_MIN_BODY_RATE", default_value = "240", value_parser = rate)]
     min_body_rate: u32,
 
-    /// Bytes a second at which a client has to take a response; 0 for any
+    /// Bytes a second at which a client has to take a response; 0 for any. The kernel makes room in lumps, so
+    /// clients below about 4 kB/s may be cut off, too, with the default timeout
     #[arg(long, value_name = "BYTES", env = "SERVER_MIN_WRITE_RATE", default_value = "240", value_parser = rate)]
     min_write_rate: u32,
 }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use http_core::Head;
 
-use super::rig::{GET, Rig, echo, hello, post, seconds};
+use super::rig::{GET, READABLE, Rig, echo, hello, post, seconds};
 use super::sending::file;
 use crate::engine::connection::Next;
-use crate::engine::settings::Settings;
+use crate::engine::settings::{Settings, TURN_BYTES};
 use crate::handler::{Accept, Context};
 
 #[test]
@@ -240,4 +240,47 @@ fn a_timeout_of_any_length_is_one() {
     assert_eq!(rig.pass(seconds(1 << 29)), None);
     rig.arrive("Host: a\r\n\r\n");
     assert_eq!(rig.statuses(), [200]);
+}
+
+#[test]
+fn a_late_worker_does_not_blame_a_client_whose_body_has_arrived() {
+    let settings = Settings {
+        min_body_rate: 50_000,
+        body_timeout: seconds(2),
+        ..Settings::default()
+    };
+    let all = |_: &Head<'_>, _: &mut Context<'_>| Accept::buffer(usize::MAX, |_, _| "all".into());
+    let mut rig = Rig::with(all, settings);
+    rig.arrive(post(1_000_000));
+    rig.kit.begin(rig.kit.now + seconds(4));
+    rig.arrive([b'x'; 200_000]);
+    while !rig.wire().incoming.is_empty() {
+        assert_eq!(rig.pass(Duration::ZERO), None, "the rest is in the socket");
+        rig.turn(READABLE);
+    }
+    for _ in 0..3 {
+        assert_eq!(rig.pass(Duration::from_millis(500)), None);
+        rig.arrive("x");
+    }
+    assert_eq!(rig.pass(seconds(1)), Some(Next::Close), "now it trickles");
+}
+
+#[test]
+fn a_late_worker_does_not_blame_a_client_that_takes_all_that_a_turn_sends() {
+    let settings = Settings {
+        min_write_rate: 100_000,
+        write_timeout: seconds(2),
+        ..Settings::default()
+    };
+    let mut rig = Rig::with(
+        |_: &Head<'_>, _: &mut Context<'_>| vec![b'x'; 1_000_000].into(),
+        settings,
+    );
+    rig.wire().room = Some(0);
+    rig.arrive(GET);
+    rig.kit.begin(rig.kit.now + seconds(9));
+    rig.room(TURN_BYTES + 1000);
+    assert_eq!(rig.pass(seconds(1)), None, "the turn ended by itself");
+    rig.room(1000);
+    assert_eq!(rig.pass(seconds(2)), Some(Next::Close), "now it trickles");
 }
