@@ -21,14 +21,18 @@
 //! ```
 //!
 //! The layers below are [`multiplex`] (readiness) and [`http_core`] (the protocol, without any I/O). What is between
-//! them is in [`engine`]: read `worker`, then `connection`, to follow a request from accept to close.
+//! them is in [`worker`] and [`driver`]: read them in this order to follow a request from accept to close.
 
 mod address;
-pub mod engine;
-pub mod handler;
+pub mod demo;
+pub mod driver;
+pub mod files;
 pub mod operate;
 mod server;
 mod sys;
+pub mod worker;
 
 pub use address::{AcceptMode, Address, Bound};
+pub use driver::handler;
+pub use driver::settings::Settings;
 pub use server::{Running, Server, SpawnError};

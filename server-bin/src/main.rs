@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use std::thread;
 
 use server_bin::Running;
-use server_bin::handler::demo::Demo;
-use server_bin::handler::files::Files;
+use server_bin::demo::Demo;
+use server_bin::files::Files;
 use server_bin::operate::config::{Config, Refusal};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;

@@ -11,13 +11,13 @@ use multiplex::Fanout;
 use nix::errno::Errno;
 
 use crate::address::{AcceptMode, Address, Bound};
-use crate::engine::accept::Admission;
-use crate::engine::held;
-use crate::engine::settings::Settings;
-use crate::engine::worker::{Plan, Worker};
+use crate::driver::held;
+use crate::driver::settings::Settings;
 use crate::handler::Handler;
-use crate::operate::drain::{Handle, Progress};
 use crate::sys::net::{BALANCES_SHARED_PORTS, Listener, Sharing, remove_abandoned};
+use crate::worker::accept::Admission;
+use crate::worker::stage::{Handle, Progress};
+use crate::worker::{Plan, Worker};
 
 /// Why a server did not start. The text says what to do about it.
 #[derive(Debug, thiserror::Error)]

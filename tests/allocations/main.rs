@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 
 use ffi::{ALLOCATIONS, Counting, LIVE};
 use server_bin::Server;
-use server_bin::handler::demo::Demo;
+use server_bin::demo::Demo;
 use support::crowd;
 
 #[global_allocator]

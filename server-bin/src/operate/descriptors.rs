@@ -1,7 +1,7 @@
 //! How many connections fit: into the limit of open files, and into the workers.
 
-use crate::engine::slab;
 use crate::sys::net::raise_descriptor_limit;
+use crate::worker::slab;
 
 /// Descriptors beside connections, their listeners and pollers: standard streams, signals, the demonstration's
 /// timer, and files that are being sent.

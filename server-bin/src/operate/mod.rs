@@ -1,5 +1,4 @@
-//! What an operator has to do with: the command line, the limits of the system, and the way to the end.
+//! What an operator has to do with: the command line and the limits of the system.
 
 pub mod config;
 pub(crate) mod descriptors;
-pub mod drain;

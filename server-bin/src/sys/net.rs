@@ -10,8 +10,6 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rustix::net::SendFlags;
 use socket2::{Domain, SockAddr, Type};
 
-use crate::engine::connection::Socket;
-
 /// Connections that the kernel holds ready for `accept`; it lowers the number to its own limit.
 pub(crate) const BACKLOG: i32 = 4096;
 
@@ -19,14 +17,14 @@ pub(crate) const BACKLOG: i32 = 4096;
 #[derive(Debug)]
 pub(crate) struct Stream(socket2::Socket);
 
-impl Socket for Stream {
+impl Stream {
     // On Linux rustix makes the system call itself. glibc's functions are cancellation points, and looking after that
     // costs more than half of their instructions.
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         Ok(rustix::io::read(&self.0, buffer)?)
     }
 
-    fn write(&mut self, bytes: &[u8], more: bool) -> io::Result<usize> {
+    pub(crate) fn write(&mut self, bytes: &[u8], more: bool) -> io::Result<usize> {
         Ok(rustix::net::send(
             &self.0,
             bytes,
@@ -34,11 +32,17 @@ impl Socket for Stream {
         )?)
     }
 
-    fn send_file(&mut self, file: &File, offset: u64, count: usize, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(crate) fn send_file(
+        &mut self,
+        file: &File,
+        offset: u64,
+        count: usize,
+        buffer: &mut [u8],
+    ) -> io::Result<usize> {
         super::send_file(&self.0, file, offset, count, buffer)
     }
 
-    fn shutdown_write(&mut self) -> io::Result<()> {
+    pub(crate) fn shutdown_write(&mut self) -> io::Result<()> {
         self.0.shutdown(std::net::Shutdown::Write)
     }
 }

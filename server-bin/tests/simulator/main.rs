@@ -14,9 +14,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use server_bin::engine::buffers::{Inlet, Kit};
-use server_bin::engine::connection::{Connection, Next, Ready};
-use server_bin::engine::settings::Settings;
+use server_bin::Settings;
+use server_bin::driver::buffers::{Inlet, Kit};
+use server_bin::driver::{
+    connection::{Connection, Next},
+    socket::Ready,
+};
 use server_bin::handler::Handler;
 
 use model::{Exchange, Response};

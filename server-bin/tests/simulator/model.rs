@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use http_core::{Head, Method};
-use server_bin::handler::files::Files;
+use server_bin::files::Files;
 use server_bin::handler::{Accept, BodySource, Context, FileSlice, Handler, Pulled, Reply};
 
 use crate::random::Random;

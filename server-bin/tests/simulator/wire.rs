@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt as _;
 use std::rc::Rc;
 
-use server_bin::engine::connection::Socket;
+use server_bin::driver::socket::Socket;
 
 use crate::random::Random;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::units::{body_size, head_size, rate, time};
-use crate::engine::settings::Settings;
+use crate::driver::settings::Settings;
 
 /// What connections and requests may take.
 #[derive(Args, Clone, Debug)]

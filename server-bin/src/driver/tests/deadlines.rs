@@ -1,0 +1,286 @@
+//! What each timeout ends, and what renews it.
+
+use std::time::Duration;
+
+use http_core::Head;
+
+use super::rig::{GET, READABLE, Rig, echo, hello, post, seconds};
+use super::sending::file;
+use crate::driver::connection::Next;
+use crate::driver::settings::{Settings, TURN_BYTES};
+use crate::handler::{Accept, Context};
+
+#[test]
+fn an_idle_connection_ends_silently_at_its_deadline() {
+    let mut rig = Rig::new(hello);
+    assert_eq!(rig.pass(seconds(74)), None);
+    rig.arrive(GET);
+    rig.sent();
+    assert_eq!(rig.pass(seconds(74)), None);
+    assert_eq!(
+        (rig.pass(seconds(1)), rig.sent()),
+        (Some(Next::Close), String::new())
+    );
+}
+
+#[test]
+fn a_slow_head_gets_408_and_no_byte_renews_its_deadline() {
+    let mut rig = Rig::new(hello);
+    rig.arrive("GET / HTTP/1.1\r\n");
+    for _ in 0..9 {
+        assert_eq!(rig.pass(seconds(1)), None);
+        rig.arrive("X");
+    }
+    assert_eq!(rig.pass(seconds(1)), Some(Next::Close));
+    let answer = rig.sent();
+    assert!(
+        answer.starts_with("HTTP/1.1 408 ") && answer.to_lowercase().contains("connection: close"),
+        "{answer}"
+    );
+}
+
+#[test]
+fn each_head_has_a_deadline_of_its_own() {
+    let mut rig = Rig::new(hello);
+    rig.arrive("GET / HTTP/1.1\r\n");
+    assert_eq!(rig.pass(seconds(9)), None);
+    rig.arrive("Host: a\r\n\r\nGET /");
+    assert_eq!(rig.pass(seconds(9)), None);
+    assert_eq!(rig.pass(seconds(1)), Some(Next::Close));
+    assert_eq!(rig.statuses(), [200, 408]);
+}
+
+/// Neither bodies nor responses have a least rate.
+fn any_rate() -> Settings {
+    Settings {
+        min_body_rate: 0,
+        min_write_rate: 0,
+        ..Settings::default()
+    }
+}
+
+#[test]
+fn without_a_least_rate_a_body_may_be_slow_but_not_stand_still() {
+    let mut rig = Rig::with(echo, any_rate());
+    rig.arrive(post(10));
+    for _ in 0..5 {
+        assert_eq!(rig.pass(seconds(19)), None);
+        rig.arrive("x");
+    }
+    assert_eq!(
+        (rig.pass(seconds(20)), rig.statuses()),
+        (Some(Next::Close), vec![408])
+    );
+}
+
+#[test]
+fn a_body_of_a_byte_now_and_then_gets_408_when_it_is_a_timeout_behind_its_rate() {
+    let mut rig = Rig::new(echo);
+    rig.arrive(post(1000));
+    for _ in 0..19 {
+        assert_eq!(rig.pass(seconds(1)), None);
+        rig.arrive("x");
+    }
+    // 19 bytes are worth 79 milliseconds.
+    assert_eq!(rig.pass(seconds(1)), None);
+    assert_eq!(
+        (rig.pass(Duration::from_millis(80)), rig.statuses()),
+        (Some(Next::Close), vec![408])
+    );
+}
+
+#[test]
+fn a_body_at_its_least_rate_is_taken_however_long_it_takes_and_in_whatever_lumps() {
+    let endless = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let all = |_: &Head<'_>, _: &mut Context<'_>| Accept::buffer(usize::MAX, |_, _| "all".into());
+    let mut rig = Rig::new(all);
+    rig.arrive(endless);
+    for pause in [1, 19, 3, 19, 19, 7].iter().cycle().take(300) {
+        assert_eq!(rig.pass(seconds(*pause)), None);
+        let size = 240 * pause;
+        rig.arrive(format!("{size:x}\r\n{}\r\n", "x".repeat(size as usize)));
+    }
+    rig.arrive("0\r\n\r\n");
+    assert_eq!(rig.statuses(), [200]);
+}
+
+#[test]
+fn a_fast_beginning_earns_no_more_than_a_timeout() {
+    let mut rig = Rig::with(
+        |_: &Head<'_>, _: &mut Context<'_>| Accept::buffer(usize::MAX, |_, _| "all".into()),
+        Settings::default(),
+    );
+    rig.arrive(post(1_000_000));
+    for _ in 0..10 {
+        rig.arrive("x".repeat(60_000));
+    }
+    assert_eq!(rig.pass(seconds(19)), None);
+    rig.arrive("x");
+    assert_eq!(rig.pass(seconds(2)), Some(Next::Close));
+    assert_eq!(rig.statuses(), [408]);
+}
+
+#[test]
+fn a_body_that_is_only_dropped_has_the_same_least_rate() {
+    let mut rig = Rig::new(hello);
+    rig.arrive(post(1000));
+    assert_eq!(rig.statuses(), [200]);
+    for _ in 0..20 {
+        assert_eq!(rig.pass(seconds(1)), None);
+        rig.arrive("x");
+    }
+    assert_eq!(
+        (rig.pass(seconds(1)), rig.sent()),
+        (Some(Next::Close), String::new())
+    );
+}
+
+#[test]
+fn without_a_least_rate_a_peer_that_takes_a_byte_now_and_then_is_served() {
+    let mut rig = Rig::with(hello, any_rate());
+    rig.wire().room = Some(10);
+    rig.arrive(GET);
+    for _ in 0..20 {
+        assert_eq!(rig.pass(seconds(59)), None);
+        rig.room(1);
+    }
+    assert_eq!(rig.pass(seconds(60)), Some(Next::Close));
+}
+
+/// A large response, from memory or from a file, of which the peer takes so much each time. Answers for how many seconds
+/// it is served.
+fn served(mut rig: Rig, each: usize, pause: u64) -> u64 {
+    rig.wire().room = Some(0);
+    rig.arrive(GET);
+    for turn in 1.. {
+        if rig.pass(seconds(pause)).is_some() || rig.room(each) != Next::Write {
+            return turn * pause;
+        }
+    }
+    unreachable!("a response has an end")
+}
+
+#[test]
+fn a_peer_that_takes_a_large_response_below_its_least_rate_is_cut_off() {
+    const SIZE: usize = 240 * 1000;
+    let from_memory = || Rig::new(|_: &Head<'_>, _: &mut Context<'_>| vec![b'x'; SIZE].into());
+    let from_file = || Rig::new(file(SIZE, SIZE as u64));
+    for rig in [from_memory(), from_file()] {
+        assert_eq!(served(rig, 240, 1) / 10, 100, "as slow as that is allowed");
+    }
+    for rig in [from_memory(), from_file()] {
+        assert_eq!(served(rig, 240 * 50, 50) / 100, 10, "and in lumps, too");
+    }
+    for rig in [from_memory(), from_file()] {
+        assert!(
+            served(rig, 120, 1).abs_diff(120) < 3,
+            "half of it holds out for two timeouts"
+        );
+    }
+    for rig in [from_memory(), from_file()] {
+        assert!(served(rig, 1, 1).abs_diff(60) < 3, "next to nothing for one");
+    }
+}
+
+#[test]
+fn answers_that_were_kept_for_the_peer_have_the_same_least_rate() {
+    let settings = Settings {
+        write_timeout: seconds(3),
+        ..Settings::default()
+    };
+    let kept = || {
+        let mut rig = Rig::with(hello, settings.clone());
+        rig.wire().room = Some(0);
+        rig.arrive(GET.repeat(30));
+        rig
+    };
+    let mut rig = kept();
+    for second in 1.. {
+        assert_eq!(rig.pass(seconds(1)), None, "second {second}");
+        if rig.room(240) == Next::Read {
+            assert!(second > 9, "{second}");
+            break;
+        }
+    }
+    assert_eq!(rig.statuses(), [200; 30]);
+    let mut rig = kept();
+    let end = (1..20).find(|_| rig.pass(seconds(1)).is_some() || rig.room(24) != Next::Write);
+    assert_eq!(end, Some(4));
+}
+
+#[test]
+fn a_peer_that_takes_nothing_is_cut_off() {
+    let mut rig = Rig::new(hello);
+    rig.wire().room = Some(10);
+    rig.arrive(GET);
+    assert_eq!(rig.pass(seconds(59)), None);
+    assert_eq!(rig.pass(seconds(1)), Some(Next::Close));
+}
+
+#[test]
+fn a_clock_that_jumps_ends_what_waits_and_nothing_else() {
+    let mut rig = Rig::new(hello);
+    rig.kit.begin(rig.kit.now + seconds(1_000_000));
+    // The request was there before the deadline was looked at, so it is served first.
+    assert_eq!(rig.arrive(GET), Next::Read);
+    assert_eq!((rig.pass(seconds(1)), rig.statuses()), (None, vec![200]));
+    assert_eq!(rig.pass(seconds(1_000_000)), Some(Next::Close));
+}
+
+#[test]
+fn a_timeout_of_any_length_is_one() {
+    let settings = Settings {
+        idle_timeout: Duration::MAX,
+        head_timeout: Duration::MAX,
+        ..Settings::default()
+    };
+    let mut rig = Rig::with(hello, settings);
+    assert_eq!(rig.pass(seconds(1 << 29)), None);
+    rig.arrive("GET / HTTP/1.1\r\n");
+    assert_eq!(rig.pass(seconds(1 << 29)), None);
+    rig.arrive("Host: a\r\n\r\n");
+    assert_eq!(rig.statuses(), [200]);
+}
+
+#[test]
+fn a_late_worker_does_not_blame_a_client_whose_body_has_arrived() {
+    let settings = Settings {
+        min_body_rate: 50_000,
+        body_timeout: seconds(2),
+        ..Settings::default()
+    };
+    let all = |_: &Head<'_>, _: &mut Context<'_>| Accept::buffer(usize::MAX, |_, _| "all".into());
+    let mut rig = Rig::with(all, settings);
+    rig.arrive(post(1_000_000));
+    rig.kit.begin(rig.kit.now + seconds(4));
+    rig.arrive([b'x'; 200_000]);
+    while !rig.wire().incoming.is_empty() {
+        assert_eq!(rig.pass(Duration::ZERO), None, "the rest is in the socket");
+        rig.turn(READABLE);
+    }
+    for _ in 0..3 {
+        assert_eq!(rig.pass(Duration::from_millis(500)), None);
+        rig.arrive("x");
+    }
+    assert_eq!(rig.pass(seconds(1)), Some(Next::Close), "now it trickles");
+}
+
+#[test]
+fn a_late_worker_does_not_blame_a_client_that_takes_all_that_a_turn_sends() {
+    let settings = Settings {
+        min_write_rate: 100_000,
+        write_timeout: seconds(2),
+        ..Settings::default()
+    };
+    let mut rig = Rig::with(
+        |_: &Head<'_>, _: &mut Context<'_>| vec![b'x'; 1_000_000].into(),
+        settings,
+    );
+    rig.wire().room = Some(0);
+    rig.arrive(GET);
+    rig.kit.begin(rig.kit.now + seconds(9));
+    rig.room(TURN_BYTES + 1000);
+    assert_eq!(rig.pass(seconds(1)), None, "the turn ended by itself");
+    rig.room(1000);
+    assert_eq!(rig.pass(seconds(2)), Some(Next::Close), "now it trickles");
+}

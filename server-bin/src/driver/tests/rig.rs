@@ -1,0 +1,215 @@
+//! A scripted socket, and a connection over it with a clock.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http_core::Head;
+
+use crate::driver::buffers::{Inlet, Kit};
+use crate::driver::settings::Settings;
+use crate::driver::{
+    connection::{Connection, Next, Turn},
+    socket::{Ready, Socket},
+};
+use crate::handler::{Accept, Context, Handler};
+
+/// What the peer does next.
+pub(crate) enum Incoming {
+    Bytes(Vec<u8>),
+    End,
+    Reset,
+}
+
+/// A socket whose peer is a script.
+#[derive(Default)]
+pub(crate) struct Wire {
+    pub(crate) incoming: VecDeque<Incoming>,
+    pub(crate) sent: Vec<u8>,
+    /// How many bytes the socket takes before it is full; none is no bound.
+    pub(crate) room: Option<usize>,
+    pub(crate) broken: bool,
+    pub(crate) shut: bool,
+    pub(crate) reads: usize,
+    pub(crate) writes: usize,
+}
+
+impl Wire {
+    fn take(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.broken || self.shut {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        let n = self.room.unwrap_or(usize::MAX).min(bytes.len());
+        if n == 0 && !bytes.is_empty() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.room = self.room.map(|room| room - n);
+        self.sent.extend_from_slice(&bytes[..n]);
+        Ok(n)
+    }
+}
+
+impl Socket for Wire {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.reads += 1;
+        match self.incoming.pop_front() {
+            None => Err(io::ErrorKind::WouldBlock.into()),
+            Some(Incoming::Bytes(mut bytes)) => {
+                let n = bytes.len().min(buffer.len());
+                buffer[..n].copy_from_slice(&bytes[..n]);
+                if n < bytes.len() {
+                    self.incoming.push_front(Incoming::Bytes(bytes.split_off(n)));
+                }
+                Ok(n)
+            }
+            Some(Incoming::End) => {
+                self.incoming.push_front(Incoming::End);
+                Ok(0)
+            }
+            Some(Incoming::Reset) => Err(io::ErrorKind::ConnectionReset.into()),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8], _more: bool) -> io::Result<usize> {
+        self.writes += 1;
+        self.take(bytes)
+    }
+
+    fn send_file(&mut self, file: &File, offset: u64, count: usize, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = buffer.len().min(count);
+        let n = file.read_at(&mut buffer[..most], offset)?;
+        self.take(&buffer[..n])
+    }
+
+    fn shutdown_write(&mut self) -> io::Result<()> {
+        self.shut = true;
+        Ok(())
+    }
+}
+
+pub(crate) const READABLE: Ready = Ready {
+    readable: true,
+    gone: false,
+};
+pub(super) const GONE: Ready = Ready {
+    readable: true,
+    gone: true,
+};
+
+/// A connection over a [`Wire`], with a clock.
+pub(crate) struct Rig {
+    pub(crate) connection: Connection<Wire>,
+    pub(crate) inlet: Inlet,
+    pub(crate) kit: Kit,
+    pub(crate) next: Next,
+}
+
+impl Rig {
+    pub(crate) fn new(handler: impl Handler) -> Self {
+        Self::with(handler, Settings::default())
+    }
+
+    pub(crate) fn with(handler: impl Handler, settings: Settings) -> Self {
+        let kit = Kit::new(Arc::new(handler), Arc::new(settings), Instant::now());
+        let connection = Connection::new(Wire::default(), None, &kit);
+        Self {
+            connection,
+            inlet: Inlet::default(),
+            kit,
+            next: Next::Read,
+        }
+    }
+
+    pub(crate) fn wire(&mut self) -> &mut Wire {
+        &mut self.connection.socket
+    }
+
+    pub(crate) fn took(&mut self, turn: Turn) -> Next {
+        assert!(
+            self.kit.out.is_empty(),
+            "nothing of one connection stays in its worker's buffer"
+        );
+        self.next = turn.next;
+        turn.next
+    }
+
+    pub(crate) fn turn(&mut self, ready: Ready) -> Next {
+        let turn = self.connection.turn(0, ready, &mut self.inlet, &mut self.kit);
+        self.took(turn)
+    }
+
+    /// Bytes arrive, and the worker hears of it.
+    pub(super) fn arrive(&mut self, bytes: impl AsRef<[u8]>) -> Next {
+        self.wire()
+            .incoming
+            .push_back(Incoming::Bytes(bytes.as_ref().to_vec()));
+        self.turn(READABLE)
+    }
+
+    /// The socket takes so many bytes more, and the worker hears of it.
+    pub(super) fn room(&mut self, bytes: usize) -> Next {
+        self.wire().room = Some(bytes);
+        self.turn(Ready::default())
+    }
+
+    /// Time passes. Answers what the connection does about it, if its deadline is over.
+    pub(super) fn pass(&mut self, time: Duration) -> Option<Next> {
+        self.kit.begin(self.kit.now + time);
+        (self.connection.deadline(&self.kit) <= self.kit.now).then(|| {
+            let turn = self.connection.expire(0, &mut self.inlet, &mut self.kit);
+            self.took(turn)
+        })
+    }
+
+    /// Answers that came from elsewhere are delivered.
+    pub(crate) fn deliver(&mut self) -> usize {
+        let mut letters = Vec::new();
+        self.kit.mailbox.collect(&mut letters);
+        let count = letters.len();
+        for letter in letters {
+            let turn = self
+                .connection
+                .complete(0, letter, &mut self.inlet, &mut self.kit);
+            self.took(turn);
+        }
+        count
+    }
+
+    pub(crate) fn sent(&mut self) -> String {
+        String::from_utf8(std::mem::take(&mut self.wire().sent)).expect("text")
+    }
+
+    pub(super) fn statuses(&mut self) -> Vec<u16> {
+        let sent = self.sent();
+        let lines = sent.lines().filter_map(|line| line.split_once("HTTP/1.1 "));
+        lines
+            .map(|(_, rest)| rest[..3].parse().expect("a status"))
+            .collect()
+    }
+
+    pub(super) fn owns_nothing(&self) -> bool {
+        self.connection.work.is_none()
+    }
+}
+
+pub(super) fn hello(_: &Head<'_>, cx: &mut Context<'_>) -> Accept {
+    cx.field("content-type", "text/plain");
+    "Hello".into()
+}
+
+pub(super) fn echo(_: &Head<'_>, _: &mut Context<'_>) -> Accept {
+    Accept::buffer(1000, |body, _| body.to_vec().into())
+}
+
+pub(super) const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+pub(super) fn post(length: usize) -> String {
+    format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n")
+}
+
+pub(super) fn seconds(n: u64) -> Duration {
+    Duration::from_secs(n)
+}

@@ -1,0 +1,154 @@
+//! A directory, served: static files below one root.
+//!
+//! One request's way leads through these modules, in this order. Those marked *pure* do no I/O, and their tests are
+//! tables.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | `path` | *pure*: from the request's path to a name below the root, or 400 or 404 |
+//! | `resolve` | opens the name: a file, a directory's `index.html`, a redirect to the directory's slash, a status |
+//! | `coding` | *pure*: which of the `.br`, `.zst` and `.gz` siblings the request wants |
+//! | `etag`, `conditional`, `range` | *pure*: 200, 206, 304, 412 or 416 (RFC 9110 §13 and §14) |
+//! | `mime` | *pure*: the media type |
+//! | `serve` | puts the answer together; the engine sends the file |
+//! | `listing`, `escape` | the page for a directory without an index, if that is switched on |
+//!
+//! # What is served
+//!
+//! - GET and HEAD. OPTIONS is answered with 204 and `Allow`, anything else with 405.
+//! - Regular files only. A FIFO, a socket or a device in the root is 404, and does not hold the worker up.
+//! - No name that begins with a dot, in any spelling, but for those in `/.well-known/`. The rule looks at the names in
+//!   the request: a link with an ordinary name to a hidden file serves it, as whoever made the link asked for.
+//! - Nothing outside of the root, whatever the path's spelling: names are judged as bytes in `path`, and opened in a
+//!   way that cannot leave the root (openat2(2) with RESOLVE_BENEATH on Linux, a walk of the same rule elsewhere).
+//! - A symbolic link is followed if its target is relative and each step stays below the root. An absolute target
+//!   is 404 also where it leads back inside. A *hard* link is the file itself: whoever can put one into the root
+//!   publishes the file.
+//! - 403 for what the server may not read; 503 with `Retry-After` while there are no descriptors left.
+//! - A directory is its `index.html`. `/dir` is redirected to `/dir/` by an absolute path that can name no other host.
+//!
+//! # Validators
+//!
+//! The ETag is made of length, modification time and change time, and is weak within the first moments after a
+//! change. Last-Modified is the modification time.
+//!
+//! # Cost
+//!
+//! Opening, fstat(2), reading and closing happen on the worker's own thread. A cold disk or a slow network file system
+//! therefore delays the worker's other connections. An answer allocates nothing, but for redirects, listings, and
+//! the walk where openat2 is missing.
+
+mod coding;
+mod conditional;
+mod escape;
+mod etag;
+mod listing;
+mod mime;
+mod path;
+mod range;
+mod resolve;
+mod serve;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use http_core::{FieldLine, Head, Method};
+
+use crate::handler::{Accept, Context, Handler, Reply};
+use crate::sys::Root;
+
+/// What can be done with a file.
+const ALLOW: FieldLine = FieldLine::from_static("allow: GET, HEAD, OPTIONS");
+
+/// Serves the files below a directory. See the [module](self) for the rules.
+///
+/// ```
+/// use server_bin::files::Files;
+///
+/// let directory = tempfile::tempdir()?;
+/// let files = Files::open(directory.path())?.with_listing(true);
+/// # let _: Box<dyn server_bin::handler::Handler> = Box::new(files);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Files {
+    root: Root,
+    precompressed: bool,
+    listing: bool,
+}
+
+impl Files {
+    /// Opens the directory whose files are to be served, and keeps it open: it stays the same one when it is
+    /// renamed, or when another one gets its name.
+    ///
+    /// # Errors
+    /// If the directory is missing, is no directory, or may not be read; the error says in one line what to do.
+    pub fn open(path: &Path) -> Result<Self, RootError> {
+        match Root::open(path) {
+            Ok(root) => Ok(Self {
+                root,
+                precompressed: true,
+                listing: false,
+            }),
+            Err(source) => Err(RootError {
+                path: path.to_owned(),
+                source,
+            }),
+        }
+    }
+
+    /// Whether a directory without an index is answered with a list of its files. Off by default.
+    #[must_use]
+    pub fn with_listing(self, on: bool) -> Self {
+        Self { listing: on, ..self }
+    }
+
+    /// Whether the `.br`, `.zst` and `.gz` siblings of a file are sent to those who take them. On by default.
+    ///
+    /// It costs up to three more opens for a request that takes a content coding.
+    #[must_use]
+    pub fn with_precompressed(self, on: bool) -> Self {
+        Self {
+            precompressed: on,
+            ..self
+        }
+    }
+}
+
+impl Handler for Files {
+    fn head(&self, head: &Head<'_>, cx: &mut Context<'_>) -> Accept {
+        Accept::Respond(match head.method() {
+            Method::Get | Method::Head => serve::serve(self, head, cx),
+            Method::Options => {
+                cx.status(204).line(ALLOW);
+                Reply::EMPTY
+            }
+            _ => {
+                cx.line(ALLOW);
+                serve::refuse(405, cx)
+            }
+        })
+    }
+}
+
+/// Why a directory cannot be served.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot serve the directory {path:?}: {source}; {}", self.advice())]
+pub struct RootError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl RootError {
+    fn advice(&self) -> &'static str {
+        match self.source.kind() {
+            io::ErrorKind::NotFound => "create it, or name another one",
+            io::ErrorKind::NotADirectory => "name the directory, not a file in it",
+            io::ErrorKind::PermissionDenied => "let this user read it, or name another one",
+            _ => "name another one",
+        }
+    }
+}

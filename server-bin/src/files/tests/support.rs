@@ -1,0 +1,156 @@
+//! A directory to serve, and a client that asks for a file in it without a socket.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::panic::resume_unwind;
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::time::{Duration, Instant, SystemTime};
+
+use http_core::{Connection, Event, Fields, Limits, ResponseHead};
+use tempfile::TempDir;
+
+use crate::files::Files;
+use crate::handler::{Accept, Context, Handler as _, Reply};
+
+/// A directory with files of the past, so that their validators are strong.
+pub(super) struct Site {
+    directory: TempDir,
+}
+
+impl Site {
+    /// A site of these files, names and contents, all of them an hour old.
+    pub(super) fn of(files: &[(&str, &str)]) -> Self {
+        let site = Self {
+            directory: TempDir::new().expect("a temporary directory"),
+        };
+        for (name, content) in files {
+            site.write(name, content);
+        }
+        // A change time cannot be set, so the strength of the tags takes a moment.
+        std::thread::sleep(Duration::from_millis(25));
+        site
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub(super) fn write(&self, name: &str, content: &str) {
+        let path = self.path(name);
+        let parent = path.parent().expect("a parent");
+        let written = fs::create_dir_all(parent).and_then(|()| fs::write(&path, content));
+        written
+            .and_then(|()| self.set_age(name, Duration::from_secs(3600)))
+            .expect("a file");
+    }
+
+    pub(super) fn set_age(&self, name: &str, age: Duration) -> io::Result<()> {
+        File::options()
+            .write(true)
+            .open(self.path(name))?
+            .set_modified(SystemTime::now() - age)
+    }
+
+    pub(super) fn files(&self) -> Files {
+        Files::open(self.directory.path()).expect("the directory")
+    }
+
+    /// GETs a path with these field lines.
+    pub(super) fn get(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        ask(&self.files(), "GET", path, fields)
+    }
+}
+
+/// What came back.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) fields: Vec<(String, String)>,
+    pub(super) body: String,
+}
+
+impl Answer {
+    /// The value of a field that is there at most once.
+    pub(super) fn field(&self, name: &str) -> Option<&str> {
+        let mut values = self
+            .fields
+            .iter()
+            .filter(|(field, _)| field.eq_ignore_ascii_case(name));
+        let value = values.next().map(|(_, value)| value.as_str());
+        assert_eq!(values.next(), None, "{name} is there twice");
+        value
+    }
+}
+
+/// Asks the handler, and writes its answer out as the engine would.
+pub(super) fn ask(files: &Files, method: &str, target: &str, fields: &[(&str, &str)]) -> Answer {
+    let lines: String = fields
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .collect();
+    let request = format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n");
+    let mut connection = Connection::server(Limits::default());
+    let mut slots = Fields::<64>::new();
+    let received = connection
+        .receive(request.as_bytes(), &mut slots)
+        .expect("a valid request");
+    let Event::Request(head) = received.event else {
+        panic!("no request: {request}")
+    };
+    let mut response = ResponseHead::new(200);
+    let mut cx = Context::detached(&mut response, Instant::now());
+    let accept = files.head(&head, &mut cx);
+    assert_eq!(cx.misuse(), None);
+    let body = match accept {
+        Accept::Respond(Reply::Bytes(content)) => content.as_ref().to_vec(),
+        Accept::Respond(Reply::File(slice)) => {
+            let mut bytes = vec![0; usize::try_from(slice.len).expect("a small file")];
+            slice
+                .file
+                .read_exact_at(&mut bytes, slice.offset)
+                .expect("all of the slice");
+            bytes
+        }
+        _ => panic!("an answer that files never give"),
+    };
+    let mut out = Vec::new();
+    connection
+        .reply(&mut out, &response, &body)
+        .expect("a legal response");
+    parse(&String::from_utf8(out).expect("text"))
+}
+
+fn parse(response: &str) -> Answer {
+    let (head, body) = response.split_once("\r\n\r\n").expect("a whole head");
+    let mut lines = head.split("\r\n");
+    let status = lines
+        .next()
+        .and_then(|line| line.get(9..12))
+        .and_then(|code| code.parse().ok());
+    let fields = lines.map(|line| line.split_once(": ").unwrap_or((line, "")));
+    Answer {
+        status: status.expect("a status"),
+        fields: fields
+            .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
+            .collect(),
+        body: body.to_owned(),
+    }
+}
+
+/// Runs a test that must not block: what it opens might be a FIFO.
+pub(super) fn within_seconds(test: impl FnOnce() + Send + 'static) {
+    let (done, ended) = mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        test();
+        let _ = done.send(());
+    });
+    match ended.recv_timeout(Duration::from_secs(30)) {
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("the test still runs after half a minute"),
+        // A panic in the thread is that of the test.
+        Ok(()) | Err(mpsc::RecvTimeoutError::Disconnected) => {
+            thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+        }
+    }
+}
