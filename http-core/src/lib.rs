@@ -18,8 +18,8 @@
 //!     loop {
 //!         let received = match conn.receive(input, &mut fields) {
 //!             Ok(received) => received,
-//!             Err(Rejection { rule }) => {
-//!                 conn.reply(output, &ResponseHead::new(rule.status()), rule.text().as_bytes())?;
+//!             Err(Rejection { rule, .. }) => {
+//!                 conn.reply(output, &ResponseHead::new(rule.status()), rule.sentence().as_bytes())?;
 //!                 return Ok(false);
 //!             }
 //!         };

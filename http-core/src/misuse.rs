@@ -18,6 +18,9 @@ pub enum Misuse {
     /// An interim response to an HTTP/1.0 client (RFC 9110 section 15.2).
     #[error("HTTP/1.0 knows no interim responses")]
     InterimToHttp10,
+    /// 100 would ask for a body that is over its limit and will be refused (RFC 9110 section 10.1.1).
+    #[error("the body that 100 would ask for is over its limit")]
+    ContinueOverLimit,
     /// A rejected request or none at all can only be answered with an error.
     #[error("only an error can answer a rejected request")]
     NotAnError,

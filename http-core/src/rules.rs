@@ -1,308 +1,159 @@
-//! The rules that a peer can break, each with its clause, its status and its verdict.
+//! The rules that a peer can break: one table with the status, the clause and the sentence of each.
 
+use core::fmt;
 use thiserror::Error;
 
-/// A rule of RFC 9110 or 9112, or a limit, that a request broke.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Rule {
-    /// The method is not a token, or nothing that a method could begin with.
-    BadMethod,
-    /// The method is longer than [`limits::METHOD`](crate::limits::METHOD).
-    MethodTooLong,
-    /// The request line is not `method SP target SP version CRLF`.
-    BadRequestLine,
-    /// The target holds an octet that no URI has there.
-    BadTarget,
-    /// The target's form does not belong to the method.
-    WrongTargetForm,
-    /// The target's authority is not `host [":" port]`.
-    BadAuthority,
-    /// The version is not `HTTP/` DIGIT `.` DIGIT.
-    BadVersion,
-    /// The major version is not 1.
-    UnsupportedVersion,
-    /// The request line is longer than the limit.
-    RequestLineTooLong,
-    /// A line ends in LF without CR.
-    BareLf,
-    /// A CR is not followed by LF.
-    BareCr,
-    /// A field name is empty or holds an octet that is not a token's.
-    BadFieldName,
-    /// White space stands between a field name and its colon.
-    SpaceBeforeColon,
-    /// A field line has no colon.
-    MissingColon,
-    /// A line of the field section begins with white space: line folding.
-    LineFolding,
-    /// A field value holds a control.
-    BadFieldValue,
-    /// A field line is longer than the limit.
-    FieldLineTooLong,
-    /// There are more field lines than the limit, or than the slots given.
-    TooManyFields,
-    /// The head is longer than the limit.
-    HeadTooLong,
-    /// An HTTP/1.1 request has no Host.
-    MissingHost,
-    /// A request has more than one Host.
-    RepeatedHost,
-    /// Host is not `uri-host [":" port]`.
-    BadHost,
-    /// A request has more than one Content-Type.
-    RepeatedContentType,
-    /// Transfer-Encoding in an HTTP/1.0 request.
-    TransferEncodingInHttp10,
-    /// Transfer-Encoding beside Content-Length.
-    BothFramings,
-    /// Transfer-Encoding does not end in one `chunked`, or is empty, or names it twice or with parameters.
-    BadTransferEncoding,
-    /// Transfer-Encoding names other codings before one final `chunked`.
-    UnsupportedTransferCoding,
-    /// A request has more than one Content-Length, be they equal or not, or a list in it.
-    RepeatedContentLength,
-    /// Content-Length is not `1*DIGIT`.
-    BadContentLength,
-    /// Content-Length does not fit 64 bits.
-    ContentLengthOverflow,
-    /// The body is longer than the limit.
-    BodyTooLong,
-    /// A chunk size is not `1*HEXDIG`.
-    BadChunkSize,
-    /// A chunk size has more than 16 digits.
-    ChunkSizeOverflow,
-    /// A chunk extension breaks the grammar.
-    BadChunkExtension,
-    /// The chunk extensions of one body are longer than the limit.
-    ChunkExtensionsTooLong,
-    /// A chunk line does not end in CRLF.
-    BadChunkLineEnd,
-    /// The data of a chunk is not followed by exactly CRLF.
-    BadChunkDataEnd,
-    /// The chunks are so small that their framing is over the limit.
-    ChunkOverhead,
-    /// The trailer section is longer than the limit.
-    TrailersTooLong,
-    /// The peer closed inside a head.
-    TruncatedHead,
-    /// The peer closed inside a body.
-    TruncatedBody,
+/// Makes the enum, the list of all rules and the facts of each from one table, so that they cannot disagree.
+macro_rules! rules {
+    ($($(#[$doc:meta])* $name:ident: $status:literal, $clause:literal, $sentence:literal;)+) => {
+        /// A rule of RFC 9110 or 9112, or a limit, that a request broke. Each says what was wrong with the request.
+        ///
+        /// ```
+        /// use http_core::Rule;
+        /// let rule = Rule::BodyTooLong;
+        /// assert_eq!((rule.name(), rule.status()), ("BodyTooLong", 413));
+        /// assert_eq!(rule.to_string(), "the body is longer than its limit");
+        /// assert_eq!(rule.clause(), "RFC 9110 section 15.5.14");
+        /// let counters = [0_u64; Rule::ALL.len()]; // one for each rule, at `rule as usize`
+        /// assert_eq!(counters[rule as usize], 0);
+        /// ```
+        #[non_exhaustive]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Rule {
+            $(
+                #[doc = concat!("Status ", $status, ", ", $clause, ": ", $sentence, ".")]
+                #[doc = ""]
+                $(#[$doc])*
+                $name,
+            )+
+        }
+
+        impl Rule {
+            /// Every rule, in the order of the enum: `Rule::ALL[rule as usize] == rule`.
+            pub const ALL: [Self; [$(Self::$name),+].len()] = [$(Self::$name),+];
+
+            const fn facts(self) -> Facts {
+                match self {
+                    $(Self::$name => Facts {
+                        name: stringify!($name),
+                        status: $status,
+                        clause: $clause,
+                        sentence: $sentence,
+                    },)+
+                }
+            }
+        }
+    };
 }
 
-/// What a rule is about: its clause, the status to answer and the rule in words.
-struct Facts(&'static str, u16, &'static str);
+rules! {
+    /// A first byte that no method begins with counts here too.
+    BadMethod: 400, "RFC 9110 section 9.1", "the method is not a token";
+    /// The limit is [`limits::METHOD`](crate::limits::METHOD).
+    MethodTooLong: 400, "RFC 9112 section 3", "the method is longer than 32 bytes";
+    BadRequestLine: 400, "RFC 9112 section 3", "the request line is not method SP target SP version CRLF";
+    BadTarget: 400, "RFC 9112 section 3.2", "the target holds a byte that is not allowed there";
+    WrongTargetForm: 400, "RFC 9112 section 3.2", "the form of the target does not belong to the method";
+    BadAuthority: 400, "RFC 3986 section 3.2", "the authority of the target is not a host with at most one port";
+    BadVersion: 400, "RFC 9112 section 2.3", "the version is not HTTP/ DIGIT . DIGIT";
+    UnsupportedVersion: 505, "RFC 9110 section 2.5", "the major version is not 1";
+    RequestLineTooLong: 414, "RFC 9112 section 3", "the request line is longer than its limit";
+    BareLf: 400, "RFC 9112 section 2.2", "a line ends in LF without CR";
+    BareCr: 400, "RFC 9112 section 2.2", "a CR is not followed by LF";
+    BadFieldName: 400, "RFC 9110 section 5.1", "a field name is empty or holds a byte that is not a token's";
+    SpaceBeforeColon: 400, "RFC 9112 section 5.1", "white space stands between a field name and its colon";
+    MissingColon: 400, "RFC 9112 section 5", "a field line has no colon";
+    LineFolding: 400, "RFC 9112 section 5.2", "a field line begins with white space";
+    BadFieldValue: 400, "RFC 9110 section 5.5", "a field value holds a control byte";
+    FieldLineTooLong: 431, "RFC 6585 section 5", "a field line is longer than its limit";
+    /// The limit is the smaller one of [`Limits::fields`](crate::Limits::fields) and the `N` of [`Fields`](crate::Fields).
+    TooManyFields: 431, "RFC 6585 section 5", "there are more field lines than the limit";
+    HeadTooLong: 431, "RFC 6585 section 5", "the head is longer than its limit";
+    MissingHost: 400, "RFC 9112 section 3.2", "an HTTP/1.1 request has no Host field";
+    RepeatedHost: 400, "RFC 9112 section 3.2", "the request has more than one Host field";
+    BadHost: 400, "RFC 9110 section 7.2", "Host is not a host with at most one port";
+    RepeatedContentType: 400, "RFC 9110 section 8.3", "the request has more than one Content-Type field";
+    TransferEncodingInHttp10: 400, "RFC 9112 section 6.1", "an HTTP/1.0 request has a Transfer-Encoding field";
+    BothFramings: 400, "RFC 9112 section 6.1", "the request has both Transfer-Encoding and Content-Length";
+    /// Also where it is empty, or names `chunked` twice or with parameters.
+    BadTransferEncoding: 400, "RFC 9112 section 6.3", "Transfer-Encoding does not end in one plain chunked";
+    /// One final `chunked` follows it: else it is [`BadTransferEncoding`](Self::BadTransferEncoding).
+    UnsupportedTransferCoding: 501, "RFC 9112 section 6.1", "Transfer-Encoding names another coding than chunked";
+    /// Also where the values are equal, or form a list in one field.
+    RepeatedContentLength: 400, "RFC 9112 section 6.3", "the request has more than one Content-Length";
+    BadContentLength: 400, "RFC 9110 section 8.6", "Content-Length is not a decimal number";
+    ContentLengthOverflow: 400, "RFC 9110 section 8.6", "Content-Length does not fit into 64 bits";
+    /// The limit is [`Limits::body`](crate::Limits::body), or what [`set_body_limit`](crate::Connection::set_body_limit) put in its place.
+    BodyTooLong: 413, "RFC 9110 section 15.5.14", "the body is longer than its limit";
+    BadChunkSize: 400, "RFC 9112 section 7.1", "a chunk size is not a hexadecimal number";
+    ChunkSizeOverflow: 400, "RFC 9112 section 7.1", "a chunk size has more than 16 digits";
+    BadChunkExtension: 400, "RFC 9112 section 7.1.1", "a chunk extension is not ; name [= value]";
+    ChunkExtensionsTooLong: 400, "RFC 9112 section 7.1.1", "the chunk extensions of the body are longer than their limit";
+    BadChunkLineEnd: 400, "RFC 9112 section 7.1", "a chunk line does not end in CRLF";
+    BadChunkDataEnd: 400, "RFC 9112 section 7.1", "the data of a chunk is not followed by CRLF";
+    ChunkOverhead: 400, "RFC 9112 section 7.1", "the chunks are so small that their framing is over its limit";
+    TrailersTooLong: 431, "RFC 6585 section 5", "the trailer section is longer than its limit";
+    TruncatedHead: 400, "RFC 9112 section 8", "the peer closed the connection inside a head";
+    TruncatedBody: 400, "RFC 9112 section 8", "the peer closed the connection inside a body";
+}
+
+/// What is known of a rule.
+struct Facts {
+    name: &'static str,
+    status: u16,
+    clause: &'static str,
+    sentence: &'static str,
+}
 
 impl Rule {
-    /// Every rule, in the order of the enum.
-    pub const ALL: [Self; 41] = [
-        Self::BadMethod,
-        Self::MethodTooLong,
-        Self::BadRequestLine,
-        Self::BadTarget,
-        Self::WrongTargetForm,
-        Self::BadAuthority,
-        Self::BadVersion,
-        Self::UnsupportedVersion,
-        Self::RequestLineTooLong,
-        Self::BareLf,
-        Self::BareCr,
-        Self::BadFieldName,
-        Self::SpaceBeforeColon,
-        Self::MissingColon,
-        Self::LineFolding,
-        Self::BadFieldValue,
-        Self::FieldLineTooLong,
-        Self::TooManyFields,
-        Self::HeadTooLong,
-        Self::MissingHost,
-        Self::RepeatedHost,
-        Self::BadHost,
-        Self::RepeatedContentType,
-        Self::TransferEncodingInHttp10,
-        Self::BothFramings,
-        Self::BadTransferEncoding,
-        Self::UnsupportedTransferCoding,
-        Self::RepeatedContentLength,
-        Self::BadContentLength,
-        Self::ContentLengthOverflow,
-        Self::BodyTooLong,
-        Self::BadChunkSize,
-        Self::ChunkSizeOverflow,
-        Self::BadChunkExtension,
-        Self::ChunkExtensionsTooLong,
-        Self::BadChunkLineEnd,
-        Self::BadChunkDataEnd,
-        Self::ChunkOverhead,
-        Self::TrailersTooLong,
-        Self::TruncatedHead,
-        Self::TruncatedBody,
-    ];
-
-    const fn facts(self) -> Facts {
-        match self {
-            Self::BadMethod => Facts("RFC 9110 section 9.1", 400, "a method is a token"),
-            Self::MethodTooLong => Facts("RFC 9112 section 3", 400, "no method is that long"),
-            Self::BadRequestLine => Facts(
-                "RFC 9112 section 3",
-                400,
-                "a request line is method SP target SP version CRLF",
-            ),
-            Self::BadTarget => Facts(
-                "RFC 9112 section 3.2",
-                400,
-                "a target holds only the octets of a URI",
-            ),
-            Self::WrongTargetForm => Facts(
-                "RFC 9112 section 3.2",
-                400,
-                "the form of a target belongs to its method",
-            ),
-            Self::BadAuthority => Facts(
-                "RFC 3986 section 3.2",
-                400,
-                "an authority is a host and at most one port",
-            ),
-            Self::BadVersion => Facts("RFC 9112 section 2.3", 400, "a version is HTTP/ DIGIT . DIGIT"),
-            Self::UnsupportedVersion => Facts("RFC 9110 section 2.5", 505, "the major version is 1"),
-            Self::RequestLineTooLong => {
-                Facts("RFC 9112 section 3", 414, "the request line is within its limit")
-            }
-            Self::BareLf => Facts("RFC 9112 section 2.2", 400, "a line ends in CRLF"),
-            Self::BareCr => Facts("RFC 9112 section 2.2", 400, "a CR is followed by LF"),
-            Self::BadFieldName => Facts("RFC 9110 section 5.1", 400, "a field name is a token"),
-            Self::SpaceBeforeColon => Facts(
-                "RFC 9112 section 5.1",
-                400,
-                "no white space stands before the colon",
-            ),
-            Self::MissingColon => Facts("RFC 9112 section 5", 400, "a field line has a colon"),
-            Self::LineFolding => Facts(
-                "RFC 9112 section 5.2",
-                400,
-                "no field line begins with white space",
-            ),
-            Self::BadFieldValue => Facts(
-                "RFC 9110 section 5.5",
-                400,
-                "a field value holds no control but HTAB",
-            ),
-            Self::FieldLineTooLong => Facts("RFC 6585 section 5", 431, "a field line is within its limit"),
-            Self::TooManyFields => Facts(
-                "RFC 6585 section 5",
-                431,
-                "the field lines are within their number",
-            ),
-            Self::HeadTooLong => Facts("RFC 6585 section 5", 431, "the head is within its limit"),
-            Self::MissingHost => Facts("RFC 9112 section 3.2", 400, "an HTTP/1.1 request has a Host"),
-            Self::RepeatedHost => Facts("RFC 9112 section 3.2", 400, "a request has one Host"),
-            Self::BadHost => Facts("RFC 9110 section 7.2", 400, "Host is a host and at most one port"),
-            Self::RepeatedContentType => Facts("RFC 9110 section 8.3", 400, "a request has one Content-Type"),
-            Self::TransferEncodingInHttp10 => {
-                Facts("RFC 9112 section 6.1", 400, "HTTP/1.0 knows no Transfer-Encoding")
-            }
-            Self::BothFramings => Facts(
-                "RFC 9112 section 6.1",
-                400,
-                "Transfer-Encoding excludes Content-Length",
-            ),
-            Self::BadTransferEncoding => Facts(
-                "RFC 9112 section 6.3",
-                400,
-                "the one chunked coding is the last one",
-            ),
-            Self::UnsupportedTransferCoding => Facts(
-                "RFC 9112 section 6.1",
-                501,
-                "chunked is the only transfer coding served",
-            ),
-            Self::RepeatedContentLength => {
-                Facts("RFC 9112 section 6.3", 400, "a request has one Content-Length")
-            }
-            Self::BadContentLength => Facts("RFC 9110 section 8.6", 400, "Content-Length is digits"),
-            Self::ContentLengthOverflow => {
-                Facts("RFC 9110 section 8.6", 400, "Content-Length fits into 64 bits")
-            }
-            Self::BodyTooLong => Facts("RFC 9110 section 15.5.14", 413, "the body is within its limit"),
-            Self::BadChunkSize => Facts("RFC 9112 section 7.1", 400, "a chunk size is hexadecimal digits"),
-            Self::ChunkSizeOverflow => {
-                Facts("RFC 9112 section 7.1", 400, "a chunk size has at most 16 digits")
-            }
-            Self::BadChunkExtension => Facts(
-                "RFC 9112 section 7.1.1",
-                400,
-                "a chunk extension is ; name [= value]",
-            ),
-            Self::ChunkExtensionsTooLong => Facts(
-                "RFC 9112 section 7.1.1",
-                400,
-                "the chunk extensions are within their limit",
-            ),
-            Self::BadChunkLineEnd => Facts("RFC 9112 section 7.1", 400, "a chunk line ends in CRLF"),
-            Self::BadChunkDataEnd => Facts("RFC 9112 section 7.1", 400, "CRLF follows the data of a chunk"),
-            Self::ChunkOverhead => Facts("RFC 9112 section 7.1", 400, "chunks are worth their framing"),
-            Self::TrailersTooLong => Facts(
-                "RFC 6585 section 5",
-                431,
-                "the trailer section is within its limit",
-            ),
-            Self::TruncatedHead => Facts("RFC 9112 section 8", 400, "a head ends in an empty line"),
-            Self::TruncatedBody => Facts("RFC 9112 section 8", 400, "a body ends where its framing says"),
-        }
+    /// Returns the name of the rule as it stands in the source, for logs and metrics. It does not change between versions.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.facts().name
     }
 
-    /// The clause that the rule comes from.
+    /// Returns what was wrong, as a sentence without a capital and a full stop. [`Display`](fmt::Display) prints it too.
+    #[must_use]
+    pub const fn sentence(self) -> &'static str {
+        self.facts().sentence
+    }
+
+    /// Returns the clause that the rule comes from, like `RFC 9112 section 2.2`.
     #[must_use]
     pub const fn clause(self) -> &'static str {
-        self.facts().0
+        self.facts().clause
     }
 
-    /// The status to answer.
+    /// Returns the status of the error response, from 400 to 599.
     #[must_use]
     pub const fn status(self) -> u16 {
-        self.facts().1
-    }
-
-    /// The rule in words: what a request has to do.
-    #[must_use]
-    pub const fn text(self) -> &'static str {
-        self.facts().2
-    }
-
-    /// Whether the connection has to close after the answer.
-    ///
-    /// Always: after a broken rule nobody knows where the next request begins (RFC 9112 section 9.3 and 6.3).
-    #[must_use]
-    pub const fn closes(self) -> bool {
-        true
+        self.facts().status
     }
 }
 
-/// Why a request was refused; the answer is due by [`respond`](crate::Connection::respond), then the connection closes.
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.sentence())
+    }
+}
+
+/// Why a request was refused.
+///
+/// An error response is due by [`respond`](crate::Connection::respond), unless the response was begun before. Then the
+/// connection closes, after every rule: where the next request begins is not known (RFC 9112 section 9.3 and 6.3).
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
-#[error("{rule:?}: {} ({})", rule.text(), rule.clause())]
+#[error("{}: {rule} ({})", rule.name(), rule.clause())]
 pub struct Rejection {
     /// The rule that was broken.
     pub rule: Rule,
 }
 
 impl Rejection {
-    /// The rule that was broken.
-    #[must_use]
-    pub const fn rule(&self) -> Rule {
-        self.rule
-    }
-
-    /// The status to answer.
+    /// Returns the status of the error response, which is the rule's.
     #[must_use]
     pub const fn status(&self) -> u16 {
         self.rule.status()
-    }
-
-    /// Whether the connection has to close after the answer.
-    #[must_use]
-    pub const fn close(&self) -> bool {
-        self.rule.closes()
     }
 }
 
@@ -322,12 +173,8 @@ mod tests {
     fn every_rule_is_listed_once_and_in_order() {
         for (i, rule) in Rule::ALL.iter().enumerate() {
             assert_eq!(*rule as usize, i);
+            assert_eq!(rule.name(), std::format!("{rule:?}"));
         }
-        assert_eq!(
-            Rule::ALL.len(),
-            Rule::TruncatedBody as usize + 1,
-            "TruncatedBody is the last one"
-        );
     }
 
     /// The page on rules in the docs.
@@ -335,14 +182,13 @@ mod tests {
         let mut page = std::string::String::from(
             "# What a request can break\n\n\
              Each refusal names one of these rules; `tests/corpus.rs` holds this table, `Rule::ALL` and the wire files of \
-             `tests/corpus` to each\nother. After every one of them the connection closes: nobody knows where the next \
-             request begins.\n\n\
-             | rule | what a careful request keeps | clause | status |\n| --- | --- | --- | --- |\n",
+             `tests/corpus` to each\nother. After every one of them the connection closes: where the next request begins \
+             is not known.\n\n\
+             | rule | what was wrong | clause | status |\n| --- | --- | --- | --- |\n",
         );
         for rule in Rule::ALL {
             page += &std::format!(
-                "| `{rule:?}` | {} | {} | {} |\n",
-                rule.text(),
+                "| `{rule:?}` | {rule} | {} | {} |\n",
                 rule.clause(),
                 rule.status()
             );
@@ -365,17 +211,47 @@ mod tests {
     }
 
     #[test]
-    fn every_rule_has_a_clause_an_error_status_and_a_verdict() {
+    fn every_rule_has_a_clause_and_an_error_status() {
         for rule in Rule::ALL {
             assert!(rule.clause().starts_with("RFC "), "{rule:?}");
             assert!((400..600).contains(&rule.status()), "{rule:?}");
-            assert!(rule.closes(), "{rule:?}");
+        }
+    }
+
+    /// Where a sentence is the rule itself, "a line ends in CRLF", its reader takes it for the opposite of what happened.
+    #[test]
+    fn every_rule_says_what_was_wrong() {
+        let wrong = [
+            " not ",
+            " no ",
+            "more than",
+            "more field lines than",
+            "longer than",
+            "over its limit",
+            "holds a",
+            "without",
+            "stands between",
+            "begins with",
+            "has a Transfer-Encoding",
+            "both",
+            "another",
+            "closed",
+        ];
+        for rule in Rule::ALL {
+            let sentence = rule.sentence();
+            assert!(
+                wrong.iter().any(|word| sentence.contains(word)),
+                "{rule:?}: {sentence}"
+            );
         }
     }
 
     #[test]
     fn a_rejection_names_its_rule_and_clause() {
         let text = Rejection::from(Rule::BareLf).to_string();
-        assert_eq!(text, "BareLf: a line ends in CRLF (RFC 9112 section 2.2)");
+        assert_eq!(
+            text,
+            "BareLf: a line ends in LF without CR (RFC 9112 section 2.2)"
+        );
     }
 }

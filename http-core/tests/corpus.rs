@@ -164,7 +164,7 @@ fn rules_documentation_and_vectors_are_held_to_each_other() {
 fn row(rule: Rule) -> String {
     format!(
         "| `{rule:?}` | {} | {} | {} |",
-        rule.text(),
+        rule,
         rule.clause(),
         rule.status()
     )

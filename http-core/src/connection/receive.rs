@@ -127,7 +127,7 @@ impl Connection {
     ) -> Result<Received<'a>, Rejection> {
         match parsed {
             Ok(Some(length)) => {
-                self.begin(table)?;
+                self.begin(table);
                 Ok(Received {
                     consumed: length,
                     event: Event::Request(Head::new(input, table)),
@@ -152,7 +152,7 @@ impl Connection {
 
     /// Begins a cycle with the head in `table`.
     #[inline(always)]
-    fn begin(&mut self, table: &Table<[Slot]>) -> Result<(), Rejection> {
+    fn begin(&mut self, table: &Table<[Slot]>) {
         let info = &table.info;
         // Closing was asked for between the cycles, or not at all.
         let mut flags = self.flags.0 & (Flags::END_OF_INPUT | Flags::CLOSE);
@@ -176,16 +176,17 @@ impl Connection {
             Framing::Empty => {
                 self.reading = Reading::START;
                 self.step(Input::BareHead);
-                return Ok(());
+                return;
             }
-            Framing::Length(length) if length.get() > self.body_limit => {
-                return Err(self.reject(Rule::BodyTooLong, flags & Flags::HEAD != 0));
+            Framing::Length(length) => {
+                self.reading = Reading::Length {
+                    left: length.get(),
+                    allowed: self.body_limit,
+                };
             }
-            Framing::Length(length) => self.reading = Reading::Length(length.get()),
             Framing::Chunked => self.reading = Reading::chunked(self.body_limit),
         }
         self.step(Input::HeadBeforeBody);
-        Ok(())
     }
 
     #[inline(never)]
@@ -236,6 +237,43 @@ impl Connection {
         }
     }
 
+    /// Lets the body of this request have up to `limit` bytes more than were received of it. Called after
+    /// [`Event::Request`] and before `receive` is called again, it replaces [`Limits::body`](crate::Limits::body) for this
+    /// one request, by a smaller or by a larger limit.
+    ///
+    /// The verdict on a body comes when it is read, not with the head: a Content-Length over the limit is
+    /// [`Rule::BodyTooLong`] at the next `receive`, whatever that is given, and a chunked body when a chunk is announced
+    /// that passes the limit. So a caller can set the limit of one resource, or answer 404, 405 or 417, before.
+    /// Without a body that is being received there is nothing to limit, and the call does nothing.
+    ///
+    /// ```
+    /// # use http_core::{Connection, Event, Fields, Limits, Rule};
+    /// let mut conn = Connection::server(Limits { body: 10, ..Limits::default() });
+    /// let mut fields = Fields::<8>::new();
+    /// let upload = b"PUT /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\nHello World";
+    /// let received = conn.receive(upload, &mut fields)?;
+    /// assert!(matches!(received.event, Event::Request(_)) && conn.body_is_over_limit());
+    /// let rest = &upload[received.consumed..];
+    /// let mut refused = conn.clone();
+    /// assert_eq!(refused.receive(rest, &mut fields).unwrap_err().rule, Rule::BodyTooLong);
+    /// conn.set_body_limit(64 * 1024);
+    /// assert!(matches!(conn.receive(rest, &mut fields)?.event, Event::Data(b"Hello World")));
+    /// # Ok::<(), http_core::Rejection>(())
+    /// ```
+    pub fn set_body_limit(&mut self, limit: u64) {
+        self.reading.allow(limit);
+    }
+
+    /// Returns whether the Content-Length of the request that is being received is over its limit: the next
+    /// [`receive`](Self::receive) will be [`Rule::BodyTooLong`] unless [`set_body_limit`](Self::set_body_limit) raises it.
+    ///
+    /// Such a body is never read, so [`continue_100`](Self::continue_100) is a `Misuse`, and a final response says
+    /// `Connection: close`.
+    #[must_use]
+    pub const fn body_is_over_limit(&self) -> bool {
+        self.reading.is_over_limit()
+    }
+
     /// Everything was looked at: more octets are needed, or, if none will come, the request is truncated.
     fn need_more<'a>(&mut self, consumed: usize) -> Result<Received<'a>, Rejection> {
         if self.flags.has(Flags::END_OF_INPUT) {
@@ -257,7 +295,8 @@ impl Connection {
     /// [`Event::Closed`].
     ///
     /// # Errors
-    /// [`Rule::TruncatedHead`] and [`Rule::TruncatedBody`] if a request is incomplete (RFC 9112 section 8).
+    /// [`Rule::TruncatedHead`] and [`Rule::TruncatedBody`] if a request is incomplete (RFC 9112 section 8);
+    /// [`Rule::BodyTooLong`] if the body [is over its limit](Self::body_is_over_limit).
     pub fn end_of_input(&mut self) -> Result<(), Rejection> {
         self.flags.set(Flags::END_OF_INPUT);
         // All of the body has arrived; only its `End` was not asked for yet.
@@ -273,6 +312,9 @@ impl Connection {
             }
             State::Receiving | State::Early | State::Draining => {
                 self.refuse(self.flags.has(Flags::HEAD));
+                if self.reading.is_over_limit() {
+                    return Err(Rule::BodyTooLong.into());
+                }
                 Err(Rule::TruncatedBody.into())
             }
             State::Idle

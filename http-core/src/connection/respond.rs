@@ -31,12 +31,16 @@ impl Connection {
     /// Appends an interim response: 100 to 199 but for 101, which is [`upgrade`](Self::upgrade)'s (RFC 9110 section 15.2).
     ///
     /// # Errors
-    /// [`Misuse`] if no response is due, the status is another one, or the client speaks HTTP/1.0.
+    /// [`Misuse`] if no response is due, the status is another one, the client speaks HTTP/1.0, or it is 100 and the body
+    /// [is over its limit](Self::body_is_over_limit).
     pub fn interim(&mut self, out: &mut Vec<u8>, head: &ResponseHead) -> Result<(), Misuse> {
         if !(100..200).contains(&head.status()) || head.status() == 101 {
             return Err(Misuse::BadStatus);
         }
         self.may_interim()?;
+        if head.status() == 100 {
+            self.may_continue()?;
+        }
         head.write(out, upgrade_option(head), FramingLine::None);
         Ok(())
     }
@@ -45,9 +49,11 @@ impl Connection {
     /// [`expects_continue`](crate::Head::expects_continue) announced has not arrived.
     ///
     /// # Errors
-    /// [`Misuse`] if no response is due or the client speaks HTTP/1.0.
+    /// [`Misuse`] if no response is due, the client speaks HTTP/1.0, or the body [is over its
+    /// limit](Self::body_is_over_limit).
     pub fn continue_100(&mut self, out: &mut Vec<u8>) -> Result<(), Misuse> {
         self.may_interim()?;
+        self.may_continue()?;
         out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
         Ok(())
     }
@@ -63,10 +69,20 @@ impl Connection {
         }
     }
 
+    /// A body that will be refused must not be asked for.
+    fn may_continue(&self) -> Result<(), Misuse> {
+        if self.body_is_over_limit() {
+            Err(Misuse::ContinueOverLimit)
+        } else {
+            Ok(())
+        }
+    }
+
     /// Appends the head of the final response and fixes how its body is framed: by Content-Length if it is
     /// [`Body::Known`], else by chunks, or, for HTTP/1.0, by the close of the connection.
     ///
     /// Before a request, or after a rejection, only an error (400 to 599) can be sent, and the connection closes after it.
+    /// It closes as well after a response that begins while the body [is over its limit](Self::body_is_over_limit).
     ///
     /// # Errors
     /// [`Misuse`], and nothing is written, if no response is due or the head or the body does not fit the request.
@@ -147,18 +163,25 @@ impl Connection {
     /// Begins the response that was prepared.
     #[inline(always)]
     fn commit(&mut self, sending: Sending) {
-        if sending.closes() || matches!(self.state, State::Idle | State::Head) {
+        if self.cannot_persist(sending) {
             self.flags.set(Flags::CLOSE);
         }
         self.step(Input::Final);
         self.sending = sending;
     }
 
+    /// Whether no request can follow the response that is about to begin: its body ends with the connection, nobody asked
+    /// for it, or the body of its request will not be read.
+    #[inline(always)]
+    fn cannot_persist(&self, sending: Sending) -> bool {
+        let unasked = matches!(self.state, State::Idle | State::Head);
+        sending.closes() || unasked || self.body_is_over_limit()
+    }
+
     /// What the Connection field of the response has to say.
     #[inline(always)]
     fn options(&self, head: &ResponseHead, sending: Sending) -> Options {
-        let unasked = matches!(self.state, State::Idle | State::Head);
-        let close = self.flags.has(Flags::CLOSE) || unasked || sending.closes();
+        let close = self.flags.has(Flags::CLOSE) || self.cannot_persist(sending);
         match (close, head.has_upgrade()) {
             (true, false) => Options::Close,
             (true, true) => Options::CloseAndUpgrade,

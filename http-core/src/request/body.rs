@@ -12,8 +12,8 @@ use crate::rules::Rule;
 pub(crate) enum Reading {
     /// A head, of which this much was scanned.
     Head(Progress),
-    /// A body with so many octets left.
-    Length(u64),
+    /// A body with a Content-Length: this many bytes are left of it, and as many as `allowed` may still come.
+    Length { left: u64, allowed: u64 },
     /// A chunked body.
     Chunked(Chunked),
     /// A trailer section, of which this much was scanned.
@@ -101,6 +101,24 @@ fn settle(
 }
 
 impl Reading {
+    /// Whether more bytes are announced than may come.
+    #[inline(always)]
+    pub(crate) const fn is_over_limit(&self) -> bool {
+        match self {
+            Self::Length { left, allowed } => *left > *allowed,
+            Self::Chunked(_) | Self::Head(_) | Self::Trailers(_) | Self::Ending => false,
+        }
+    }
+
+    /// Lets `allowed` more bytes of the body come. A chunk whose size was read is let through whole.
+    pub(crate) fn allow(&mut self, limit: u64) {
+        match self {
+            Self::Length { allowed, .. } => *allowed = limit,
+            Self::Chunked(chunked) => chunked.allow(limit),
+            Self::Head(_) | Self::Trailers(_) | Self::Ending => {}
+        }
+    }
+
     /// Before the first octet of a chunked body that may have `allowed` octets of data.
     pub(crate) const fn chunked(allowed: u64) -> Self {
         Self::Chunked(Chunked::new(allowed))
@@ -115,9 +133,13 @@ impl Reading {
         table: &mut Table<[Slot]>,
     ) -> Result<Part<'a>, Rule> {
         match self {
-            Self::Length(left) => {
+            Self::Length { left, allowed } => {
+                if *left > *allowed {
+                    return Err(Rule::BodyTooLong);
+                }
                 let data = prefix(input, *left);
                 *left -= data.len() as u64;
+                *allowed -= data.len() as u64;
                 if *left == 0 {
                     *self = Self::Ending;
                 }
@@ -176,7 +198,7 @@ impl Reading {
                 *self = Self::Ending;
                 Ok(Part::Trailers(from, from + length))
             }
-            Self::Ending | Self::Head(_) | Self::Length(_) | Self::Chunked(_) => {
+            Self::Ending | Self::Head(_) | Self::Length { .. } | Self::Chunked(_) => {
                 *self = Self::START;
                 Ok(Part::End(from))
             }

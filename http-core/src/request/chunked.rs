@@ -128,6 +128,12 @@ impl Chunked {
         Ok((input.len(), Found::More))
     }
 
+    /// Lets `allowed` more bytes of data come, and the rest of the chunk whose data has begun.
+    pub(crate) fn allow(&mut self, allowed: u64) {
+        let begun = if self.step == Step::Data { self.left } else { 0 };
+        self.allowed = allowed.saturating_sub(begun);
+    }
+
     /// What is left of the chunk whose data has begun.
     #[inline(always)]
     pub(crate) const fn left(&self) -> u64 {

@@ -147,6 +147,11 @@ fn rare_target(bytes: &[u8], start: usize, info: &mut Info) -> Result<usize, Fau
             match bytes.get(start + 1) {
                 None => Err(Incomplete),
                 Some(b' ') if info.method == MethodKind::Options => Ok(start + 1),
+                // `PRI * HTTP/2.0`: what a target may be is the business of that version (RFC 9113 section 3.4).
+                Some(b' ') => {
+                    let next = version(bytes, start + 2, info)?;
+                    Err(Broken(next - 1, Rule::WrongTargetForm))
+                }
                 Some(_) => Err(Broken(start + 1, Rule::WrongTargetForm)),
             }
         }

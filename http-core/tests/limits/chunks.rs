@@ -81,7 +81,6 @@ fn the_largest_limit_of_chunk_extensions_is_a_limit_too() {
         Stop::Rejected {
             rule: format!("{rule:?}"),
             status: rule.status(),
-            close: true,
         }
     );
 }
@@ -104,7 +103,6 @@ fn one_byte_chunks_pass_until_their_overhead_is_out_of_proportion() {
         Stop::Rejected {
             rule: "ChunkOverhead".into(),
             status: 400,
-            close: true
         }
     );
     let mut earlier = limits;

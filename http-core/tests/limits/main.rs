@@ -25,7 +25,6 @@ fn refused(limits: Limits, wire: &[u8], rule: Rule, by: usize) {
     let want = Stop::Rejected {
         rule: format!("{rule:?}"),
         status: rule.status(),
-        close: true,
     };
     assert_eq!(stop, want);
     let at = drive(limits, wire, 1..=wire.len()).decided_at;

@@ -34,7 +34,7 @@ pub fn read(input: &[u8], limit: u64) -> Story {
         if rest.is_empty() || rest == b"\r" {
             break End::Open;
         }
-        let (head, len) = match judge_head(rest, limit) {
+        let (head, len) = match judge_head(rest) {
             Ok(found) => found,
             Err(end) => break end,
         };
@@ -63,7 +63,7 @@ struct Head {
 }
 
 /// All rules over one head. The statuses of every broken rule are collected: which of them is named is not judged.
-fn judge_head(input: &[u8], limit: u64) -> Result<(Head, usize), End> {
+fn judge_head(input: &[u8]) -> Result<(Head, usize), End> {
     let whole = input.windows(4).position(|w| w == b"\r\n\r\n").map(|at| at + 4);
     let shown = &input[..whole.unwrap_or(input.len())];
     let bare_lf = shown
@@ -95,7 +95,7 @@ fn judge_head(input: &[u8], limit: u64) -> Result<(Head, usize), End> {
         }
         Err(_) => return Err(End::OpenOrRefused(vec![400])),
     };
-    let body = judge_fields(&line, &fields, limit, &mut broken);
+    let body = judge_fields(&line, &fields, &mut broken);
     if broken.is_empty() {
         Ok((Head { line, fields, body }, at + section))
     } else {
@@ -108,14 +108,14 @@ fn all_but_413() -> Vec<u16> {
     vec![400, 501, 505]
 }
 
-fn judge_fields(line: &Line, fields: &[Field], limit: u64, broken: &mut Vec<u16>) -> Body {
+fn judge_fields(line: &Line, fields: &[Field], broken: &mut Vec<u16>) -> Body {
     if !framing::host_is_valid(line.minor, fields) {
         broken.push(400);
     }
     if framing::values(fields, "content-type").len() > 1 {
         broken.push(400);
     }
-    let body = framing::decide(line.minor, fields, limit);
+    let body = framing::decide(line.minor, fields);
     if let Body::Refused(status) = body {
         broken.push(status);
     }
@@ -127,6 +127,8 @@ fn read_body(body: Body, rest: &[u8], limit: u64, lines: &mut Vec<String>) -> Re
     match body {
         Body::Empty => Ok(0),
         Body::Refused(_) => unreachable!("a refused framing has no body"),
+        // The head was told, and its body is refused before any byte of it.
+        Body::Length(length) if length > limit => Err(End::Refused(vec![413])),
         Body::Length(length) => {
             let there = rest.len().min(usize::try_from(length).unwrap_or(usize::MAX));
             push_body(&rest[..there], lines);

@@ -43,8 +43,8 @@ impl TrimBlanks for [u8] {
     }
 }
 
-/// The framing of a request body. `minor` is that of the version, `limit` the most bytes a body may have.
-pub fn decide(minor: u8, fields: &[Field], limit: u64) -> Body {
+/// The framing of a request body. `minor` is that of the version.
+pub fn decide(minor: u8, fields: &[Field]) -> Body {
     let codings = !values(fields, "transfer-encoding").is_empty();
     let lengths = values(fields, "content-length");
     match (codings, lengths.as_slice()) {
@@ -52,7 +52,7 @@ pub fn decide(minor: u8, fields: &[Field], limit: u64) -> Body {
         (true, []) if minor == 0 => Body::Refused(400),
         (true, []) => coding(fields),
         (false, []) => Body::Empty,
-        (false, [one]) => length(one, limit),
+        (false, [one]) => length(one),
         (false, [_, _, ..]) => Body::Refused(400),
     }
 }
@@ -72,7 +72,7 @@ fn coding(fields: &[Field]) -> Body {
     }
 }
 
-fn length(value: &[u8], limit: u64) -> Body {
+fn length(value: &[u8]) -> Body {
     if !some(byte(is_digit)).matches(value) {
         return Body::Refused(400);
     }
@@ -86,7 +86,6 @@ fn length(value: &[u8], limit: u64) -> Body {
     }
     match length as u64 {
         0 => Body::Empty,
-        n if n > limit => Body::Refused(413),
         n => Body::Length(n),
     }
 }

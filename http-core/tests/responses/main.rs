@@ -2,6 +2,7 @@
 
 mod bodies;
 mod fields;
+mod limits;
 #[path = "../oracle/mod.rs"]
 mod oracle;
 mod order;

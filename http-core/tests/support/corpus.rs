@@ -7,8 +7,8 @@
 //! request METHOD TARGET VERSION empty|length N|chunked keep-alive|close [expects-…] [upgrade=…]
 //! field NAME: VALUE          all fields of that request; when no file line says `field`, they are not compared
 //! body BYTES                 trailer NAME: VALUE          end
-//! need-more | closed | reject RULE STATUS close|keep      how it ends, exactly one of these
-//! eof ok | eof reject RULE STATUS close|keep              after need-more: what an end of input means there
+//! need-more | closed | reject RULE STATUS                 how it ends, exactly one of these
+//! eof ok | eof reject RULE STATUS                         after need-more: what an end of input means there
 //! decided N                  fed byte by byte, the verdict comes with the Nth byte and not before
 //! ```
 

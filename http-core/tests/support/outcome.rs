@@ -46,7 +46,7 @@ pub enum Stop {
     Paused,
     Closed,
     Upgraded,
-    Rejected { rule: String, status: u16, close: bool },
+    Rejected { rule: String, status: u16 },
 }
 
 impl Stop {
@@ -54,7 +54,6 @@ impl Stop {
         Self::Rejected {
             rule: format!("{:?}", rejection.rule),
             status: rejection.status(),
-            close: rejection.close(),
         }
     }
 }
@@ -105,7 +104,7 @@ pub fn push_body(seen: &mut Vec<Seen>, bytes: &[u8]) {
 }
 
 impl Outcome {
-    /// The verdict alone: rule, status and whether to close.
+    /// The verdict alone: rule and status.
     pub fn verdict(&self) -> String {
         self.stop.to_string()
     }
@@ -189,13 +188,7 @@ impl fmt::Display for Stop {
             Self::Paused => f.write_str("paused"),
             Self::Closed => f.write_str("closed"),
             Self::Upgraded => f.write_str("upgraded"),
-            Self::Rejected { rule, status, close } => {
-                write!(
-                    f,
-                    "reject {rule} {status} {}",
-                    if *close { "close" } else { "keep" }
-                )
-            }
+            Self::Rejected { rule, status } => write!(f, "reject {rule} {status}"),
         }
     }
 }

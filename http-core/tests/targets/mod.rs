@@ -112,8 +112,8 @@ fn compare(outcome: &Outcome, story: &oracle::Story, wire: &[u8]) {
     let agrees = match (&story.end, &outcome.stop) {
         (End::Open | End::OpenOrRefused(_), Stop::NeedMore) => true,
         (End::Closed, Stop::Closed) => true,
-        (End::Refused(statuses) | End::OpenOrRefused(statuses), Stop::Rejected { status, close, .. }) => {
-            *close && statuses.contains(status)
+        (End::Refused(statuses) | End::OpenOrRefused(statuses), Stop::Rejected { status, .. }) => {
+            outcome.must_close && statuses.contains(status)
         }
         _ => false,
     };
