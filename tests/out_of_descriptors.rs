@@ -11,7 +11,7 @@ use http_core::Head;
 use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit};
 use nix::sys::time::TimeValLike;
 use server_bin::Server;
-use server_bin::handler::{Accept, Context};
+use server_bin::handler::{Decision, Context};
 use support::{Client, process, tools};
 
 const REQUEST: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -45,7 +45,7 @@ fn when_accept_fails_for_want_of_descriptors_the_others_are_served_and_it_recove
     let Some(python) = tools::tool("python3") else {
         return;
     };
-    let handler = |_: &Head<'_>, _: &mut Context<'_>| -> Accept { "fine".into() };
+    let handler = |_: &Head<'_>, _: &mut Context<'_>| -> Decision { "fine".into() };
     let server = Server::new(handler)
         .listen("127.0.0.1:0".parse().expect("an address"))
         .workers(1);

@@ -33,6 +33,12 @@ impl Address {
     }
 }
 
+impl From<SocketAddr> for Address {
+    fn from(address: SocketAddr) -> Self {
+        Self::Tcp(address.to_string())
+    }
+}
+
 impl FromStr for Address {
     type Err = String;
 

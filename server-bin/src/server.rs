@@ -7,22 +7,26 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
 
+use http_core::Head;
 use multiplex::Fanout;
 use nix::errno::Errno;
 
 use crate::address::{AcceptMode, Address, Bound};
 use crate::driver::held;
 use crate::driver::settings::Settings;
-use crate::handler::Handler;
+use crate::handler::{AnyHandler, Context, Decision, Handler, function};
 use crate::sys::net::{BALANCES_SHARED_PORTS, Listener, Sharing, remove_abandoned};
 use crate::worker::accept::Admission;
-use crate::worker::stage::{Handle, Progress};
+use crate::worker::stage::{CurrentStage, Handle};
 use crate::worker::{Plan, Worker};
 
 /// Why a server did not start. The text says what to do about it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpawnError {
+    /// The server was given no address.
+    #[error("no address to listen on: name one with Server::listen")]
+    NoAddress,
     /// Someone else listens there.
     #[error("cannot listen on {0}: the address is taken; choose another one or stop who has it")]
     Taken(Address),
@@ -58,7 +62,7 @@ fn advice(error: &io::Error) -> &'static str {
 
 /// A server that does not run yet.
 pub struct Server {
-    handler: Arc<dyn Handler>,
+    handler: Box<dyn AnyHandler>,
     addresses: Vec<Address>,
     workers: usize,
     accept: AcceptMode,
@@ -67,10 +71,26 @@ pub struct Server {
 }
 
 impl Server {
+    /// A server that answers GET and HEAD with what `answer` returns: whatever becomes a [`Decision`], a text for
+    /// example. Each worker calls a clone of its own.
+    ///
+    /// ```
+    /// let server = server_bin::Server::new(|_, _| "Hello, World!");
+    /// ```
+    ///
+    /// [`handler::function`](crate::handler::function) makes a handler of a function for other methods.
+    pub fn new<F, R>(answer: F) -> Self
+    where
+        F: FnMut(&Head<'_>, &mut Context<'_>) -> R + Clone + Send + 'static,
+        R: Into<Decision> + 'static,
+    {
+        Self::with(function(answer))
+    }
+
     /// A server that answers with `handler`; with one worker per core, and with the default settings.
-    pub fn new(handler: impl Handler) -> Self {
+    pub fn with(handler: impl Handler) -> Self {
         Self {
-            handler: Arc::new(handler),
+            handler: Box::new(handler),
             addresses: Vec::new(),
             workers: thread::available_parallelism().map_or(1, Into::into),
             accept: AcceptMode::default(),
@@ -130,6 +150,9 @@ impl Server {
     ///
     /// [`SpawnError`], when an address cannot be had or the system is short of something.
     pub fn spawn(self) -> Result<Running, SpawnError> {
+        if self.addresses.is_empty() {
+            return Err(SpawnError::NoAddress);
+        }
         if self.accept == AcceptMode::Reuseport && !BALANCES_SHARED_PORTS {
             return Err(SpawnError::NoReuseport);
         }
@@ -138,12 +161,12 @@ impl Server {
         for address in &self.addresses {
             self.bind(address, &mut shares, &mut bound)?;
         }
-        let progress = Progress::new();
+        let stage = CurrentStage::new();
         let plan = Plan {
             handler: self.handler,
             settings: Arc::new(self.settings),
             admission: Admission::new(self.max_connections),
-            progress: Arc::clone(&progress),
+            stage: Arc::clone(&stage),
             fanout: match self.accept {
                 AcceptMode::Exclusive => Fanout::Exclusive,
                 AcceptMode::Reuseport | AcceptMode::Shared => Fanout::Shared,
@@ -155,7 +178,7 @@ impl Server {
             .collect();
         let workers = workers.map_err(SpawnError::Worker)?;
         let fanout = workers.first().map_or(Fanout::Shared, Worker::fanout);
-        let handle = Handle::new(progress, workers.iter().map(Worker::mailbox).collect());
+        let handle = Handle::new(stage, workers.iter().map(Worker::mailbox).collect());
         // Those that did start must not serve on for a server that nobody got.
         let ends = start(workers).inspect_err(|_| handle.stop());
         let ends = ends.map_err(SpawnError::Worker)?;
@@ -333,7 +356,6 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
-    use crate::handler::{Accept, Context};
 
     #[test]
     fn a_drain_without_an_end_ends_with_the_last_connection() {
@@ -342,8 +364,7 @@ mod tests {
             drain_timeout: Duration::MAX,
             ..Settings::default()
         };
-        let hello = |_: &http_core::Head<'_>, _: &mut Context<'_>| Accept::from("hello");
-        let server = Server::new(hello).workers(1).settings(settings);
+        let server = Server::new(|_, _| "hello").workers(1).settings(settings);
         let running = server
             .listen("127.0.0.1:0".parse().expect("an address"))
             .spawn()
@@ -365,7 +386,7 @@ mod tests {
             (lost, "create the directory"),
             (foreign, "an address of this machine"),
         ] {
-            let server = Server::new(|_: &http_core::Head<'_>, _: &mut Context<'_>| Accept::from("hello"));
+            let server = Server::new(|_, _| "hello");
             let error = server
                 .listen(address.clone())
                 .spawn()
@@ -380,7 +401,7 @@ mod tests {
 
     #[test]
     fn of_a_name_those_addresses_are_bound_that_this_machine_has() {
-        let server = Server::new(|_: &http_core::Head<'_>, _: &mut Context<'_>| Accept::from("hello"));
+        let server = Server::new(|_, _| "hello");
         let here = SocketAddr::from(([127, 0, 0, 1], 0));
         let elsewhere = SocketAddr::from(([192, 0, 2, 1], 0));
         let bind = |addresses: &[SocketAddr]| {
@@ -401,8 +422,9 @@ mod tests {
     fn a_server_that_ends_leaves_the_socket_of_the_one_that_took_its_place() {
         let folder = tempfile::tempdir().expect("a directory");
         let path = folder.path().join("socket");
-        let hello = |_: &http_core::Head<'_>, _: &mut Context<'_>| Accept::from("hello");
-        let old = Server::new(hello).workers(1).listen(Address::Unix(path.clone()));
+        let old = Server::new(|_, _| "hello")
+            .workers(1)
+            .listen(Address::Unix(path.clone()));
         let old = old.spawn().expect("a server");
         old.handle().drain();
         let start = Instant::now();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http_core::Head;
 use server_bin::Server;
-use server_bin::handler::{Accept, Context};
+use server_bin::handler::{Context, Decision};
 
 /// Ends the child with the test.
 struct Guard(Child);
@@ -41,7 +41,7 @@ fn a_failure_that_nobody_hears_of_is_an_orderly_failure() {
 fn serve_what_no_response_may_have() {
     let handler = |_: &Head<'_>, cx: &mut Context<'_>| {
         cx.field("x", "a\r\nb");
-        Accept::from("body")
+        Decision::from("body")
     };
     let server = Server::new(handler).workers(1);
     let running = server

@@ -54,7 +54,7 @@ fn a_request_allocates_nothing_and_an_idle_connection_holds_little() {
     // Both ends of each connection are this process's.
     crowd::make_room(2 * HELD as u64);
     let demo = Demo::new().expect("the demonstration");
-    let server = Server::new(demo)
+    let server = Server::with(demo)
         .listen("127.0.0.1:0".parse().expect("an address"))
         .workers(1);
     let running = server.spawn().expect("a free port");

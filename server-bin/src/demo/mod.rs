@@ -10,7 +10,7 @@ use multiplex::timers::Timers;
 use multiplex::{Events, Poller, Token, Waker};
 use percent_encoding::percent_decode;
 
-use crate::handler::{Accept, BodySource, Completer, Context, Handler, Pulled, Reply, plain};
+use crate::handler::{BodySource, Completer, Context, Decision, Handler, Methods, Pulled, Reply, plain};
 
 /// Checked when the program is built, so that writing it is a copy.
 const CONTENT_TYPE: Name = Name::from_static("content-type");
@@ -18,7 +18,7 @@ const PLAIN: FieldLine = FieldLine::from_static("content-type: text/plain");
 const HTML: FieldLine = FieldLine::from_static("content-type: text/html; charset=utf-8");
 const JSON: FieldLine = FieldLine::from_static("content-type: application/json");
 /// The most that a request may send to be echoed.
-const MAX_ECHO: usize = 1024 * 1024;
+const MAX_ECHO: u64 = 1024 * 1024;
 /// The longest that `/slow` waits.
 const MAX_SLOW: u64 = 60_000;
 /// The most lines that `/stream` sends.
@@ -41,9 +41,9 @@ const PAGE: &str = "<!doctype html>
 ";
 
 /// Answers the demonstration's routes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Demo {
-    later: Later,
+    later: Arc<Later>,
 }
 
 impl Demo {
@@ -54,7 +54,7 @@ impl Demo {
     /// When the system has no thread or no descriptors left for it.
     pub fn new() -> io::Result<Self> {
         Ok(Self {
-            later: Later::start()?,
+            later: Arc::new(Later::start()?),
         })
     }
 }
@@ -94,32 +94,35 @@ impl Route {
         Self::of(&percent_decode(path).collect::<Vec<u8>>())
     }
 
-    fn methods(self) -> &'static str {
+    fn methods(self) -> Methods {
         match self {
-            Self::Page => "GET, HEAD, POST, OPTIONS",
-            Self::Echo => "POST, OPTIONS",
-            Self::Plaintext | Self::Json | Self::EchoPath | Self::Stream | Self::Slow => "GET, HEAD, OPTIONS",
+            Self::Page => Methods::of("GET, HEAD, POST"),
+            Self::Echo => Methods::of("POST"),
+            Self::Plaintext | Self::Json | Self::EchoPath | Self::Stream | Self::Slow => Methods::GET_HEAD,
         }
     }
 }
 
 impl Handler for Demo {
-    fn head(&self, head: &Head<'_>, cx: &mut Context<'_>) -> Accept {
+    #[inline]
+    fn methods(&self, head: &Head<'_>) -> Methods {
+        let path = head.path();
+        match Route::of(path).or_else(|| Route::of_decoded(path)) {
+            Some(route) => route.methods(),
+            None if path == b"*" => Methods::of("GET, HEAD, POST"),
+            // What is nowhere is 404 for every method.
+            None => Methods::ANY,
+        }
+    }
+
+    fn head(&mut self, head: &Head<'_>, cx: &mut Context<'_>) -> Decision {
         let path = head.path();
         let Some(route) = Route::of(path).or_else(|| Route::of_decoded(path)) else {
             return plain::reply(cx, 404).into();
         };
         match (head.method(), route) {
-            (Method::Get | Method::Head, route) if route != Route::Echo => self.get(route, head, cx).into(),
             (Method::Post, Route::Page | Route::Echo) => echo(head),
-            (Method::Options, _) => {
-                cx.status(204).field("allow", route.methods());
-                Reply::EMPTY.into()
-            }
-            _ => {
-                cx.field("allow", route.methods());
-                plain::reply(cx, 405).into()
-            }
+            _ => self.get(route, head, cx).into(),
         }
     }
 }
@@ -147,12 +150,12 @@ fn text(cx: &mut Context<'_>, content_type: FieldLine, body: &'static str) -> Re
 }
 
 /// The body back, with the type that it came with.
-fn echo(head: &Head<'_>) -> Accept {
+fn echo(head: &Head<'_>) -> Decision {
     let content_type = head
         .field("content-type")
         .unwrap_or(b"application/octet-stream")
         .to_vec();
-    Accept::buffer(MAX_ECHO, move |body, cx| {
+    Decision::buffer(MAX_ECHO, move |body, cx| {
         cx.field(CONTENT_TYPE, content_type);
         body.to_vec().into()
     })

@@ -2,126 +2,162 @@
 
 use std::io::{self, Write as _};
 
-use http_core::{Body, Misuse};
+use http_core::{Body, Misuse, Rule};
 
-use super::connection::{Connection, Phase};
+use super::buffers::Kit;
+use super::connection::{Connection, Part};
+use super::handler::{BodySource, Content, End, Reply, Ticket, plain};
+use super::held::{self, Held};
+use super::phase::{Happening, Timeout};
 use super::send::Outgoing;
+use super::settings::COPIED_BODY;
 use super::socket::Socket;
-use crate::driver::buffers::Kit;
-use crate::driver::held::{self, Held};
-use crate::driver::settings::COPIED_BODY;
-use crate::handler::{BodySource, Content, Reply, Ticket, plain};
 
 impl<S: Socket> Connection<S> {
     /// Answers the request with `reply`, under the status and fields in the kit's head.
     #[inline(always)]
-    pub(super) fn answer(&mut self, reply: Reply, misuse: Option<Misuse>, kit: &mut Kit) {
+    pub(super) fn answer(&mut self, reply: Reply, misuse: Option<Misuse>, kit: &mut Kit) -> Happening {
         if kit.draining {
             self.close_after_response();
         }
         if self.http.must_close() {
-            // Behind a whole request that asked for the close nothing should follow, so that one closes at once.
+            // If the client asked to close and its request is complete, nothing more will come: close without lingering.
             self.lingers |= !self.http.request_ended();
         }
         let begun = match (reply, misuse) {
             (Reply::Bytes(content), None) => self.begin_content(content, kit),
             (reply, misuse) => self.begin_other(reply, misuse, kit),
         };
-        if let Err(misuse) = begun {
-            self.own_up(misuse, kit);
+        match begun {
+            Ok(happening) => happening,
+            Err(misuse) => self.own_up(misuse, kit),
         }
     }
 
     /// What is not a body in memory. Apart, so that what is asked for most is short.
     #[inline(never)]
-    fn begin_other(&mut self, reply: Reply, misuse: Option<Misuse>, kit: &mut Kit) -> Result<(), Misuse> {
+    fn begin_other(
+        &mut self,
+        reply: Reply,
+        misuse: Option<Misuse>,
+        kit: &mut Kit,
+    ) -> Result<Happening, Misuse> {
         match (reply, misuse) {
             (reply, Some(misuse)) => {
                 held::discard(reply);
                 Err(misuse)
             }
             (Reply::Bytes(content), None) => self.begin_content(content, kit),
-            (Reply::File(slice), None) => self.begin(Body::Known(slice.len), Outgoing::File(slice), kit),
-            (Reply::Pull(source), None) => self.begin_pull(Held::new(source), kit),
-            (Reply::Later(Ticket { cycle }), None) => {
-                self.await_reply(cycle, kit);
-                Ok(())
+            (Reply::File(slice), None) => {
+                self.begin_answer(Body::Known(slice.len), Outgoing::File(slice), kit)
             }
+            (Reply::Pull(source), None) => self.begin_pull(Held::new(source), kit),
+            (Reply::Later(ticket), None) => Ok(self.await_answer(ticket, kit)),
         }
     }
 
-    fn begin_pull(&mut self, mut source: Held<Box<dyn BodySource>>, kit: &mut Kit) -> Result<(), Misuse> {
-        let Some(length) = source.with(|source| source.length()) else {
-            self.refuse(500, kit);
-            return Ok(());
+    fn begin_pull(
+        &mut self,
+        mut source: Held<Box<dyn BodySource>>,
+        kit: &mut Kit,
+    ) -> Result<Happening, Misuse> {
+        let draining = kit.draining;
+        let length = source.with(|source| {
+            if draining {
+                source.drain();
+            }
+            source.length()
+        });
+        let Some(length) = length else {
+            return Ok(self.refuse(500, kit));
         };
         let body = length.map_or(Body::Stream, Body::Known);
-        self.begin(body, Outgoing::Pull(source), kit)
+        self.begin_answer(body, Outgoing::Pull { source, begun: false }, kit)
     }
 
     /// Nothing was written: the handler made a response that no client may see.
     #[cold]
-    fn own_up(&mut self, misuse: Misuse, kit: &mut Kit) {
+    pub(super) fn own_up(&mut self, misuse: Misuse, kit: &mut Kit) -> Happening {
         // Nobody may be reading, and eprintln! would panic for that.
         let _ = writeln!(
             io::stderr(),
             "server-bin: a handler's response was refused: {misuse}"
         );
-        self.refuse(500, kit);
+        self.refuse(500, kit)
     }
 
-    fn await_reply(&mut self, cycle: u32, kit: &mut Kit) {
-        match cycle == self.cycles {
-            true => self.phase = Phase::Waiting,
-            // A ticket of another request: nobody would ever answer this one.
-            false => self.refuse(500, kit),
+    /// Waits for the answer of a ticket; for one of another request, nobody would ever answer this one.
+    fn await_answer(&mut self, ticket: Ticket, kit: &mut Kit) -> Happening {
+        match self.work.as_mut().and_then(|work| work.elsewhere.as_mut()) {
+            Some(elsewhere) if elsewhere.has_given(&ticket) => {
+                elsewhere.awaited = ticket.number;
+                Happening::Promised
+            }
+            _ => self.refuse(500, kit),
         }
+    }
+
+    /// Answers with what has come from elsewhere, if it has come.
+    pub(super) fn answer_from_elsewhere(&mut self, kit: &mut Kit) -> Part {
+        let elsewhere = self.work.as_mut().and_then(|work| work.elsewhere.as_mut());
+        let Some(answer) = elsewhere.and_then(|elsewhere| elsewhere.take_awaited()) else {
+            return Part::Wait;
+        };
+        kit.head = answer.head;
+        Part::Go(self.answer(answer.body.into(), None, kit))
     }
 
     /// A small body is copied behind its head; a large one stays where it is.
     #[inline(always)]
-    fn begin_content(&mut self, content: Content, kit: &mut Kit) -> Result<(), Misuse> {
+    fn begin_content(&mut self, content: Content, kit: &mut Kit) -> Result<Happening, Misuse> {
         let bytes = content.as_ref();
         if bytes.len() > COPIED_BODY {
             let body = Body::Known(bytes.len() as u64);
-            return self.begin(body, Outgoing::Content { content, at: 0 }, kit);
+            return self.begin_answer(body, Outgoing::Content { content, at: 0 }, kit);
         }
         kit.head.push_date(&kit.date.line);
         self.http.reply(&mut kit.out, &kit.head, bytes)?;
-        self.answered();
-        Ok(())
+        if kit.watched {
+            self.note_answer(kit, bytes.len() as u64, None);
+        }
+        Ok(self.answered(kit))
     }
 
     /// Writes the head; the body follows as the socket takes it.
-    fn begin(&mut self, body: Body, outgoing: Outgoing, kit: &mut Kit) -> Result<(), Misuse> {
+    fn begin_answer(&mut self, body: Body, outgoing: Outgoing, kit: &mut Kit) -> Result<Happening, Misuse> {
         let is_empty = matches!(body, Body::Known(0));
         kit.head.push_date(&kit.date.line);
         self.http.respond(&mut kit.out, &kit.head, body)?;
+        if kit.watched {
+            kit.records.answer(kit.head.status(), None, kit.now);
+        }
         if is_empty || !self.http.sends_body() {
             return self.finish(kit);
         }
         self.work(kit).body = Some(outgoing);
-        self.phase = Phase::Sending;
-        Ok(())
+        Ok(Happening::AnswerBegun)
     }
 
     /// Writes what belongs behind the body.
-    pub(super) fn finish(&mut self, kit: &mut Kit) -> Result<(), Misuse> {
+    pub(super) fn finish(&mut self, kit: &mut Kit) -> Result<Happening, Misuse> {
         self.http.end(&mut kit.out, None)?;
-        self.answered();
-        Ok(())
+        Ok(self.answered(kit))
     }
 
     /// The response is complete: what becomes of the connection.
-    fn answered(&mut self) {
-        self.phase = if self.http.must_close() {
-            Phase::Closing
+    #[inline(always)]
+    fn answered(&mut self, kit: &mut Kit) -> Happening {
+        self.drop_elsewhere();
+        if kit.watched {
+            self.note_end(kit);
+        }
+        if self.http.must_close() {
+            Happening::AnsweredLast
         } else if self.http.is_idle() {
-            Phase::Receiving
+            Happening::Answered
         } else {
-            self.dropped = 0;
-            Phase::Discarding
-        };
+            Happening::AnsweredEarly
+        }
     }
 
     /// The server wants to close, and cannot know what the client is about to send.
@@ -131,25 +167,81 @@ impl<S: Socket> Connection<S> {
     }
 
     /// Answers with an error that a later request on this connection can survive.
-    pub(super) fn refuse_request(&mut self, status: u16, kit: &mut Kit) {
-        kit.head.reset(status);
-        plain::fields(&mut kit.head);
-        self.answer(plain::text(status).into(), None, kit);
+    pub(super) fn refuse_request(&mut self, status: u16, kit: &mut Kit) -> Happening {
+        plain::head(&mut kit.head, &kit.kept, status);
+        self.answer(plain::text(status).into(), None, kit)
     }
 
     /// Answers with an error and closes.
-    pub(super) fn refuse(&mut self, status: u16, kit: &mut Kit) {
-        if let Some(work) = &mut self.work {
-            work.collecting = None;
-        }
+    pub(super) fn refuse(&mut self, status: u16, kit: &mut Kit) -> Happening {
+        self.refuse_with(status, plain::text(status).as_bytes(), None, kit)
+    }
+
+    /// Answers a request that broke a rule: with its status, its sentence and its clause; and closes.
+    #[cold]
+    pub(super) fn refuse_for(&mut self, rule: Rule, kit: &mut Kit) -> Happening {
+        let text = plain::explanation(rule);
+        self.refuse_with(rule.status(), text.as_bytes(), Some(rule), kit)
+    }
+
+    #[cold]
+    fn refuse_with(&mut self, status: u16, text: &[u8], rule: Option<Rule>, kit: &mut Kit) -> Happening {
+        self.drop_taker();
+        self.drop_elsewhere();
         self.close_after_response();
-        kit.head.reset(status);
-        plain::fields(&mut kit.head);
+        plain::head(&mut kit.head, &kit.kept, status);
         kit.head.push_date(&kit.date.line);
         // It can fail only when the response has begun, and then there is nothing to do but close.
-        let _ = self
-            .http
-            .reply(&mut kit.out, &kit.head, plain::text(status).as_bytes());
-        self.phase = Phase::Closing;
+        if self.http.reply(&mut kit.out, &kit.head, text).is_ok() && kit.watched {
+            self.note_answer(kit, text.len() as u64, rule);
+            self.note_end(kit);
+        }
+        Happening::AnsweredLast
+    }
+
+    /// Answers the request that has to end because a timeout is over, if an answer is due.
+    pub(super) fn refuse_the_late(&mut self, kit: &mut Kit) {
+        match self.phase.timeout() {
+            Timeout::Head => {
+                self.refuse(408, kit);
+                // A peer that is so slow does not send so much that a reset could destroy the answer.
+                self.do_not_linger();
+            }
+            Timeout::Body if self.http.response_due() => {
+                self.refuse(408, kit);
+                self.do_not_linger();
+            }
+            Timeout::Reply => {
+                self.refuse(503, kit);
+            }
+            Timeout::Own if self.http.response_due() => {
+                self.refuse(503, kit);
+            }
+            Timeout::Protocol => self.report_all(End::TimedOut, kit),
+            // No response is owed: there was no request, it was answered, or nothing gets through.
+            Timeout::None
+            | Timeout::Idle
+            | Timeout::Body
+            | Timeout::Own
+            | Timeout::Write
+            | Timeout::HalfClosed
+            | Timeout::Linger => {}
+        }
+    }
+
+    /// Remembers an answer from memory for a handler that watches.
+    #[cold]
+    fn note_answer(&mut self, kit: &mut Kit, body: u64, rule: Option<Rule>) {
+        kit.records.answer(kit.head.status(), rule, kit.now);
+        if kit.records.has_body() {
+            kit.records.add_body(body);
+        }
+    }
+
+    /// Remembers where in the output the answer ends.
+    #[cold]
+    fn note_end(&mut self, kit: &mut Kit) {
+        debug_assert!(self.work.as_ref().is_none_or(|work| work.output.is_empty()));
+        kit.records.end(kit.out.len());
     }
 }

@@ -1,27 +1,29 @@
 //! The buffers of a worker, and what it lends to a connection for one turn.
 //!
 //! A connection reads into its worker's [`Inlet`] and writes into its [`Kit`]'s `out`. What remains at the end of a
-//! turn moves into a pooled `Work`, so an idle connection owns no buffer at all.
+//! turn moves into a pooled [`Work`](super::work::Work), so an idle connection owns no buffer at all.
 
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use http_core::{DateLine, Fields, ResponseHead};
+use http_core::{DateLine, FieldBlock, Fields, Head, Misuse, ResponseHead};
 
+use super::handler::mailbox::Mailbox;
+use super::handler::{AnyHandler, Context, Decision, Desk, Elsewhere, End, Kept, Outcome, Watch};
+use super::held;
+use super::peer::Peer;
+use super::records::Records;
 use super::settings::Settings;
-use crate::handler::{Collected, Handler, Mailbox};
-
-use super::held::Held;
-use super::send::Outgoing;
+use super::work::Pool;
 
 /// What one read takes at most.
-pub const READ_SIZE: usize = 64 * 1024;
+pub(crate) const READ_SIZE: usize = 64 * 1024;
 /// Field lines that a request may have, unless its limits say less.
-pub const MAX_FIELDS: usize = http_core::limits::FIELDS as usize;
+pub(crate) const MAX_FIELDS: usize = http_core::limits::FIELDS as usize;
 
 /// Where requests come in.
-pub struct Inlet {
+pub(crate) struct Inlet {
     pub(crate) bytes: Box<[u8]>,
     pub(crate) fields: Fields<MAX_FIELDS>,
 }
@@ -36,59 +38,162 @@ impl Default for Inlet {
 }
 
 /// What a worker lends to a connection for one turn.
-pub struct Kit {
-    /// When this turn began.
-    pub now: Instant,
+pub(crate) struct Kit {
+    /// When this round began.
+    pub(crate) now: Instant,
     /// Whether the server drains: each response is the last of its connection.
-    pub draining: bool,
+    pub(crate) draining: bool,
     pub(crate) settings: Arc<Settings>,
-    pub(crate) handler: Arc<dyn Handler>,
+    handler: Box<dyn AnyHandler>,
+    /// An untouched one, for the case that the other panics.
+    original: Box<dyn AnyHandler>,
+    /// Whether the handler wants to hear what becomes of requests.
+    pub(crate) watched: bool,
     pub(crate) mailbox: Arc<Mailbox>,
-    /// The response head that handlers write into.
+    /// The last serial that was given to a request.
+    serials: u64,
+    /// What of the present request is elsewhere; the connection takes it after the handler's call.
+    pub(crate) elsewhere: Option<Box<Elsewhere>>,
+    /// The response head that handlers write into, and the fields that survive an answer's starting over.
     pub(crate) head: ResponseHead,
+    pub(crate) kept: FieldBlock,
+    /// The first mistake that the present request's handler made with its answer.
+    pub(crate) misuse: Option<Misuse>,
     /// Bytes that the present connection has read and written in its turn.
     pub(crate) moved: usize,
     /// Responses of this turn, not yet written to the socket.
     pub(crate) out: Vec<u8>,
-    /// What a [`BodySource`](crate::handler::BodySource) appends to.
+    /// What a [`BodySource`](super::handler::BodySource) appends to.
     pub(crate) scratch: Vec<u8>,
+    /// The present connection's requests whose answers have not left.
+    pub(crate) records: Records,
+    /// Whether the connection's protocol is to be called in this turn.
+    pub(crate) calls_protocol: bool,
+    /// How they end, if the connection closes in this turn.
+    pub(crate) end: End,
     pub(crate) date: Date,
     pub(crate) pool: Pool,
 }
 
 impl Kit {
     /// A kit for one worker, or for a test that drives connections itself.
-    pub fn new(handler: Arc<dyn Handler>, settings: Arc<Settings>, now: Instant) -> Self {
-        Self::with_mailbox(handler, settings, now, Arc::new(Mailbox::new(None)))
-    }
-
-    pub(crate) fn with_mailbox(
-        handler: Arc<dyn Handler>,
+    pub(crate) fn new(
+        handler: Box<dyn AnyHandler>,
         settings: Arc<Settings>,
-        now: Instant,
         mailbox: Arc<Mailbox>,
+        now: Instant,
+        wall: SystemTime,
     ) -> Self {
         Self {
             now,
             draining: false,
             settings,
+            original: handler.fresh(),
             handler,
+            watched: true,
             mailbox,
+            serials: 0,
+            elsewhere: None,
             head: ResponseHead::new(200),
+            kept: FieldBlock::new(),
+            misuse: None,
             moved: 0,
             out: Vec::new(),
             scratch: Vec::new(),
-            date: Date::new(now),
+            records: Records::default(),
+            calls_protocol: false,
+            end: End::PeerGone,
+            date: Date::new(now, wall),
             pool: Pool::default(),
         }
     }
 
-    /// Begins a turn of the worker: the one clock reading that all its connections share.
-    pub fn begin(&mut self, now: Instant) {
+    /// Begins a round of the worker, with the one clock reading that all its connections share. The wall clock is asked
+    /// once a second.
+    #[inline]
+    pub(crate) fn begin(&mut self, now: Instant, wall: impl FnOnce() -> SystemTime) {
         self.now = now;
         if now >= self.date.until {
-            self.date = Date::new(now);
+            self.date = Date::new(now, wall());
         }
+    }
+
+    /// Ends a round of the worker.
+    #[inline]
+    pub(crate) fn end_round(&mut self) {
+        let handler = &mut self.handler;
+        if held::run(|| handler.round_ended()).is_none() {
+            self.renew_handler();
+        }
+    }
+
+    /// Lets a handler's code run, with a context that leads to the request of `connection`. Nothing comes back when it
+    /// panics. The worker's state has to be whole at that moment.
+    #[inline]
+    pub(crate) fn call<T>(
+        &mut self,
+        connection: usize,
+        peer: &Peer,
+        code: impl FnOnce(&mut Context<'_>, &mut dyn AnyHandler) -> T,
+    ) -> (Option<T>, Option<Misuse>) {
+        let mut cx = Context {
+            head: &mut self.head,
+            kept: Kept::Lent(&mut self.kept),
+            misuse: None,
+            now: self.now,
+            peer,
+            draining: self.draining,
+            desk: Some(Desk {
+                mailbox: &self.mailbox,
+                connection,
+                serials: &mut self.serials,
+                elsewhere: &mut self.elsewhere,
+            }),
+        };
+        let handler = &mut *self.handler;
+        let made = held::run(|| code(&mut cx, handler));
+        (made, cx.misuse())
+    }
+
+    /// Asks the handler about a head.
+    #[inline]
+    pub(crate) fn decide(
+        &mut self,
+        connection: usize,
+        peer: &Peer,
+        head: &Head<'_>,
+    ) -> (Option<Decision>, Option<Misuse>) {
+        let (decision, misuse) = self.call(connection, peer, |cx, handler| handler.head(head, cx));
+        if decision.is_none() {
+            self.renew_handler();
+        }
+        (decision, misuse)
+    }
+
+    /// The methods that the handler serves on a target.
+    #[inline]
+    pub(crate) fn handler(&self) -> &dyn AnyHandler {
+        &*self.handler
+    }
+
+    /// Tells the handler what became of a request.
+    pub(crate) fn tell(handler: &mut dyn AnyHandler, outcome: &Outcome<'_>) -> Option<Watch> {
+        held::run(|| handler.done(outcome))
+    }
+
+    /// The handler and the records, apart from each other.
+    pub(crate) fn watcher(&mut self) -> (&mut dyn AnyHandler, &Records) {
+        (&mut *self.handler, &self.records)
+    }
+
+    /// Puts an untouched handler in the place of one that has panicked.
+    #[cold]
+    pub(crate) fn renew_handler(&mut self) {
+        let Some(fresh) = held::run(|| self.original.fresh()) else {
+            return;
+        };
+        held::discard(std::mem::replace(&mut self.handler, fresh));
+        self.watched = true;
     }
 }
 
@@ -99,73 +204,19 @@ pub(crate) struct Date {
 }
 
 impl Date {
-    fn new(now: Instant) -> Self {
-        let wall = SystemTime::now().max(SystemTime::UNIX_EPOCH);
+    fn new(now: Instant, wall: SystemTime) -> Self {
         let since_epoch = wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let rest = Duration::from_secs(1) - Duration::from_nanos(since_epoch.subsec_nanos().into());
         let mut text = [b' '; 29];
-        // An IMF-fixdate has 29 octets, so all of it fits.
-        let _ = write!(&mut text[..], "{}", httpdate::HttpDate::from(wall));
+        // An IMF-fixdate has 29 bytes, so all of it fits.
+        let _ = write!(
+            &mut text[..],
+            "{}",
+            httpdate::HttpDate::from(wall.max(SystemTime::UNIX_EPOCH))
+        );
         Self {
             line: DateLine::new(&text),
             until: now + rest,
-        }
-    }
-}
-
-/// What a connection owns only while it has something unfinished.
-#[derive(Default)]
-pub(crate) struct Work {
-    /// Bytes received and not yet understood.
-    pub(crate) input: Vec<u8>,
-    /// Bytes that the socket has not taken yet, from `sent` on.
-    pub(crate) output: Vec<u8>,
-    pub(crate) sent: usize,
-    /// Where the rest of the response body comes from.
-    pub(crate) body: Option<Outgoing>,
-    /// The request body that is being collected.
-    pub(crate) collecting: Option<Collecting>,
-}
-
-impl Work {
-    /// Whether nothing is left in it, so that it can go back to the pool.
-    pub(crate) fn is_done(&self) -> bool {
-        self.input.is_empty() && self.output.is_empty() && self.body.is_none() && self.collecting.is_none()
-    }
-}
-
-/// A request body on its way to [`Accept::Buffer`](crate::handler::Accept::Buffer)'s `then`.
-pub(crate) struct Collecting {
-    pub(crate) limit: usize,
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) then: Held<Collected>,
-}
-
-/// Keeps buffers for the next connection that needs some.
-#[derive(Default)]
-pub(crate) struct Pool {
-    #[expect(clippy::vec_box, reason = "connections hold the box, so that they stay small")]
-    spare: Vec<Box<Work>>,
-}
-
-/// Spare buffers that a worker keeps, and how large each may be.
-const MAX_SPARE: usize = 64;
-const MAX_SPARE_CAPACITY: usize = 128 * 1024;
-
-impl Pool {
-    pub(crate) fn take(&mut self) -> Box<Work> {
-        self.spare.pop().unwrap_or_default()
-    }
-
-    pub(crate) fn give(&mut self, mut work: Box<Work>) {
-        let small = work.input.capacity() + work.output.capacity() <= MAX_SPARE_CAPACITY;
-        if small && self.spare.len() < MAX_SPARE {
-            work.input.clear();
-            work.output.clear();
-            work.sent = 0;
-            work.body = None;
-            work.collecting = None;
-            self.spare.push(work);
         }
     }
 }

@@ -2,79 +2,49 @@
 //!
 //! The driver knows neither the poller nor the clock: its worker tells it what the socket is [`Ready`] for and lends
 //! it a [`Kit`] that says what time it is; the driver reads, answers and writes as far as it goes without blocking,
-//! and says in a [`Turn`] what it waits for and until when. It is generic over its [`Socket`], so a test can drive it
-//! through any schedule of partial reads and writes.
+//! and its [`Phase`] says what it waits for and which timeout runs. It is generic over its [`Socket`], so a test can
+//! drive it through any schedule of partial reads and writes.
 //!
-//! What it is doing is its [`Phase`]:
+//! A worker calls [`turn`](Connection::turn) when the socket is ready and when the connection has yielded,
+//! [`expire`](Connection::expire) when its [`deadline`](Connection::deadline) is over, [`deliver`](Connection::deliver)
+//! and [`notify`](Connection::notify) with letters from elsewhere, [`drain`](Connection::drain) once, and
+//! [`cut`](Connection::cut) before it drops a connection that is not [closed](Phase::Closed).
 //!
-//! ```text
-//! Receiving ──► Waiting ──► Sending ──► Receiving      one cycle; most skip the two in the middle
-//!     │            │           │
-//!     │            └───────────┴──► Discarding         answered, but the request body is still coming
-//!     ▼                                  │
-//!  Closing ◄─────────────────────────────┘             the last answer is on its way out
-//!     │
-//!     ▼
-//! Lingering                                            reads on briefly, so that the answer is not destroyed
-//! ```
+//! The parts (`receive`, `take`, `answer`, `send`, `switch`) do the work and return what happened;
+//! [`step`](Connection::step) alone changes the phase.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Instant;
 
-use multiplex::timers::TimerId;
+use http_core::Fields;
 
-use super::buffers::{Inlet, Kit, Work};
+use super::buffers::{Inlet, Kit, MAX_FIELDS};
+use super::handler::{Answer, End, Happened, Serial, Watch};
+use super::peer::Peer;
+use super::phase::{Happening, Phase, Wait};
 use super::settings::{TURN_BYTES, TURN_REQUESTS};
-use crate::handler::Completion;
-
 use super::socket::{Ready, Socket};
-use super::timing::Timing;
-
-/// What a connection waits for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Next {
-    /// For bytes to read.
-    Read,
-    /// For room to write, or only for its next turn.
-    Write,
-    /// For an answer from elsewhere; of its socket only that the peer goes away, once per arrival.
-    Hangup,
-    /// For nothing: it is to be dropped.
-    Close,
-}
+use super::work::Work;
 
 /// What came of a turn.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Turn {
+pub(crate) struct Turn {
     /// What the connection waits for.
-    pub next: Next,
+    pub(crate) wait: Wait,
     /// Whether its deadline is nearer than the one before.
-    pub nearer: bool,
+    pub(crate) nearer: bool,
 }
 
-/// What a connection is doing.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Phase {
-    /// Reads heads, and the bodies that handlers asked for.
-    Receiving,
-    /// Has answered, and drops the rest of the request's body.
-    Discarding,
-    /// Waits for an answer that was promised for later.
-    Waiting,
-    /// Sends a response body that does not fit into one write.
-    Sending,
-    /// Has made its last answer, and closes when it has left.
-    Closing,
-    /// Has shut its side, and reads on for a while.
-    Lingering,
-}
-
-/// How a step of the driver went on.
-pub(super) enum Step {
-    /// The phase may have changed: go on at once.
-    Again,
-    /// This turn is over.
-    Stop(Next),
+/// What a part of the driver did, for [`Connection::step`].
+pub(super) enum Part {
+    /// This happened; the turn goes on.
+    Go(Happening),
+    /// This happened; the turn goes on when something else happens.
+    Rest(Happening),
+    /// Something was done that changes no phase; the turn goes on.
+    On,
+    /// Nothing can be done before something else happens.
+    Wait,
 }
 
 /// What a turn may still do before it is another connection's turn.
@@ -83,161 +53,367 @@ pub(super) struct Budget {
     pub(super) bytes: usize,
 }
 
+impl Budget {
+    const fn whole() -> Self {
+        Self {
+            requests: TURN_REQUESTS,
+            bytes: TURN_BYTES,
+        }
+    }
+}
+
 /// One connection.
-pub struct Connection<S> {
+pub(crate) struct Connection<S> {
     pub(super) socket: S,
     pub(super) http: http_core::Connection,
     /// What an idle connection does not own.
     pub(super) work: Option<Box<Work>>,
     /// Since when the present timeout runs.
     pub(super) since: Instant,
-    /// Its worker's timer for it, never later than its deadline.
-    pub(crate) timer: Option<TimerId>,
     pub(super) peer: Peer,
     /// Requests so far.
-    pub(super) cycles: u32,
-    /// Bytes dropped by the present `Discarding` or `Lingering`.
-    pub(super) dropped: u32,
+    pub(super) requests: u32,
+    /// Milliseconds that the present lingering close has taken until `since`.
+    pub(super) lingered: u32,
     pub(super) phase: Phase,
-    pub(super) timing: Timing,
-    pub(super) armed: Next,
-    /// The saved input cannot be understood without more bytes.
-    pub(super) hungry: bool,
-    /// Closing has to linger, because the peer may still be sending.
+    /// The peer may still be sending when the last answer has left.
     pub(super) lingers: bool,
 }
 
 impl<S: Socket> Connection<S> {
     /// A connection that was just accepted and waits for its first byte.
-    pub fn new(socket: S, peer: Option<SocketAddr>, kit: &Kit) -> Self {
+    pub(crate) fn new(socket: S, peer: Option<SocketAddr>, kit: &Kit) -> Self {
         Self {
             socket,
             http: http_core::Connection::server(kit.settings.limits),
             work: None,
             since: kit.now,
-            timer: None,
             peer: Peer::new(peer),
-            cycles: 0,
-            dropped: 0,
-            phase: Phase::Receiving,
-            timing: Timing::Idle,
-            armed: Next::Read,
-            hungry: true,
+            requests: 0,
+            lingered: 0,
+            phase: Phase::Idle,
             lingers: false,
         }
     }
 
     /// The socket.
-    pub fn socket(&self) -> &S {
+    pub(crate) fn socket(&self) -> &S {
         &self.socket
     }
 
     /// What the connection is doing.
-    pub fn phase(&self) -> Phase {
+    pub(crate) fn phase(&self) -> Phase {
         self.phase
     }
 
-    /// What the connection waits for.
-    pub fn armed(&self) -> Next {
-        self.armed
-    }
-
-    /// Whether it is between two requests, with nothing received and nothing to send.
-    pub fn is_idle(&self) -> bool {
-        self.phase == Phase::Receiving && self.http.is_idle()
-    }
-
     /// Goes on as far as the socket allows. `key` is the number under which its worker finds this connection.
-    pub fn turn(&mut self, key: usize, ready: Ready, inlet: &mut Inlet, kit: &mut Kit) -> Turn {
-        let cycles = self.cycles;
+    pub(crate) fn turn(&mut self, key: usize, ready: Ready, inlet: &mut Inlet, kit: &mut Kit) -> Turn {
+        let begin = self.begin(kit);
+        kit.calls_protocol = true;
+        if self.phase.wait() == Wait::Elsewhere {
+            self.look_after_peer(ready);
+        }
+        self.run(key, ready.readable, inlet, kit);
+        self.end(begin, kit)
+    }
+
+    /// While a connection waits for somebody else, its socket tells only of a peer that goes away.
+    fn look_after_peer(&mut self, ready: Ready) {
+        if ready.gone {
+            self.step(Happening::PeerGone);
+        } else if ready.read_closed {
+            if let Some(work) = &mut self.work {
+                work.peer_shut = true;
+            }
+            self.step(Happening::PeerShut);
+        }
+    }
+
+    /// Takes an answer that was promised for later. An answer to another request is dropped.
+    pub(crate) fn deliver(&mut self, key: usize, answer: Answer, inlet: &mut Inlet, kit: &mut Kit) -> Turn {
+        let begin = self.begin(kit);
+        match self.elsewhere(answer.serial) {
+            Some(elsewhere) => elsewhere.early.push(answer),
+            None => super::held::discard(answer),
+        }
+        self.run(key, false, inlet, kit);
+        self.end(begin, kit)
+    }
+
+    /// Hears that there is news for the request with this number. News for another request is ignored.
+    pub(crate) fn notify(&mut self, key: usize, serial: Serial, inlet: &mut Inlet, kit: &mut Kit) -> Turn {
+        let begin = self.begin(kit);
+        if let Some(elsewhere) = self.elsewhere(serial) {
+            elsewhere.take_news();
+            self.news(Happened::Notified, kit);
+            self.run(key, false, inlet, kit);
+        }
+        self.end(begin, kit)
+    }
+
+    /// Reacts to its deadline being over.
+    pub(crate) fn expire(&mut self, key: usize, inlet: &mut Inlet, kit: &mut Kit) -> Turn {
+        let begin = self.begin(kit);
+        if self.protocol_deadline_is_over(kit) {
+            self.news(Happened::Deadline, kit);
+        } else {
+            kit.end = End::TimedOut;
+            self.refuse_the_late(kit);
+            self.step(Happening::TimedOut);
+        }
+        self.run(key, false, inlet, kit);
+        self.end(begin, kit)
+    }
+
+    /// Hears that the server drains: an idle connection gets a moment for one more request, and whoever waits for news is
+    /// told, so that it can end.
+    pub(crate) fn drain(&mut self, key: usize, inlet: &mut Inlet, kit: &mut Kit) -> Turn {
+        if self.phase == Phase::Idle {
+            self.since = kit.now;
+            return Turn {
+                wait: self.phase.wait(),
+                nearer: true,
+            };
+        }
+        let begin = self.begin(kit);
+        self.tell_of_drain();
+        self.news(Happened::Draining, kit);
+        self.run(key, false, inlet, kit);
+        self.end(begin, kit)
+    }
+
+    /// Lets the requests that were not finished be counted as such, before the connection is dropped.
+    pub(crate) fn cut(&mut self, end: End, kit: &mut Kit) {
+        if let Some(work) = &mut self.work {
+            std::mem::swap(&mut work.records, &mut kit.records);
+        }
+        self.report_all(end, kit);
+    }
+
+    /// Does what the phase asks for, until nothing more can be done in this turn.
+    #[inline]
+    fn run(&mut self, key: usize, readable: bool, inlet: &mut Inlet, kit: &mut Kit) {
+        let mut budget = Budget::whole();
+        // Bytes that the socket was not asked for stay in it until the phase is one that reads.
+        let mut readable = readable && self.phase.wait() == Wait::Read;
+        loop {
+            let part = match self.phase {
+                Phase::Idle | Phase::Head | Phase::Backlog | Phase::Body | Phase::Discarding => {
+                    match self.receive(key, &mut readable, inlet, kit, &mut budget) {
+                        true => continue,
+                        false => break,
+                    }
+                }
+                Phase::Later => self.answer_from_elsewhere(kit),
+                Phase::Sending => self.send(inlet, kit, &mut budget),
+                Phase::Unsent(_) => self.send_rest(kit),
+                Phase::Closing => self.close(kit),
+                Phase::Lingering => self.linger(&mut readable, inlet, kit),
+                Phase::Switching | Phase::Upgraded(_) => self.switch(kit),
+                Phase::Paused | Phase::Starved | Phase::HalfClosed | Phase::Closed => Part::Wait,
+            };
+            if !self.follow(part) {
+                break;
+            }
+        }
+        self.flush_turn(kit);
+    }
+
+    /// Reads, and steps through what has come. Returns whether the turn goes on.
+    fn receive(
+        &mut self,
+        key: usize,
+        readable: &mut bool,
+        inlet: &mut Inlet,
+        kit: &mut Kit,
+        budget: &mut Budget,
+    ) -> bool {
+        let saved = self.work.as_ref().is_some_and(|work| !work.input.is_empty());
+        let mut arrived = 0;
+        if std::mem::take(readable) {
+            match self.read(inlet, kit) {
+                Ok(n) => arrived = n,
+                Err(part) => return self.follow(part),
+            }
+        }
+        if self.phase == Phase::Body {
+            self.go_on_with_body(saved || arrived > 0, kit);
+        }
+        if !saved {
+            // The usual way: nothing was saved, and nothing will be.
+            let (used, goes_on) = self.digest(key, &inlet.bytes[..arrived], &mut inlet.fields, kit, budget);
+            if used < arrived {
+                self.work(kit)
+                    .input
+                    .extend_from_slice(&inlet.bytes[used..arrived]);
+            }
+            return goes_on;
+        }
+        let mut input = std::mem::take(&mut self.work(kit).input);
+        input.extend_from_slice(&inlet.bytes[..arrived]);
+        let (used, goes_on) = self.digest(key, &input, &mut inlet.fields, kit, budget);
+        input.drain(..used);
+        self.work(kit).input = input;
+        goes_on
+    }
+
+    /// Steps through `input` for as long as the phase is one that receives. Returns how many bytes were used, and whether
+    /// the turn goes on.
+    #[inline]
+    fn digest(
+        &mut self,
+        key: usize,
+        input: &[u8],
+        fields: &mut Fields<MAX_FIELDS>,
+        kit: &mut Kit,
+        budget: &mut Budget,
+    ) -> (usize, bool) {
+        let mut at = 0;
+        while self.phase.receives() {
+            let (used, part) = self.understand(key, &input[at..], fields, kit, budget);
+            at += used;
+            if !self.follow(part) {
+                return (at, false);
+            }
+        }
+        (at, true)
+    }
+
+    /// Takes the step that a part of the driver has returned. Returns whether the turn goes on.
+    #[inline(always)]
+    fn follow(&mut self, part: Part) -> bool {
+        match part {
+            Part::Go(happening) => {
+                self.step(happening);
+                true
+            }
+            Part::Rest(happening) => {
+                self.step(happening);
+                false
+            }
+            Part::On => true,
+            Part::Wait => false,
+        }
+    }
+
+    /// Changes the phase: the only place that does.
+    #[inline(always)]
+    pub(super) fn step(&mut self, happening: Happening) {
+        match self.phase.next(happening) {
+            Some(next) => {
+                self.phase = next;
+            }
+            None => debug_assert!(false, "{happening:?} has no place in {:?}", self.phase),
+        }
+    }
+
+    /// Ends a waiting for somebody else, if there is one.
+    fn news(&mut self, happened: Happened, kit: &mut Kit) {
+        match self.phase {
+            Phase::Upgraded(_) => {
+                let part = self.call_protocol(happened, kit);
+                self.follow(part);
+            }
+            Phase::Paused
+            | Phase::Body
+            | Phase::Starved
+            | Phase::HalfClosed
+            | Phase::Sending
+            | Phase::Later
+            | Phase::Switching
+            | Phase::Unsent(_) => self.step(Happening::Notified),
+            Phase::Idle
+            | Phase::Head
+            | Phase::Backlog
+            | Phase::Discarding
+            | Phase::Closing
+            | Phase::Lingering
+            | Phase::Closed => {}
+        }
+    }
+
+    /// What the connection remembers at the beginning of its turn.
+    #[inline(always)]
+    fn begin(&mut self, kit: &mut Kit) -> Begin {
         kit.moved = 0;
-        let next = self.run(key, ready, inlet, kit);
+        kit.end = End::PeerGone;
+        kit.calls_protocol = false;
+        if let Some(work) = &mut self.work
+            && !work.records.is_empty()
+        {
+            std::mem::swap(&mut work.records, &mut kit.records);
+        }
+        Begin {
+            phase: self.phase,
+            requests: self.requests,
+        }
+    }
+
+    /// Puts away what the turn has left, and begins the timeout that fits.
+    #[inline(always)]
+    fn end(&mut self, begin: Begin, kit: &mut Kit) -> Turn {
+        if !kit.records.is_empty() {
+            self.put_records_away(kit);
+        }
+        if self.phase == Phase::Closed {
+            kit.out.clear();
+        }
         if self.work.as_ref().is_some_and(|work| work.is_done())
             && let Some(work) = self.work.take()
         {
             kit.pool.give(work);
         }
-        self.armed = next;
         Turn {
-            next,
-            nearer: self.settle(next, self.cycles != cycles, kit),
+            wait: self.phase.wait(),
+            nearer: self.settle(begin.phase, self.requests != begin.requests, kit),
         }
     }
 
-    fn run(&mut self, key: usize, ready: Ready, inlet: &mut Inlet, kit: &mut Kit) -> Next {
-        // Who does not take what was sent before gets no more made: its socket's buffer and this one are the bound.
-        match self.flush_rest(kit) {
-            Ok(true) => {}
-            Ok(false) => {
-                // An answer from elsewhere, or to a deadline, may have been made before this turn.
-                self.keep(kit, 0);
-                return Next::Write;
-            }
-            Err(_) => {
-                kit.out.clear();
-                return Next::Close;
-            }
+    /// Keeps the requests whose answers have not left for the next turn, or reports them when there is none.
+    #[cold]
+    fn put_records_away(&mut self, kit: &mut Kit) {
+        if !kit.watched {
+            return kit.records.forget(kit.records.len());
         }
-        let mut budget = Budget {
-            requests: TURN_REQUESTS,
-            bytes: TURN_BYTES,
-        };
-        // Armed for writing, the socket was not asked for this; it is read when the backlog here has been served.
-        let mut readable = ready.readable && self.armed != Next::Write;
-        let next = loop {
-            let step = match self.phase {
-                Phase::Receiving | Phase::Discarding => {
-                    self.receive(key, &mut readable, inlet, kit, &mut budget)
-                }
-                Phase::Waiting => Step::Stop(self.wait_for_reply(ready)),
-                Phase::Sending => self.send(inlet, kit, &mut budget),
-                Phase::Closing => self.close(kit),
-                Phase::Lingering => self.linger(&mut readable, inlet),
+        // Answers without a byte in the output have left with their bodies.
+        self.report(0, kit);
+        if self.phase == Phase::Closed {
+            self.report_all(kit.end, kit);
+        } else if !kit.records.is_empty() {
+            let work = self.work.get_or_insert_with(|| kit.pool.take());
+            std::mem::swap(&mut work.records, &mut kit.records);
+        }
+    }
+
+    /// Reports the answers that have left with the output up to this place.
+    #[inline(always)]
+    pub(super) fn report(&mut self, place: usize, kit: &mut Kit) {
+        if !kit.records.is_empty() {
+            self.report_first(kit.records.complete(place), End::Complete, 0, kit);
+        }
+    }
+
+    /// Reports all requests: those that are answered and have left, and those that are cut off.
+    pub(super) fn report_all(&mut self, end: End, kit: &mut Kit) {
+        let kept = self.work.as_ref().map_or(0, |work| work.unsent());
+        self.report_first(kit.records.len(), end, (kept + kit.out.len()) as u64, kit);
+    }
+
+    #[cold]
+    fn report_first(&mut self, count: usize, end: End, unsent: u64, kit: &mut Kit) {
+        let (peer, now) = (self.peer, kit.now);
+        for number in 0..count {
+            let (handler, records) = kit.watcher();
+            let Some(outcome) = records.outcome(number, peer, now, end, unsent) else {
+                break;
             };
-            if let Step::Stop(next) = step {
-                break next;
+            match Kit::tell(handler, &outcome) {
+                Some(Watch::GoOn) => {}
+                Some(Watch::Stop) => kit.watched = false,
+                None => kit.renew_handler(),
             }
-        };
-        if next == Next::Close {
-            kit.out.clear();
-            return next;
         }
-        match self.flush(kit, false) {
-            Ok(true) => next,
-            Ok(false) => Next::Write,
-            Err(_) => Next::Close,
-        }
-    }
-
-    /// A peer that shuts its side may still wait for the answer (RFC 9112 section 9.6); one that is gone does not.
-    /// Bytes behind the request stay in the socket: an edge tells of each arrival once, so they cannot storm.
-    fn wait_for_reply(&self, ready: Ready) -> Next {
-        match ready {
-            Ready { gone: true, .. } => Next::Close,
-            Ready { readable: true, .. } => Next::Hangup,
-            _ if self.armed == Next::Hangup => Next::Hangup,
-            _ => Next::Read,
-        }
-    }
-
-    /// Takes an answer that was promised for later. One that comes too late is dropped.
-    pub(crate) fn complete(
-        &mut self,
-        key: usize,
-        reply: Completion,
-        inlet: &mut Inlet,
-        kit: &mut Kit,
-    ) -> Turn {
-        if self.phase != Phase::Waiting || self.cycles != reply.cycle {
-            return Turn {
-                next: self.armed,
-                nearer: false,
-            };
-        }
-        self.phase = Phase::Receiving;
-        kit.head = reply.head;
-        self.answer(reply.content.into(), None, kit);
-        self.turn(key, Ready::default(), inlet, kit)
+        kit.records.forget(count);
     }
 
     /// What this connection owns while it has something unfinished.
@@ -246,28 +422,8 @@ impl<S: Socket> Connection<S> {
     }
 }
 
-/// A peer's address in 20 bytes instead of 32. An IPv6 scope is not kept.
-#[derive(Clone, Copy)]
-pub(crate) enum Peer {
-    None,
-    V4([u8; 4], u16),
-    V6([u8; 16], u16),
-}
-
-impl Peer {
-    fn new(address: Option<SocketAddr>) -> Self {
-        match address {
-            None => Self::None,
-            Some(SocketAddr::V4(v4)) => Self::V4(v4.ip().octets(), v4.port()),
-            Some(SocketAddr::V6(v6)) => Self::V6(v6.ip().octets(), v6.port()),
-        }
-    }
-
-    pub(crate) fn address(self) -> Option<SocketAddr> {
-        match self {
-            Self::None => None,
-            Self::V4(ip, port) => Some(SocketAddr::new(IpAddr::from(ip), port)),
-            Self::V6(ip, port) => Some(SocketAddr::new(IpAddr::from(ip), port)),
-        }
-    }
+/// What a connection was at the beginning of its turn.
+struct Begin {
+    phase: Phase,
+    requests: u32,
 }

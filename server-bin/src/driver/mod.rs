@@ -3,18 +3,28 @@
 //! The driver is to the server what `http-core` is to the protocol: it knows no poller, no thread, no clock, no file
 //! system and no command line. A worker tells it what a socket is ready for and what time it is; files and wakes reach
 //! it through traits.
+//!
+//! Read `phase` first: it decides what a connection does next. `connection` steps through the phases; what is done in
+//! them stands in `receive` (bytes in, understood), `take` (request bodies), `answer` (decisions out), `send` (bytes
+//! out) and `switch` (other protocols); `timing` says how long it may take.
 
 mod answer;
-pub mod buffers;
-pub mod connection;
+pub(crate) mod buffers;
+pub(crate) mod connection;
 pub mod handler;
 pub(crate) mod held;
+mod peer;
+pub(crate) mod phase;
 mod receive;
+mod records;
 mod send;
-pub mod settings;
+pub(crate) mod settings;
 #[cfg(test)]
 mod simulator;
-pub mod socket;
+pub(crate) mod socket;
+mod switch;
+mod take;
 #[cfg(test)]
 mod tests;
 mod timing;
+mod work;

@@ -1,60 +1,87 @@
 //! Bytes out: writing what was made, bodies that leave piece by piece, and the end of a connection.
 
 use std::io;
+use std::os::fd::AsFd as _;
 
-use super::connection::{Budget, Connection, Next, Phase, Step};
-use super::receive::is_temporary;
-use super::socket::Socket;
-use crate::driver::buffers::{Inlet, Kit, Work};
-use crate::driver::held::Held;
-use crate::driver::settings::MAX_LINGER;
-use crate::handler::{BodySource, Content, FileSlice, Pulled};
+use super::buffers::{Inlet, Kit};
+use super::connection::{Budget, Connection, Part};
+use super::handler::{BodySource, Content, End, FileSlice, Pulled};
+use super::held::Held;
+use super::phase::{Happening, Phase};
+use super::socket::{Socket, is_temporary};
 
 /// Where the rest of a response body comes from.
 pub(crate) enum Outgoing {
-    Content { content: Content, at: usize },
+    Content {
+        content: Content,
+        at: usize,
+    },
     File(FileSlice),
-    Pull(Held<Box<dyn BodySource>>),
+    /// A source, and whether it was pulled already.
+    Pull {
+        source: Held<Box<dyn BodySource>>,
+        begun: bool,
+    },
 }
-
-/// Pulled bytes are sent as soon as there are this many.
-const PULLED: usize = 64 * 1024;
 
 /// How a body went on.
 enum Sent {
     /// So many bytes went to the socket.
     Some(usize),
+    /// So many bytes were appended to the output.
+    Made(usize),
+    /// The source has nothing yet.
+    Starved,
     /// The socket takes nothing.
     Blocked,
-    /// The last byte has left or lies in `out`.
+    /// The last byte has left or lies in the output.
     All,
     /// The rest cannot be sent; only closing tells the client.
     Broken,
 }
 
 impl<S: Socket> Connection<S> {
-    /// Writes what earlier turns left. Answers whether nothing is left.
-    #[inline]
-    pub(super) fn flush_rest(&mut self, kit: &mut Kit) -> io::Result<bool> {
-        match &mut self.work {
-            Some(work) if !work.output.is_empty() => {
-                let written = write_on(&mut self.socket, work)?;
-                kit.moved += written;
-                Ok(work.output.is_empty())
-            }
-            _ => Ok(true),
+    /// Writes what earlier turns left.
+    pub(super) fn send_rest(&mut self, kit: &mut Kit) -> Part {
+        match self.write_rest(kit) {
+            Ok(true) => Part::Go(Happening::Flushed),
+            Ok(false) => Part::Wait,
+            Err(_) => Part::Go(Happening::PeerGone),
         }
     }
 
-    /// Writes what this turn has made, and keeps what the socket does not take. Answers whether nothing is left.
+    /// Writes what earlier turns left. Returns whether nothing is left.
+    fn write_rest(&mut self, kit: &mut Kit) -> io::Result<bool> {
+        let Some(work) = &mut self.work else {
+            return Ok(true);
+        };
+        let written = write(&mut self.socket, &work.output[work.sent..], false)?;
+        kit.moved += written;
+        work.sent += written;
+        let (place, is_all) = (work.sent, work.sent == work.output.len());
+        if is_all {
+            work.output.clear();
+            work.sent = 0;
+        }
+        self.report(place, kit);
+        Ok(is_all)
+    }
+
+    /// Writes what this turn has made, and keeps what the socket does not take. Returns whether nothing is left.
     #[inline(always)]
     pub(super) fn flush(&mut self, kit: &mut Kit, more: bool) -> io::Result<bool> {
         if kit.out.is_empty() {
             return Ok(true);
         }
-        let written = write(&mut self.socket, &kit.out, more).inspect_err(|_| kit.out.clear())?;
+        debug_assert!(
+            !matches!(self.phase, Phase::Unsent(_)),
+            "nothing is made before the rest has left"
+        );
+        let written = write(&mut self.socket, &kit.out, more)?;
         kit.moved += written;
+        self.report(written, kit);
         if written < kit.out.len() {
+            kit.records.shift(written);
             self.keep(kit, written);
             return Ok(false);
         }
@@ -63,117 +90,177 @@ impl<S: Socket> Connection<S> {
     }
 
     /// Keeps what this turn has made, from `written` on, behind what earlier turns left.
-    pub(super) fn keep(&mut self, kit: &mut Kit, written: usize) {
-        if written < kit.out.len() {
-            let work = self.work.get_or_insert_with(|| kit.pool.take());
-            work.output.extend_from_slice(&kit.out[written..]);
-            kit.out.clear();
+    #[cold]
+    fn keep(&mut self, kit: &mut Kit, written: usize) {
+        let work = self.work.get_or_insert_with(|| kit.pool.take());
+        work.output.extend_from_slice(&kit.out[written..]);
+        kit.out.clear();
+    }
+
+    /// Writes at the end of a turn what it has made.
+    #[inline(always)]
+    pub(super) fn flush_turn(&mut self, kit: &mut Kit) {
+        if kit.out.is_empty() || self.phase == Phase::Closed {
+            return;
+        }
+        match self.flush(kit, false) {
+            Ok(true) => {}
+            Ok(false) => self.step(Happening::Blocked),
+            Err(_) => self.step(Happening::PeerGone),
         }
     }
 
-    /// Sends the body on, until it ends, the socket is full or the budget is spent.
-    pub(super) fn send(&mut self, inlet: &mut Inlet, kit: &mut Kit, budget: &mut Budget) -> Step {
+    /// Sends the body on, until it ends, the socket is full, its source has nothing or the budget is spent.
+    pub(super) fn send(&mut self, inlet: &mut Inlet, kit: &mut Kit, budget: &mut Budget) -> Part {
         while budget.bytes > 0 {
-            // The head, or what was pulled; with a body from elsewhere right behind it.
-            let more = !matches!(self.work(kit).body, Some(Outgoing::Pull(_)));
-            match self.flush(kit, more) {
-                Ok(true) => {}
-                Ok(false) => return Step::Stop(Next::Write),
-                Err(_) => return Step::Stop(Next::Close),
+            // A source is pulled when the bytes before have left, but for the head: it leaves with the first of them.
+            let (is_first_pull, more_follows) = match self.work.as_ref().and_then(|work| work.body.as_ref()) {
+                Some(Outgoing::Pull { begun, .. }) => (!begun, false),
+                Some(Outgoing::Content { .. } | Outgoing::File(_)) => (false, true),
+                None => return Part::Go(Happening::Finished),
+            };
+            if !is_first_pull {
+                match self.flush(kit, more_follows) {
+                    Ok(true) => {}
+                    Ok(false) => return Part::Rest(Happening::Blocked),
+                    Err(_) => return Part::Go(Happening::PeerGone),
+                }
             }
             match self.send_some(inlet, kit, budget.bytes) {
-                Sent::Some(n) => budget.bytes = budget.bytes.saturating_sub(n),
-                Sent::Blocked => return Step::Stop(Next::Write),
-                Sent::All => {
-                    self.work(kit).body = None;
-                    return match self.finish(kit) {
-                        Ok(()) => Step::Again,
-                        Err(_) => Step::Stop(Next::Close),
-                    };
+                Sent::Some(n) | Sent::Made(n) => budget.bytes = budget.bytes.saturating_sub(n.max(1)),
+                Sent::Blocked => return Part::Rest(Happening::Blocked),
+                Sent::Starved => return self.starve(),
+                Sent::All => return self.end_body(kit),
+                Sent::Broken => {
+                    kit.end = End::Failed;
+                    return Part::Go(Happening::Finished);
                 }
-                Sent::Broken => return Step::Stop(Next::Close),
             }
         }
-        Step::Stop(Next::Write)
+        Part::Wait
     }
 
     fn send_some(&mut self, inlet: &mut Inlet, kit: &mut Kit, most: usize) -> Sent {
         let Self {
             socket, http, work, ..
         } = self;
-        let sent = match work.as_mut().and_then(|work| work.body.as_mut()) {
+        let Some(work) = work.as_mut() else {
+            return Sent::Broken;
+        };
+        let can_be_notified = work
+            .elsewhere
+            .as_ref()
+            .is_some_and(|elsewhere| elsewhere.can_be_notified());
+        let sent = match &mut work.body {
             None => return Sent::Broken,
-            Some(Outgoing::Pull(source)) => return pull(source, http, kit),
+            Some(Outgoing::Pull { source, begun }) => {
+                *begun = true;
+                pull(source, http, kit, can_be_notified)
+            }
             Some(Outgoing::Content { content, at }) => send_content(socket, content, at, most),
             Some(Outgoing::File(slice)) => send_file(socket, slice, most, &mut inlet.bytes),
         };
-        match sent {
-            Sent::Some(n) => {
-                kit.moved += n;
-                http.sent(n as u64).map_or(Sent::Broken, |()| Sent::Some(n))
+        if let Sent::Some(n) = sent {
+            kit.moved += n;
+            if http.sent(n as u64).is_err() {
+                return Sent::Broken;
             }
-            sent => sent,
+        }
+        if let Sent::Some(n) | Sent::Made(n) = sent
+            && kit.watched
+        {
+            kit.records.add_body(n as u64);
+        }
+        sent
+    }
+
+    /// The source has nothing yet: its connection waits for news.
+    fn starve(&mut self) -> Part {
+        let Some(work) = &mut self.work else {
+            return Part::Go(Happening::Finished);
+        };
+        if let Some(Outgoing::Pull { source, .. }) = &mut work.body {
+            work.own_timeout = source.with(|source| source.wait_timeout()).flatten();
+        }
+        if work.peer_shut {
+            self.step(Happening::SourceWaits);
+            return Part::Rest(Happening::PeerShut);
+        }
+        Part::Rest(Happening::SourceWaits)
+    }
+
+    fn end_body(&mut self, kit: &mut Kit) -> Part {
+        self.work(kit).body = None;
+        match self.finish(kit) {
+            Ok(happening) => Part::Go(happening),
+            Err(_) => {
+                kit.end = End::Failed;
+                Part::Go(Happening::Finished)
+            }
         }
     }
 
     /// Everything has been said: once it has left, the connection ends, at once or after lingering.
-    pub(super) fn close(&mut self, kit: &mut Kit) -> Step {
-        match self.flush(kit, false) {
+    pub(super) fn close(&mut self, kit: &mut Kit) -> Part {
+        let flushed = match self.write_rest(kit) {
+            Ok(true) => self.flush(kit, false),
+            result => result,
+        };
+        match flushed {
             Ok(true) => {}
-            Ok(false) => return Step::Stop(Next::Write),
-            Err(_) => return Step::Stop(Next::Close),
+            Ok(false) => return Part::Rest(Happening::Blocked),
+            Err(_) => return Part::Go(Happening::PeerGone),
         }
         let unread = self.work.as_ref().is_some_and(|work| !work.input.is_empty());
         if !(self.lingers || unread) || self.socket.shutdown_write().is_err() {
-            return Step::Stop(Next::Close);
+            return Part::Go(Happening::Finished);
         }
-        if let Some(work) = &mut self.work {
-            work.input.clear();
-        }
-        self.dropped = 0;
-        self.phase = Phase::Lingering;
-        Step::Again
+        self.drop_work(kit);
+        self.lingered = 0;
+        Part::Go(Happening::Shut)
     }
 
-    /// Reads on and drops it, until the peer has heard us and closes, or has had enough.
+    /// Gives everything back that the connection owns: nothing of it is needed while it lingers.
+    fn drop_work(&mut self, kit: &mut Kit) {
+        if let Some(work) = &mut self.work {
+            work.input.clear();
+            work.body = None;
+            work.protocol = None;
+        }
+        self.drop_taker();
+        self.drop_elsewhere();
+        debug_assert!(kit.out.is_empty(), "the last answer has left");
+    }
+
+    /// Reads on and drops it, until the peer has heard us and closes, or time is over.
     ///
     /// Closing with bytes unread makes the kernel send a reset, and a reset that overtakes the response destroys it
     /// (RFC 9112 section 9.6).
-    pub(super) fn linger(&mut self, readable: &mut bool, inlet: &mut Inlet) -> Step {
+    pub(super) fn linger(&mut self, readable: &mut bool, inlet: &mut Inlet, kit: &mut Kit) -> Part {
         if !std::mem::take(readable) {
-            return Step::Stop(Next::Read);
+            return Part::Wait;
         }
         match self.socket.read(&mut inlet.bytes) {
-            Ok(0) => Step::Stop(Next::Close),
+            Ok(0) => Part::Go(Happening::Finished),
             Ok(n) => {
-                self.dropped = self.dropped.saturating_add(n as u32);
-                let enough = u64::from(self.dropped) > MAX_LINGER;
-                Step::Stop(if enough { Next::Close } else { Next::Read })
+                kit.moved += n;
+                Part::Wait
             }
-            Err(error) if is_temporary(&error) => Step::Stop(Next::Read),
-            Err(_) => Step::Stop(Next::Close),
+            Err(error) if is_temporary(&error) => Part::Wait,
+            Err(_) => Part::Go(Happening::PeerGone),
         }
     }
 }
 
 /// Writes once; a socket that takes nothing took 0 bytes.
 fn write<S: Socket>(socket: &mut S, bytes: &[u8], more: bool) -> io::Result<usize> {
+    if bytes.is_empty() {
+        return Ok(0);
+    }
     match socket.write(bytes, more) {
         Err(error) if is_temporary(&error) => Ok(0),
         result => result,
     }
-}
-
-/// Writes kept output on, and answers how much of it went. Apart, because hardly any turn finds some.
-#[inline(never)]
-fn write_on<S: Socket>(socket: &mut S, work: &mut Work) -> io::Result<usize> {
-    let written = write(socket, &work.output[work.sent..], false)?;
-    work.sent += written;
-    if work.sent == work.output.len() {
-        work.output.clear();
-        work.sent = 0;
-    }
-    Ok(written)
 }
 
 fn send_content<S: Socket>(socket: &mut S, content: &Content, at: &mut usize, most: usize) -> Sent {
@@ -196,7 +283,7 @@ fn send_file<S: Socket>(socket: &mut S, slice: &mut FileSlice, most: usize, buff
         return Sent::All;
     }
     let count = usize::try_from(slice.len).unwrap_or(usize::MAX).min(most);
-    match socket.send_file(&slice.file, slice.offset, count, buffer) {
+    match socket.send_file(slice.file.as_fd(), slice.offset, count, buffer) {
         // The file has become shorter than the length that was promised.
         Ok(0) => Sent::Broken,
         Ok(n) => {
@@ -209,22 +296,38 @@ fn send_file<S: Socket>(socket: &mut S, slice: &mut FileSlice, most: usize, buff
     }
 }
 
-/// Lets the source append to `out`, a write's worth at most. A source that panics is one that failed.
-fn pull(source: &mut Held<Box<dyn BodySource>>, http: &mut http_core::Connection, kit: &mut Kit) -> Sent {
-    let before = kit.out.len();
-    while kit.out.len() - before < PULLED {
-        kit.scratch.clear();
-        let scratch = &mut kit.scratch;
-        let pulled = source
-            .with(|source| source.pull(scratch))
-            .unwrap_or(Pulled::Failed);
-        let stuck = pulled == Pulled::More && kit.scratch.is_empty();
-        if pulled == Pulled::Failed || stuck || http.data(&mut kit.out, &kit.scratch).is_err() {
-            return Sent::Broken;
-        }
-        if pulled == Pulled::End {
-            return Sent::All;
-        }
+/// Lets the source append to the output. A source that panics is one that failed.
+fn pull(
+    source: &mut Held<Box<dyn BodySource>>,
+    http: &mut http_core::Connection,
+    kit: &mut Kit,
+    can_be_notified: bool,
+) -> Sent {
+    kit.scratch.clear();
+    let scratch = &mut kit.scratch;
+    let mut pulled = source.with(|source| source.pull(scratch));
+    if pulled == Some(Pulled::Wait) && !can_be_notified {
+        // The last news may have come between this call and the last notifier's end: one more look sees it.
+        pulled = source.with(|source| source.pull(scratch));
     }
-    Sent::Some(kit.out.len() - before)
+    let made = kit.scratch.len();
+    let has_failed = match pulled {
+        None | Some(Pulled::Failed) => true,
+        Some(Pulled::More) => made == 0,
+        Some(Pulled::Wait) => !can_be_notified,
+        Some(Pulled::End) => false,
+    };
+    if has_failed || http.data(&mut kit.out, &kit.scratch).is_err() {
+        return Sent::Broken;
+    }
+    match pulled {
+        Some(Pulled::End) => {
+            if kit.watched {
+                kit.records.add_body(made as u64);
+            }
+            Sent::All
+        }
+        Some(Pulled::Wait) if made == 0 => Sent::Starved,
+        _ => Sent::Made(made),
+    }
 }

@@ -1,124 +1,124 @@
-//! What a connection is given time for, how much, and what happens when that is over.
+//! How long a connection is given in each phase.
 
 use std::time::{Duration, Instant};
 
-use super::connection::{Connection, Next, Phase, Turn};
-use super::socket::{Ready, Socket};
-use crate::driver::buffers::{Inlet, Kit, READ_SIZE};
-use crate::driver::settings::NEVER;
-use crate::driver::settings::TURN_BYTES;
-
-/// Which timeout the deadline stands for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Timing {
-    Idle,
-    Head,
-    Body,
-    Write,
-    Reply,
-    Linger,
-}
+use super::buffers::{Kit, READ_SIZE};
+use super::connection::Connection;
+use super::phase::{Phase, Timeout};
+use super::settings::{NEVER, TURN_BYTES};
+use super::socket::Socket;
 
 impl<S: Socket> Connection<S> {
     /// When the connection wants [`expire`](Self::expire) to be called.
-    pub fn deadline(&self, kit: &Kit) -> Instant {
+    #[inline]
+    pub(crate) fn deadline(&self, kit: &Kit) -> Instant {
+        self.deadline_in(self.phase, kit)
+    }
+
+    fn deadline_in(&self, phase: Phase, kit: &Kit) -> Instant {
         let settings = &kit.settings;
-        let timeout = match self.timing {
-            Timing::Idle if kit.draining => settings.drain_idle_timeout,
-            Timing::Idle => settings.idle_timeout,
-            Timing::Head => settings.head_timeout,
-            Timing::Body => settings.body_timeout,
-            Timing::Write => settings.write_timeout,
-            Timing::Reply => settings.reply_timeout,
-            Timing::Linger => settings.linger_timeout,
+        let timeout = match phase.timeout() {
+            Timeout::Idle if kit.draining => settings.drain_idle_timeout,
+            Timeout::Idle => settings.idle_timeout,
+            Timeout::Head => settings.head_timeout,
+            Timeout::Body => settings.body_timeout,
+            Timeout::Write => settings.write_timeout,
+            Timeout::Reply => settings.reply_timeout,
+            Timeout::HalfClosed => settings.half_closed_timeout.min(self.own_timeout()),
+            Timeout::Own => self.own_timeout(),
+            Timeout::Linger => {
+                let left = settings
+                    .linger_time
+                    .saturating_sub(Duration::from_millis(self.lingered.into()));
+                settings.linger_timeout.min(left)
+            }
+            Timeout::Protocol => return self.protocol_deadline(),
+            Timeout::None => NEVER,
         };
         self.since + timeout.min(NEVER)
     }
 
-    /// Begins the timeout that fits what the connection waits for now. Answers whether the deadline came nearer.
+    /// The timeout that a source or a sink has named for its present wait.
+    fn own_timeout(&self) -> Duration {
+        self.work
+            .as_ref()
+            .and_then(|work| work.own_timeout)
+            .unwrap_or(NEVER)
+    }
+
+    /// The nearer of the deadline that a protocol has set itself, and the end of its idle timeout.
+    fn protocol_deadline(&self) -> Instant {
+        let idle = self.since + self.own_timeout().min(NEVER);
+        let own = self.work.as_ref().and_then(|work| work.own_deadline);
+        own.map_or(idle, |own| own.min(idle))
+    }
+
+    /// Begins the timeout that fits the phase at the end of a turn. Returns whether the deadline came nearer.
     ///
-    /// A head, a reply and a lingering close count from their beginning, whatever arrives. Bytes of a body and of a
-    /// response move the deadline on, each by its share of a second at the least rate, but never further from now than
-    /// a whole timeout. So the peer may stand still for less than that, and is cut off when it falls so far behind.
+    /// Head, reply and linger timeouts are absolute. For bodies and responses every byte moves the deadline by its share
+    /// of a second at the least rate, at most to now plus the timeout. So a peer may stand still for less than the
+    /// timeout, and is cut off when it falls that far behind the least rate.
     #[inline]
-    pub(super) fn settle(&mut self, next: Next, answered: bool, kit: &Kit) -> bool {
+    pub(super) fn settle(&mut self, before: Phase, is_next_request: bool, kit: &Kit) -> bool {
         // What nearly every turn comes to: it was idle, it has answered, it is idle.
-        if self.timing == Timing::Idle && next == Next::Read && self.is_idle() {
+        if before == Phase::Idle && self.phase == Phase::Idle {
             self.since = kit.now;
             return false;
         }
-        self.settle_anew(next, answered, kit)
+        self.settle_anew(before, is_next_request, kit)
     }
 
     /// The rest of it. Apart, so that the usual way is short.
     #[inline(never)]
-    fn settle_anew(&mut self, next: Next, answered: bool, kit: &Kit) -> bool {
-        let timing = match (self.phase, next) {
-            (_, Next::Close) => return false,
-            (Phase::Lingering, _) => Timing::Linger,
-            (_, Next::Write) => Timing::Write,
-            (Phase::Waiting, _) => Timing::Reply,
-            (Phase::Receiving, _) if self.http.is_idle() => Timing::Idle,
-            (Phase::Receiving, _) if !self.http.response_due() => Timing::Head,
-            (Phase::Receiving | Phase::Discarding | Phase::Sending | Phase::Closing, _) => Timing::Body,
-        };
-        if timing == self.timing {
-            self.since = match timing {
-                _ if answered => kit.now,
-                Timing::Head | Timing::Reply | Timing::Linger => self.since,
-                Timing::Idle => kit.now,
-                Timing::Body => self.since_after(kit.settings.min_body_rate, READ_SIZE, kit),
-                Timing::Write => self.since_after(kit.settings.min_write_rate, TURN_BYTES, kit),
-            };
+    fn settle_anew(&mut self, before: Phase, is_next_request: bool, kit: &Kit) -> bool {
+        if self.phase == Phase::Closed {
             return false;
         }
-        let before = self.deadline(kit);
-        self.timing = timing;
-        self.since = kit.now;
-        self.deadline(kit) < before
+        let deadline = self.deadline_in(before, kit);
+        let timeout = self.phase.timeout();
+        if timeout != before.timeout() || is_next_request {
+            self.since = kit.now;
+        } else {
+            self.go_on_in(timeout, kit);
+        }
+        self.deadline(kit) < deadline
     }
 
-    /// When the timeout begins that this turn's bytes have moved on; none are asked for at a rate of 0.
+    /// The same timeout runs on: what this turn's bytes are worth.
+    fn go_on_in(&mut self, timeout: Timeout, kit: &Kit) {
+        self.since = match timeout {
+            Timeout::Head | Timeout::Reply | Timeout::HalfClosed | Timeout::None => self.since,
+            Timeout::Idle | Timeout::Own => kit.now,
+            Timeout::Body => self.since_after(self.min_body_rate(kit), READ_SIZE, kit),
+            Timeout::Write => self.since_after(kit.settings.min_write_rate, TURN_BYTES, kit),
+            Timeout::Protocol if kit.moved == 0 => self.since,
+            Timeout::Protocol => kit.now,
+            Timeout::Linger if kit.moved == 0 => self.since,
+            Timeout::Linger => {
+                let passed = kit.now.saturating_duration_since(self.since).as_millis();
+                self.lingered = self
+                    .lingered
+                    .saturating_add(passed.try_into().unwrap_or(u32::MAX));
+                kit.now
+            }
+        };
+    }
+
+    fn min_body_rate(&self, kit: &Kit) -> u32 {
+        let taking = self.work.as_ref().and_then(|work| work.taking.as_ref());
+        taking.map_or(kit.settings.min_body_rate, |taking| taking.min_rate)
+    }
+
+    /// The start of the timeout after this turn's bytes are credited. With a rate of 0 any byte restarts it.
     ///
-    /// A turn that moved `most` ended by itself: more may lie in the socket, so nobody waits for the peer, however late
-    /// this worker is.
+    /// If the turn stopped at its own budget (`most`), data may still lie in the socket: the peer is not waited for, so
+    /// the timeout restarts, however late this worker is.
     fn since_after(&self, rate: u32, most: usize, kit: &Kit) -> Instant {
         let nanoseconds = (kit.moved as u64).saturating_mul(1_000_000_000);
         match nanoseconds.checked_div(rate.into()) {
             Some(worth) if kit.moved < most => (self.since + Duration::from_nanos(worth)).min(kit.now),
+            None if kit.moved == 0 => self.since,
             _ => kit.now,
         }
-    }
-
-    /// Reacts to its deadline being over.
-    pub fn expire(&mut self, key: usize, inlet: &mut Inlet, kit: &mut Kit) -> Turn {
-        match (self.timing, self.phase) {
-            (Timing::Head, _) | (Timing::Body, Phase::Receiving) => {
-                self.refuse(408, kit);
-                // Who is that slow does not send so much that a reset could destroy the answer.
-                self.do_not_linger();
-            }
-            (Timing::Reply, _) => {
-                self.phase = Phase::Receiving;
-                self.refuse(503, kit);
-            }
-            // Nobody waits for a word here: there was no request, it was answered, or nothing gets through.
-            (Timing::Idle | Timing::Body | Timing::Write | Timing::Linger, _) => {
-                return Turn {
-                    next: Next::Close,
-                    nearer: false,
-                };
-            }
-        }
-        self.turn(key, Ready::default(), inlet, kit)
-    }
-
-    /// Gives an idle connection a moment for one more request. Answers whether it is idle.
-    pub(crate) fn drain(&mut self, kit: &Kit) -> bool {
-        let idle = self.timing == Timing::Idle;
-        if idle {
-            self.since = kit.now;
-        }
-        idle
     }
 }

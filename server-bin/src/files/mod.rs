@@ -54,14 +54,12 @@ mod text;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use http_core::{FieldLine, Head, Method};
+use http_core::Head;
 
-use crate::handler::{Accept, Context, Handler, Reply};
+use crate::handler::{Context, Decision, Handler};
 use crate::sys::Root;
-
-/// What can be done with a file.
-const ALLOW: FieldLine = FieldLine::from_static("allow: GET, HEAD, OPTIONS");
 
 /// Serves the files below a directory. See the [module](self) for the rules.
 ///
@@ -70,12 +68,12 @@ const ALLOW: FieldLine = FieldLine::from_static("allow: GET, HEAD, OPTIONS");
 ///
 /// let directory = tempfile::tempdir()?;
 /// let files = Files::open(directory.path())?.with_listing(true);
-/// # let _: Box<dyn server_bin::handler::Handler> = Box::new(files);
+/// # let _ = server_bin::Server::with(files);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Files {
-    root: Root,
+    root: Arc<Root>,
     precompressed: bool,
     listing: bool,
 }
@@ -89,7 +87,7 @@ impl Files {
     pub fn open(path: &Path) -> Result<Self, RootError> {
         match Root::open(path) {
             Ok(root) => Ok(Self {
-                root,
+                root: Arc::new(root),
                 precompressed: true,
                 listing: false,
             }),
@@ -119,18 +117,8 @@ impl Files {
 }
 
 impl Handler for Files {
-    fn head(&self, head: &Head<'_>, cx: &mut Context<'_>) -> Accept {
-        Accept::Respond(match head.method() {
-            Method::Get | Method::Head => serve::serve(self, head, cx),
-            Method::Options => {
-                cx.status(204).line(ALLOW);
-                Reply::EMPTY
-            }
-            _ => {
-                cx.line(ALLOW);
-                serve::refuse(405, cx)
-            }
-        })
+    fn head(&mut self, head: &Head<'_>, cx: &mut Context<'_>) -> Decision {
+        serve::serve(self, head, cx).into()
     }
 }
 

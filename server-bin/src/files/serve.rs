@@ -37,8 +37,9 @@ pub(crate) fn serve(files: &Files, head: &Head<'_>, cx: &mut Context<'_>) -> Rep
         Ok((Kind::File, opened)) => send(files, &mut name, opened, head, cx),
         Ok((Kind::NeedsSlash, _)) => {
             let url = escape::directory_url(name.as_bytes(), head.target().query());
+            let reply = refuse(301, cx);
             cx.field(LOCATION, url);
-            refuse(301, cx)
+            reply
         }
         Ok((Kind::Directory, opened)) if files.listing => list(opened, &name, cx),
         Ok((Kind::Directory, _)) => refuse(404, cx),
@@ -94,7 +95,7 @@ fn send(files: &Files, name: &mut Name, plain: Opened, head: &Head<'_>, cx: &mut
         return Reply::EMPTY;
     }
     Reply::File(FileSlice {
-        file: opened.file,
+        file: opened.file.into(),
         offset: first,
         len: length,
     })
@@ -112,18 +113,19 @@ fn part(
         Verdict::Part { first, length } => {
             let last = first + length - 1;
             let range = Text::<80>::of(format_args!("bytes {first}-{last}/{all}"));
-            cx.status(206).field(CONTENT_RANGE, range.as_bytes());
+            cx.set_status(206).field(CONTENT_RANGE, range.as_bytes());
             Ok((first, length))
         }
         Verdict::NotModified => {
-            cx.status(304).field(ETAG, representation.etag.as_bytes());
+            cx.set_status(304).field(ETAG, representation.etag.as_bytes());
             Err(Reply::EMPTY)
         }
         Verdict::PreconditionFailed => Err(refuse(412, cx)),
         Verdict::Unsatisfiable => {
             let range = Text::<32>::of(format_args!("bytes */{all}"));
+            let reply = refuse(416, cx);
             cx.field(CONTENT_RANGE, range.as_bytes());
-            Err(refuse(416, cx))
+            Err(reply)
         }
     }
 }

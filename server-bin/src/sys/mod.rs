@@ -15,7 +15,6 @@ use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -188,7 +187,7 @@ fn put_ahead(ahead: &mut Vec<CString>, name: &[u8]) -> nix::Result<()> {
 /// sendfile(2) on Linux, Android, FreeBSD and the Apple systems. Elsewhere always through `buffer`.
 pub(crate) fn send_file(
     socket: impl AsFd,
-    file: &File,
+    file: BorrowedFd<'_>,
     offset: u64,
     count: usize,
     buffer: &mut [u8],
@@ -199,7 +198,7 @@ pub(crate) fn send_file(
     }
     let socket = socket.as_fd();
     let position = i64::try_from(offset).map_err(|_| Errno::EOVERFLOW)?;
-    match sent_or_error(kernel_send(socket, file.as_fd(), position, count)) {
+    match sent_or_error(kernel_send(socket, file, position, count)) {
         // The file or the socket is of a kind that sendfile does not take.
         Err(Errno::EINVAL | Errno::ENOSYS | Errno::EOPNOTSUPP | Errno::ENOTSOCK) => {
             copy(socket, file, offset, count, buffer)
@@ -274,13 +273,13 @@ fn kernel_send(
 /// Reads a piece of the file and writes it. What the socket does not take is read again the next time.
 fn copy(
     socket: BorrowedFd<'_>,
-    file: &File,
+    file: BorrowedFd<'_>,
     offset: u64,
     count: usize,
     buffer: &mut [u8],
 ) -> io::Result<usize> {
     let room = buffer.len().min(count);
-    let length = file.read_at(&mut buffer[..room], offset)?;
+    let length = rustix::io::pread(file, &mut buffer[..room], offset)?;
     if length == 0 {
         return Ok(0);
     }

@@ -1,6 +1,5 @@
 //! Sockets and limits as each system has them: listening, accepting, writing without a signal.
 
-use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -34,7 +33,7 @@ impl Stream {
 
     pub(crate) fn send_file(
         &mut self,
-        file: &File,
+        file: BorrowedFd<'_>,
         offset: u64,
         count: usize,
         buffer: &mut [u8],

@@ -296,13 +296,13 @@ fn received(socket: &mut UnixStream, count: usize) -> Vec<u8> {
 fn a_part_of_a_file_is_sent_and_its_position_stays() {
     let (file, ours, mut theirs) = file_and_sockets(b"0123456789");
     let mut buffer = [0; 4];
-    assert_eq!(send_file(&ours, &file, 2, 5, &mut buffer).ok(), Some(5));
+    assert_eq!(send_file(&ours, file.as_fd(), 2, 5, &mut buffer).ok(), Some(5));
     assert_eq!(received(&mut theirs, 5), b"23456");
-    assert_eq!(send_file(&ours, &file, 8, 5, &mut buffer).ok(), Some(2));
+    assert_eq!(send_file(&ours, file.as_fd(), 8, 5, &mut buffer).ok(), Some(2));
     assert_eq!(received(&mut theirs, 2), b"89");
-    assert_eq!(send_file(&ours, &file, 10, 5, &mut buffer).ok(), Some(0));
-    assert_eq!(send_file(&ours, &file, 0, 0, &mut buffer).ok(), Some(0));
-    assert!(send_file(&ours, &file, u64::MAX, 5, &mut buffer).is_err());
+    assert_eq!(send_file(&ours, file.as_fd(), 10, 5, &mut buffer).ok(), Some(0));
+    assert_eq!(send_file(&ours, file.as_fd(), 0, 0, &mut buffer).ok(), Some(0));
+    assert!(send_file(&ours, file.as_fd(), u64::MAX, 5, &mut buffer).is_err());
     assert_eq!(nix::unistd::lseek(&file, 0, nix::unistd::Whence::SeekCur), Ok(10));
 }
 
@@ -319,9 +319,15 @@ fn bytes_past_four_gib_are_opened_and_sent_whatever_the_width_of_a_pointer() {
     let (_, ours, mut theirs) = file_and_sockets(b"");
     for root in [Root::open(&tree.root()), Root::walking(&tree.root())] {
         let file = root.expect("the root").open_below(c"large").expect("the file");
-        assert_eq!(send_file(&ours, &file, offset, 9, &mut [0; 4]).ok(), Some(3));
+        assert_eq!(
+            send_file(&ours, file.as_fd(), offset, 9, &mut [0; 4]).ok(),
+            Some(3)
+        );
         assert_eq!(received(&mut theirs, 3), b"far");
-        assert_eq!(copy(ours.as_fd(), &file, offset, 9, &mut [0; 4]).ok(), Some(3));
+        assert_eq!(
+            copy(ours.as_fd(), file.as_fd(), offset, 9, &mut [0; 4]).ok(),
+            Some(3)
+        );
         assert_eq!(received(&mut theirs, 3), b"far");
     }
 }
@@ -332,8 +338,9 @@ fn a_full_socket_takes_what_it_can_and_then_says_would_block() {
     let (file, ours, mut theirs) = file_and_sockets(&content);
     type Send = fn(&UnixStream, &File, u64, usize, &mut [u8]) -> io::Result<usize>;
     let copying: Send =
-        |socket, file, offset, count, buffer| copy(socket.as_fd(), file, offset, count, buffer);
-    let sending: Send = |socket, file, offset, count, buffer| send_file(socket, file, offset, count, buffer);
+        |socket, file, offset, count, buffer| copy(socket.as_fd(), file.as_fd(), offset, count, buffer);
+    let sending: Send =
+        |socket, file, offset, count, buffer| send_file(socket, file.as_fd(), offset, count, buffer);
     for send in [sending, copying] {
         let (mut sent, mut buffer) = (0, vec![0; 64 * 1024]);
         let mut arrived = Vec::new();
@@ -370,9 +377,18 @@ fn what_sendfile_refuses_goes_through_the_buffer() {
         .expect("a file");
     let refused = kernel_send(appended.as_fd(), file.as_fd(), 0, 5);
     assert_eq!(refused, (Err(Errno::EINVAL), 0));
-    assert_eq!(send_file(&appended, &file, 2, 5, &mut [0; 3]).ok(), Some(3));
-    assert_eq!(send_file(&appended, &file, 5, 5, &mut [0; 30]).ok(), Some(5));
-    assert_eq!(send_file(&appended, &file, 10, 5, &mut [0; 30]).ok(), Some(0));
+    assert_eq!(
+        send_file(&appended, file.as_fd(), 2, 5, &mut [0; 3]).ok(),
+        Some(3)
+    );
+    assert_eq!(
+        send_file(&appended, file.as_fd(), 5, 5, &mut [0; 30]).ok(),
+        Some(5)
+    );
+    assert_eq!(
+        send_file(&appended, file.as_fd(), 10, 5, &mut [0; 30]).ok(),
+        Some(0)
+    );
     assert_eq!(std::fs::read(&path).expect("the copy"), b"23456789");
 }
 
@@ -389,7 +405,7 @@ fn bytes_sent_beside_an_error_count() {
 fn a_gone_reader_is_an_error() {
     let (file, ours, theirs) = file_and_sockets(b"0123456789");
     drop(theirs);
-    let error = send_file(&ours, &file, 0, 10, &mut [0; 4])
+    let error = send_file(&ours, file.as_fd(), 0, 10, &mut [0; 4])
         .err()
         .map(|error| error.kind());
     assert_eq!(error, Some(io::ErrorKind::BrokenPipe));

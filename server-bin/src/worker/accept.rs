@@ -85,7 +85,7 @@ pub(crate) fn reaction(error: &io::Error) -> Reaction {
 
 /// Whether the listeners are in the poller.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum State {
+enum Listening {
     Registered,
     Paused,
     Closed,
@@ -96,8 +96,8 @@ enum State {
 pub(crate) struct Acceptor {
     listeners: Vec<Listener>,
     fanout: Fanout,
-    state: State,
-    /// An alarm is set that ends the pause. Never two: each failed try would set the next one for ever.
+    listening: Listening,
+    /// True while an alarm that ends the pause is in the wheel. There is at most one: else every failed retry would add another.
     alarmed: bool,
     since_registration: u32,
 }
@@ -107,7 +107,7 @@ impl Acceptor {
         Self {
             listeners,
             fanout,
-            state: State::Paused,
+            listening: Listening::Paused,
             alarmed: false,
             since_registration: 0,
         }
@@ -115,8 +115,8 @@ impl Acceptor {
 
     /// Puts the listeners into the poller, unless they are there or closed.
     pub(crate) fn resume(&mut self, poller: &Poller) -> io::Result<()> {
-        if self.state == State::Paused {
-            self.state = State::Registered;
+        if self.listening == Listening::Paused {
+            self.listening = Listening::Registered;
             for (index, listener) in self.listeners.iter().enumerate() {
                 // Where the kernel knows no other way, the answer is `Shared`, and from then on so it is here.
                 self.fanout = poller.add_listener(listener, Token::new(index), self.fanout)?;
@@ -127,8 +127,8 @@ impl Acceptor {
 
     /// Takes the listeners out of the poller.
     pub(crate) fn pause(&mut self, poller: &Poller) {
-        if self.state == State::Registered {
-            self.state = State::Paused;
+        if self.listening == Listening::Registered {
+            self.listening = Listening::Paused;
             for listener in &self.listeners {
                 // What is not registered need not be removed.
                 let _ = poller.remove(listener);
@@ -148,7 +148,7 @@ impl Acceptor {
 
     /// Whether accepting rests and may be tried again.
     pub(crate) fn is_paused(&self) -> bool {
-        self.state == State::Paused
+        self.listening == Listening::Paused
     }
 
     /// How the listeners are shared with other workers: as was asked, or as the kernel can.
@@ -172,7 +172,7 @@ impl Acceptor {
         self.since_registration += 1;
         if self.fanout == Fanout::Exclusive && self.since_registration >= ACCEPTS_PER_REGISTRATION {
             self.since_registration = 0;
-            // Removed and not added again would mean deaf; the caller's pause and resume mend that.
+            // If registering fails, the listener is out of the poller: the caller pauses, and the alarm of the pause tries again.
             self.pause(poller);
             self.resume(poller)?;
         }
@@ -182,7 +182,7 @@ impl Acceptor {
     /// Closes the listeners for good.
     pub(crate) fn close(&mut self, poller: &Poller) {
         self.pause(poller);
-        self.state = State::Closed;
+        self.listening = Listening::Closed;
         self.listeners.clear();
     }
 }

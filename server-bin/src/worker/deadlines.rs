@@ -83,7 +83,7 @@ impl Deadlines {
         self.wheel.cancel(entry);
     }
 
-    /// With something nearer in the wheel, the timeout is too long: the wheel is to be asked in this turn.
+    /// A deadline earlier than `nearest` makes the cached timeout too long: the wheel is asked again in this round.
     fn expect(&mut self, at: Instant) {
         if at < self.nearest {
             self.look = self.asked;

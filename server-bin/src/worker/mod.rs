@@ -1,61 +1,67 @@
 //! A worker: one thread, one poller, its own connections. Nothing here is shared with other workers but the
-//! listeners, the handler, and the count of connections.
+//! listeners and the count of connections.
+//!
+//! A *round* is all that follows one wait: letters from elsewhere, events, connections that have yielded, and deadlines.
+//! A *turn* is one connection's part of it.
 
 pub(crate) mod accept;
 pub(crate) mod deadlines;
+mod residents;
 pub(crate) mod slab;
-pub mod stage;
+pub(crate) mod stage;
 mod stream;
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
-use multiplex::{Event, Events, Fanout, Interest, Poller, Token, Trigger, Waker};
+use multiplex::{Event, Events, Fanout, Poller, Token, Waker};
 
-use self::accept::{ACCEPTS_PER_EVENT, Acceptor, Admission, PAUSE, Reaction, reaction};
-use self::deadlines::{Alarm, Deadlines};
-use self::slab::{Key, Slab};
 use crate::driver::buffers::{Inlet, Kit};
-use crate::driver::connection::{Connection, Next, Turn};
+use crate::driver::handler::AnyHandler;
+use crate::driver::handler::mailbox::{Letter, Mailbox, Wake};
 use crate::driver::held;
 use crate::driver::settings::{NEVER, Settings};
 use crate::driver::socket::Ready;
-use crate::handler::{Completion, Handler, Mailbox};
-use crate::sys::net::{BACKLOG, Listener, Stream};
-use crate::worker::stage::{Progress, Stage};
+use crate::sys::net::{BACKLOG, Listener};
+use accept::{ACCEPTS_PER_EVENT, Acceptor, Admission, PAUSE, Reaction, reaction};
+use deadlines::{Alarm, Deadlines};
+use residents::Resident;
+use slab::{Key, Slab};
+use stage::{CurrentStage, Stage};
 
 /// Events that one wait reports at most.
 const EVENTS: usize = 256;
 
-/// User memory of an idle connection: its slot and its timer. The socket's buffers are the kernel's.
-const _: () = assert!(IDLE_BYTES <= 192);
-const IDLE_BYTES: usize = size_of::<slab::Slot<Connection<Stream>>>() + TIMER_BYTES;
-/// What `multiplex::timers` documents for a timer, and the value beside it.
-const TIMER_BYTES: usize = 24 + size_of::<usize>();
-
 /// What all workers of a server are made from.
 pub(crate) struct Plan {
-    pub(crate) handler: Arc<dyn Handler>,
+    pub(crate) handler: Box<dyn AnyHandler>,
     pub(crate) settings: Arc<Settings>,
     pub(crate) admission: Arc<Admission>,
-    pub(crate) progress: Arc<Progress>,
+    pub(crate) stage: Arc<CurrentStage>,
     pub(crate) fanout: Fanout,
 }
 
 pub(crate) struct Worker {
     poller: Poller,
     acceptor: Acceptor,
-    connections: Slab<Connection<Stream>>,
+    residents: Slab<Resident>,
+    /// Connections that have done their share and get their next turn in the next round.
+    yielded: Vec<Key>,
     deadlines: Deadlines,
     inlet: Inlet,
     kit: Kit,
     /// Emptied each time; kept for its capacity.
-    letters: Vec<Completion>,
+    letters: Vec<Letter>,
     admission: Arc<Admission>,
-    progress: Arc<Progress>,
+    server_stage: Arc<CurrentStage>,
     stage: Stage,
+}
+
+impl Wake for Waker {
+    fn wake(&self) -> io::Result<()> {
+        Waker::wake(self)
+    }
 }
 
 impl Worker {
@@ -64,25 +70,27 @@ impl Worker {
         let now = Instant::now();
         let poller = Poller::new()?;
         let waker = Waker::new(&poller, Token::new(0))?;
-        let mailbox = Arc::new(Mailbox::new(Some(waker)));
+        let mailbox = Arc::new(Mailbox::new(Some(Box::new(waker))));
         let mut acceptor = Acceptor::new(listeners, plan.fanout);
         acceptor.resume(&poller)?;
-        let kit = Kit::with_mailbox(
-            Arc::clone(&plan.handler),
+        let kit = Kit::new(
+            plan.handler.fresh(),
             Arc::clone(&plan.settings),
-            now,
             mailbox,
+            now,
+            SystemTime::now(),
         );
         Ok(Self {
             poller,
             acceptor,
-            connections: Slab::default(),
+            residents: Slab::default(),
+            yielded: Vec::new(),
             deadlines: Deadlines::new(now),
             inlet: Inlet::default(),
             kit,
             letters: Vec::new(),
             admission: Arc::clone(&plan.admission),
-            progress: Arc::clone(&plan.progress),
+            server_stage: Arc::clone(&plan.stage),
             stage: Stage::Serving,
         })
     }
@@ -100,7 +108,8 @@ impl Worker {
     /// Serves until the drain is over.
     pub(crate) fn run(mut self) -> io::Result<()> {
         let end = self.serve();
-        // The handler goes with its last worker.
+        self.cut_all();
+        // The handler goes with its worker.
         held::discard(self);
         end
     }
@@ -108,98 +117,74 @@ impl Worker {
     fn serve(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
         while !self.is_done() {
+            let timeout = self.timeout();
             // The clock is read right after, so that waiting on after a signal is this loop's own matter.
-            match self
-                .poller
-                .wait_interruptible(&mut events, self.deadlines.timeout())
-            {
+            match self.poller.wait_interruptible(&mut events, timeout) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => result?,
             }
-            self.kit.begin(Instant::now());
-            for event in &events {
-                self.react(event);
-            }
-            if self.deadlines.want(self.kit.now) {
-                self.ring();
-            }
+            self.round(&events);
         }
         Ok(())
+    }
+
+    /// How long to wait: not at all while something is left to be done.
+    #[inline]
+    fn timeout(&self) -> Option<Duration> {
+        if self.yielded.is_empty() && self.kit.mailbox.fall_asleep() {
+            self.deadlines.timeout()
+        } else {
+            Some(Duration::ZERO)
+        }
+    }
+
+    /// Does all that follows one wait.
+    #[inline]
+    fn round(&mut self, events: &Events) {
+        self.kit.begin(Instant::now(), SystemTime::now);
+        let yielded = std::mem::take(&mut self.yielded);
+        if self.kit.mailbox.wake_up() {
+            self.read_letters();
+            self.follow(self.server_stage.stage());
+        }
+        for event in events {
+            self.react(event);
+        }
+        self.go_on(yielded);
+        if self.deadlines.want(self.kit.now) {
+            self.ring();
+        }
+        self.kit.end_round();
     }
 
     fn is_done(&self) -> bool {
         match self.stage {
             Stage::Serving => false,
-            Stage::Draining => self.connections.is_empty(),
+            Stage::Draining => self.residents.is_empty(),
             Stage::Stopped => true,
         }
     }
 
+    #[inline]
     fn react(&mut self, event: Event) {
         if event.is_wake() {
-            self.read_letters();
-            self.follow(self.progress.stage());
+            // The mailbox has told of it already.
         } else if event.is_acceptable() {
             self.accept(event.token().value(), ACCEPTS_PER_EVENT);
         } else {
             let ready = Ready {
                 readable: event.is_readable(),
+                read_closed: event.is_read_closed(),
                 gone: event.is_error() || (event.is_read_closed() && event.is_write_closed()),
             };
-            let key = Key::from_value(event.token().value());
-            self.drive(key, |connection, inlet, kit| {
-                connection.turn(key.value(), ready, inlet, kit)
-            });
+            self.turn(Key::from_value(event.token().value()), ready);
         }
-    }
-
-    /// Lets a connection do something, and does what it asks for afterwards. A connection that has gone is one that
-    /// an older event or letter was for.
-    fn drive(&mut self, key: Key, act: impl FnOnce(&mut Connection<Stream>, &mut Inlet, &mut Kit) -> Turn) {
-        let Some(connection) = self.connections.get_mut(key) else {
-            return;
-        };
-        let armed = connection.armed();
-        let turn = act(connection, &mut self.inlet, &mut self.kit);
-        if turn.nearer
-            && let Some(timer) = connection.timer
-        {
-            self.deadlines.advance(timer, connection.deadline(&self.kit));
-        }
-        let stays = turn.next == armed || {
-            let (interest, trigger) = match turn.next {
-                Next::Read => (Interest::READABLE, Trigger::Level),
-                Next::Write => (Interest::WRITABLE, Trigger::Level),
-                Next::Hangup => (Interest::READABLE, Trigger::Edge),
-                Next::Close => return self.close(key),
-            };
-            let token = Token::new(key.value());
-            self.poller
-                .modify(connection.socket(), token, interest, trigger)
-                .is_ok()
-        };
-        if !stays {
-            self.close(key);
-        }
-    }
-
-    /// Dropping the socket closes it, and closing takes it out of the poller.
-    fn close(&mut self, key: Key) {
-        let Some(connection) = self.connections.remove(key) else {
-            return;
-        };
-        if let Some(timer) = connection.timer {
-            self.deadlines.dismiss(timer);
-        }
-        drop(connection);
-        self.admission.leave();
-        self.resume_accepting();
     }
 
     fn accept(&mut self, listener: usize, most: usize) {
         for _ in 0..most {
             // The others wait in the backlog, where another worker may find them.
-            if self.connections.is_full() || !self.admission.enter() {
+            if self.residents.is_full() || !self.admission.enter() {
                 return self.pause_accepting();
             }
             match self.acceptor.accept(listener, &self.poller) {
@@ -216,27 +201,6 @@ impl Worker {
         }
     }
 
-    fn admit(&mut self, stream: Stream, peer: Option<SocketAddr>) {
-        let key = self.connections.insert(Connection::new(stream, peer, &self.kit));
-        // It would not have been accepted without a slot for it.
-        let Ok(key) = key else {
-            return self.admission.leave();
-        };
-        let Some(connection) = self.connections.get_mut(key) else {
-            return;
-        };
-        connection.timer = Some(self.deadlines.admit(key, connection.deadline(&self.kit)));
-        let token = Token::new(key.value());
-        if self
-            .poller
-            .add(connection.socket(), token, Interest::READABLE, Trigger::Level)
-            .is_err()
-        {
-            // The kernel is short of memory or of registrations (ENOMEM, ENOSPC): one connection less.
-            self.close(key);
-        }
-    }
-
     fn pause_accepting(&mut self) {
         self.acceptor.pause(&self.poller);
         if self.acceptor.wants_alarm() {
@@ -250,15 +214,12 @@ impl Worker {
         }
     }
 
-    /// Gives the answers that came from elsewhere to their connections.
+    /// Gives answers and news from elsewhere to their connections.
     fn read_letters(&mut self) {
         let mut letters = std::mem::take(&mut self.letters);
         self.kit.mailbox.collect(&mut letters);
         for letter in letters.drain(..) {
-            let key = Key::from_value(letter.connection);
-            self.drive(key, |connection, inlet, kit| {
-                connection.complete(key.value(), letter, inlet, kit)
-            });
+            self.read_letter(letter);
         }
         self.letters = letters;
     }
@@ -278,23 +239,6 @@ impl Worker {
         self.deadlines.ask(self.kit.now);
     }
 
-    /// A connection's timer has fired, perhaps earlier than its deadline.
-    fn look_at(&mut self, key: Key) {
-        let Some(connection) = self.connections.get_mut(key) else {
-            return;
-        };
-        connection.timer = None;
-        if connection.deadline(&self.kit) <= self.kit.now {
-            self.drive(key, |connection, inlet, kit| {
-                connection.expire(key.value(), inlet, kit)
-            });
-        }
-        // Whoever is still there has more to do until a later deadline.
-        if let Some(connection) = self.connections.get_mut(key) {
-            connection.timer = Some(self.deadlines.admit(key, connection.deadline(&self.kit)));
-        }
-    }
-
     /// Follows the server into its next stage.
     fn follow(&mut self, stage: Stage) {
         if stage == Stage::Draining && self.stage == Stage::Serving {
@@ -303,24 +247,15 @@ impl Worker {
         self.stage = self.stage.max(stage);
     }
 
-    /// Begins to drain. Who is in the backlog has been accepted as far as the client can tell, so it is taken in
-    /// first, but no more than fit into it: a flood must not hold the drain up. Who is idle gets a moment for one more
-    /// request, because it may be under way already.
+    /// Begins to drain. The kernel has accepted the connections in the backlog as far as their clients can tell, so they
+    /// are taken in first, but no more than fit into it: a flood must not hold the drain up.
     fn drain(&mut self) {
         self.kit.draining = true;
         for listener in 0..self.acceptor.len() {
             self.accept(listener, BACKLOG as usize);
         }
         self.acceptor.close(&self.poller);
-        let keys: Vec<Key> = self.connections.keys().collect();
-        for key in keys {
-            if let Some(connection) = self.connections.get_mut(key)
-                && connection.drain(&self.kit)
-                && let Some(timer) = connection.timer
-            {
-                self.deadlines.advance(timer, connection.deadline(&self.kit));
-            }
-        }
+        self.tell_all_of_drain();
         let timeout = self.kit.settings.drain_timeout.min(NEVER);
         self.deadlines.ring(self.kit.now + timeout, Alarm::Stop);
     }

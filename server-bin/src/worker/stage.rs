@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use crate::handler::Mailbox;
+use crate::driver::handler::mailbox::Mailbox;
 
 /// How far a server is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -21,9 +21,9 @@ pub(crate) enum Stage {
 
 /// The stage that the workers are to be in.
 #[derive(Debug)]
-pub(crate) struct Progress(AtomicU8);
+pub(crate) struct CurrentStage(AtomicU8);
 
-impl Progress {
+impl CurrentStage {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self(AtomicU8::new(Stage::Serving as u8)))
     }
@@ -40,14 +40,14 @@ impl Progress {
 /// Ends a running server, from any thread.
 #[derive(Clone)]
 pub struct Handle {
-    progress: Arc<Progress>,
+    stage: Arc<CurrentStage>,
     mailboxes: Arc<[Arc<Mailbox>]>,
 }
 
 impl Handle {
-    pub(crate) fn new(progress: Arc<Progress>, mailboxes: Vec<Arc<Mailbox>>) -> Self {
+    pub(crate) fn new(stage: Arc<CurrentStage>, mailboxes: Vec<Arc<Mailbox>>) -> Self {
         Self {
-            progress,
+            stage,
             mailboxes: mailboxes.into(),
         }
     }
@@ -63,9 +63,9 @@ impl Handle {
     }
 
     fn advance(&self, stage: Stage) {
-        self.progress.0.fetch_max(stage as u8, Ordering::AcqRel);
+        self.stage.0.fetch_max(stage as u8, Ordering::AcqRel);
         for mailbox in self.mailboxes.iter() {
-            mailbox.wake();
+            mailbox.alert();
         }
     }
 }
@@ -73,7 +73,7 @@ impl Handle {
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Handle")
-            .field("progress", &self.progress)
+            .field("stage", &self.stage)
             .finish_non_exhaustive()
     }
 }

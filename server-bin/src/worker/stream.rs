@@ -1,7 +1,7 @@
 //! The kernel's sockets, as the driver knows them.
 
-use std::fs::File;
 use std::io;
+use std::os::fd::BorrowedFd;
 
 use crate::driver::socket::Socket;
 use crate::sys::net::Stream;
@@ -17,7 +17,13 @@ impl Socket for Stream {
         Stream::write(self, bytes, more)
     }
 
-    fn send_file(&mut self, file: &File, offset: u64, count: usize, buffer: &mut [u8]) -> io::Result<usize> {
+    fn send_file(
+        &mut self,
+        file: BorrowedFd<'_>,
+        offset: u64,
+        count: usize,
+        buffer: &mut [u8],
+    ) -> io::Result<usize> {
         Stream::send_file(self, file, offset, count, buffer)
     }
 

@@ -1,145 +1,313 @@
-//! Answers that come from elsewhere: a ticket for the connection, a completer for whoever knows the answer, and
-//! the mailbox between them.
+//! Answers and news from elsewhere: a ticket for the connection, a completer for the thread that makes the answer, a
+//! notifier for the one that has news, and the desk where a handler gets them.
+//!
+//! Each is bound to one request by a [`Serial`], so that none can reach another request, however late it comes and
+//! whatever number its connection's slot has by then.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 
 use http_core::ResponseHead;
-use multiplex::Waker;
 
-use super::Content;
+use super::mailbox::{Letter, Mailbox};
+use super::{Content, FileSlice, Reply};
+use crate::driver::handler::BodySource;
+
+/// The number of one request, from its worker's counter. On 64 bits a counter does not come round in the life of a
+/// machine. A request has one only while something of it is elsewhere.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Serial(pub(crate) u64);
 
 /// The promise of an answer, for [`Reply::Later`](super::Reply::Later).
 #[derive(Debug)]
 pub struct Ticket {
-    pub(crate) cycle: u32,
+    pub(crate) serial: Serial,
+    /// Which of the request's tickets it is, from 1 on.
+    pub(crate) number: u32,
+}
+
+/// What a [`Completer`] answers with: everything that a handler can answer with but another promise.
+pub enum Completed {
+    /// A body in memory.
+    Bytes(Content),
+    /// A part of an open file.
+    File(FileSlice),
+    /// A source that is pulled as the socket takes it.
+    Pull(Box<dyn BodySource>),
+}
+
+impl<C: Into<Content>> From<C> for Completed {
+    fn from(content: C) -> Self {
+        Self::Bytes(content.into())
+    }
+}
+
+impl From<FileSlice> for Completed {
+    fn from(slice: FileSlice) -> Self {
+        Self::File(slice)
+    }
+}
+
+impl From<Box<dyn BodySource>> for Completed {
+    fn from(source: Box<dyn BodySource>) -> Self {
+        Self::Pull(source)
+    }
+}
+
+impl From<Completed> for Reply {
+    fn from(completed: Completed) -> Self {
+        match completed {
+            Completed::Bytes(content) => Self::Bytes(content),
+            Completed::File(slice) => Self::File(slice),
+            Completed::Pull(source) => Self::Pull(source),
+        }
+    }
 }
 
 /// Completes one request, from any thread.
 ///
-/// Dropped without an answer, it answers 500: a request never hangs because someone forgot it.
+/// Dropped without an answer, it answers 500: a request never hangs because its completer was forgotten.
 pub struct Completer {
     mailbox: Option<Arc<Mailbox>>,
     connection: usize,
-    cycle: u32,
+    serial: Serial,
+    number: u32,
+    notifier: Notifier,
 }
 
 impl Completer {
-    /// Answers the request with the status and the fields of `head`, and with `content` as the body.
+    /// Answers the request with the status and the fields of `head`, and with `body`.
     ///
     /// When the client has gone meanwhile, the answer is dropped.
-    pub fn complete(mut self, head: ResponseHead, content: impl Into<Content>) {
-        self.post(head, content.into());
+    pub fn complete(mut self, head: ResponseHead, body: impl Into<Completed>) {
+        self.post(head, body.into());
     }
 
-    fn post(&mut self, head: ResponseHead, content: Content) {
+    /// Returns a notifier of the same request, for a source that it is completed with.
+    pub fn notifier(&self) -> Notifier {
+        self.notifier.0.handed_out.store(true, Ordering::Relaxed);
+        self.notifier.clone()
+    }
+
+    fn post(&mut self, head: ResponseHead, body: Completed) {
         if let Some(mailbox) = self.mailbox.take() {
-            mailbox.post(Completion {
+            mailbox.post(Letter::Answer(Answer {
                 connection: self.connection,
-                cycle: self.cycle,
+                serial: self.serial,
+                number: self.number,
                 head,
-                content,
-            });
+                body,
+            }));
         }
     }
 }
 
 impl Drop for Completer {
     fn drop(&mut self) {
-        self.post(ResponseHead::new(500), Content::Static(b""));
+        self.post(ResponseHead::new(500), Completed::Bytes(Content::Static(b"")));
     }
 }
 
 impl fmt::Debug for Completer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Completer")
-            .field("connection", &self.connection)
+            .field("serial", &self.serial)
             .finish_non_exhaustive()
     }
 }
 
 /// An answer on its way to the worker that owns the connection.
-pub(crate) struct Completion {
+pub(crate) struct Answer {
     pub(crate) connection: usize,
-    /// Which request of the connection it answers, so that a late one cannot answer the next request.
-    pub(crate) cycle: u32,
+    pub(crate) serial: Serial,
+    pub(crate) number: u32,
     pub(crate) head: ResponseHead,
-    pub(crate) content: Content,
+    pub(crate) body: Completed,
 }
 
-/// Where the answers for one worker's connections arrive.
-pub(crate) struct Mailbox {
-    letters: Mutex<Vec<Completion>>,
-    waker: Option<Waker>,
-}
+/// Wakes one request of one connection, from any thread: its source is pulled, its sink goes on, its protocol is called.
+///
+/// Firing it twice before the worker looks is firing it once; firing it after the request has ended does nothing.
+/// When the last clone is dropped, the request is woken a last time: a source or a sink that waits then waits for
+/// nothing, and has failed.
+#[derive(Clone)]
+pub struct Notifier(Arc<Bell>);
 
-impl Mailbox {
-    /// A mailbox whose worker is woken by `waker`; without one the worker has to look by itself.
-    pub(crate) fn new(waker: Option<Waker>) -> Self {
-        Self {
-            letters: Mutex::new(Vec::new()),
-            waker,
+impl Notifier {
+    /// Wakes the request. It costs one system call at most, and none when the worker is awake or already woken.
+    pub fn notify(&self) {
+        // Release: what was done before is seen by the worker that takes the news; Acquire is its counterpart there.
+        if !self.0.rung.swap(true, Ordering::AcqRel) {
+            self.0.post();
         }
     }
 
-    fn post(&self, letter: Completion) {
-        let first = {
-            let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
-            letters.push(letter);
-            letters.len() == 1
-        };
-        // Whoever found the mailbox empty wakes the worker; the letters behind are found by the same wake.
-        if first {
-            self.wake();
-        }
-    }
-
-    /// Wakes the worker, whatever is in the mailbox.
-    pub(crate) fn wake(&self) {
-        if let Some(waker) = &self.waker {
-            // The worker holds the other end for as long as it runs, so this fails only after its end.
-            let _ = waker.wake();
-        }
-    }
-
-    /// Swaps all letters into `letters`, which must be empty; its capacity is reused.
-    pub(crate) fn collect(&self, letters: &mut Vec<Completion>) {
-        debug_assert!(letters.is_empty());
-        std::mem::swap(
-            &mut *self.letters.lock().unwrap_or_else(PoisonError::into_inner),
-            letters,
-        );
+    pub(crate) fn nowhere() -> Self {
+        Self(Arc::new(Bell {
+            mailbox: None,
+            connection: 0,
+            serial: Serial(0),
+            rung: AtomicBool::new(false),
+            handed_out: AtomicBool::new(false),
+        }))
     }
 }
 
-/// Opens tickets for the request that a handler is looking at.
+impl fmt::Debug for Notifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Notifier")
+            .field("serial", &self.0.serial)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What all clones of a [`Notifier`] share.
+pub(crate) struct Bell {
+    mailbox: Option<Arc<Mailbox>>,
+    connection: usize,
+    serial: Serial,
+    /// Whether the news is in the mailbox already. The worker takes it back before it looks for what is new.
+    rung: AtomicBool,
+    /// Whether anybody but a completer has it, and may have let its source or its sink wait for it.
+    handed_out: AtomicBool,
+}
+
+impl Bell {
+    fn post(&self) {
+        if let Some(mailbox) = &self.mailbox {
+            mailbox.post(Letter::News {
+                connection: self.connection,
+                serial: self.serial,
+            });
+        }
+    }
+}
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        if *self.handed_out.get_mut() {
+            self.post();
+        }
+    }
+}
+
+/// What is elsewhere of a request: its number, its tickets, and its bell.
+#[derive(Default)]
+pub(crate) struct Elsewhere {
+    pub(crate) serial: Serial,
+    tickets: u32,
+    bell: Weak<Bell>,
+    /// The ticket whose answer is waited for; 0 is none.
+    pub(crate) awaited: u32,
+    /// Answers that came before they were waited for.
+    pub(crate) early: Vec<Answer>,
+}
+
+impl Elsewhere {
+    /// Whether `ticket` was given out for this request.
+    pub(crate) fn has_given(&self, ticket: &Ticket) -> bool {
+        ticket.serial == self.serial && (1..=self.tickets).contains(&ticket.number)
+    }
+
+    /// Whether a notifier exists that may fire.
+    pub(crate) fn can_be_notified(&self) -> bool {
+        self.bell.strong_count() > 0
+    }
+
+    /// Takes the news, so that the next one is posted again. Called before the worker looks for what is new.
+    pub(crate) fn take_news(&self) {
+        if let Some(bell) = self.bell.upgrade() {
+            bell.rung.store(false, Ordering::Release);
+            // Should this have become the last one, its drop posts a letter: one turn too many, and never one too few.
+        }
+    }
+
+    /// The answer that is waited for, if it has come.
+    pub(crate) fn take_awaited(&mut self) -> Option<Answer> {
+        let at = self
+            .early
+            .iter()
+            .position(|answer| answer.number == self.awaited)?;
+        Some(self.early.swap_remove(at))
+    }
+}
+
+/// Where a handler gets tickets and notifiers for the request that it is looking at.
 pub(crate) struct Desk<'a> {
     pub(crate) mailbox: &'a Arc<Mailbox>,
     pub(crate) connection: usize,
-    pub(crate) cycle: u32,
+    /// The last serial that the worker gave out.
+    pub(crate) serials: &'a mut u64,
+    pub(crate) elsewhere: &'a mut Option<Box<Elsewhere>>,
 }
 
 impl Desk<'_> {
-    pub(crate) fn open(&self) -> (Ticket, Completer) {
-        let mailbox = Some(Arc::clone(self.mailbox));
-        (
-            Ticket { cycle: self.cycle },
-            Completer {
-                mailbox,
-                connection: self.connection,
-                cycle: self.cycle,
-            },
-        )
+    fn elsewhere(&mut self) -> &mut Elsewhere {
+        let serials = &mut *self.serials;
+        self.elsewhere.get_or_insert_with(|| {
+            *serials += 1;
+            Box::new(Elsewhere {
+                serial: Serial(*serials),
+                ..Elsewhere::default()
+            })
+        })
     }
 
+    pub(crate) fn ticket(&mut self) -> (Ticket, Completer) {
+        let notifier = self.bell();
+        let (mailbox, connection) = (Arc::clone(self.mailbox), self.connection);
+        let elsewhere = self.elsewhere();
+        elsewhere.tickets += 1;
+        let (serial, number) = (elsewhere.serial, elsewhere.tickets);
+        let completer = Completer {
+            mailbox: Some(mailbox),
+            connection,
+            serial,
+            number,
+            notifier,
+        };
+        (Ticket { serial, number }, completer)
+    }
+
+    pub(crate) fn notifier(&mut self) -> Notifier {
+        let notifier = self.bell();
+        notifier.0.handed_out.store(true, Ordering::Relaxed);
+        notifier
+    }
+
+    fn bell(&mut self) -> Notifier {
+        let (mailbox, connection) = (Arc::clone(self.mailbox), self.connection);
+        let elsewhere = self.elsewhere();
+        if let Some(bell) = elsewhere.bell.upgrade() {
+            return Notifier(bell);
+        }
+        let bell = Arc::new(Bell {
+            mailbox: Some(mailbox),
+            connection,
+            serial: elsewhere.serial,
+            rung: AtomicBool::new(false),
+            handed_out: AtomicBool::new(false),
+        });
+        elsewhere.bell = Arc::downgrade(&bell);
+        Notifier(bell)
+    }
+
+    /// A ticket and a completer that lead nowhere.
     pub(crate) fn nowhere() -> (Ticket, Completer) {
+        let completer = Completer {
+            mailbox: None,
+            connection: 0,
+            serial: Serial(0),
+            number: 0,
+            notifier: Notifier::nowhere(),
+        };
         (
-            Ticket { cycle: 0 },
-            Completer {
-                mailbox: None,
-                connection: 0,
-                cycle: 0,
+            Ticket {
+                serial: Serial(0),
+                number: 0,
             },
+            completer,
         )
     }
 }

@@ -1,14 +1,23 @@
-//! What the server does with a request: the seam between the engine and the people who embed it.
+//! What the server does with a request: the seam between the driver and the people who embed it.
 //!
-//! The engine calls [`Handler::head`] once per request, on the worker's own thread, as soon as the head is
-//! complete. The handler looks at the head, writes status and fields through its [`Context`], and says with an
-//! [`Accept`] how the request goes on. It must not block: while it runs, the other connections of its worker wait.
+//! The driver calls [`Handler::head`] once per request, on the worker's own thread, as soon as the head is complete.
+//! The handler looks at the head, writes status and fields through its [`Context`], and says with a [`Decision`] how
+//! the request goes on. It must not block: while it runs, the other connections of its worker wait.
+//!
+//! | the handler wants to | it returns |
+//! | --- | --- |
+//! | answer from memory, or from a file | [`Reply::Bytes`], [`Reply::File`] |
+//! | make the body while it is sent, and wait for news | [`Reply::Pull`] with a [`BodySource`], a [`Notifier`] |
+//! | answer later, from another thread | [`Reply::Later`] with a [`Ticket`], a [`Completer`] |
+//! | have the whole request body first | [`Decision::Buffer`] |
+//! | take the request body piece by piece, and make the client wait | [`Decision::Stream`] with a [`BodySink`] |
+//! | speak another protocol | [`Decision::Upgrade`] with a [`Protocol`] |
 //!
 //! ```
-//! use server_bin::handler::{Accept, Context, Handler};
+//! use server_bin::handler::{Context, Decision, Handler};
 //! use http_core::Head;
 //!
-//! fn hello(_head: &Head<'_>, cx: &mut Context<'_>) -> Accept {
+//! fn hello(_head: &Head<'_>, cx: &mut Context<'_>) -> Decision {
 //!     cx.field("content-type", "text/plain");
 //!     "Hello, World!".into()
 //! }
@@ -16,67 +25,162 @@
 //! takes_handlers(hello);
 //! ```
 
+mod context;
+mod erased;
 mod later;
+pub(crate) mod mailbox;
+mod methods;
+mod outcome;
 pub mod plain;
 mod reply;
+mod stream;
+mod upgrade;
 
-use std::net::SocketAddr;
-use std::time::Instant;
+use std::marker::PhantomData;
 
-use http_core::{FieldLine, FieldName, Head, Misuse, ResponseHead};
+use http_core::Head;
 
-use crate::driver::connection::Peer;
-pub use later::{Completer, Ticket};
-pub(crate) use later::{Completion, Desk, Mailbox};
-pub use reply::{BodySource, Content, FileSlice, Pulled, Reply};
+pub use context::Context;
+pub(crate) use context::Kept;
+pub(crate) use erased::AnyHandler;
+pub(crate) use later::{Answer, Desk, Elsewhere, Serial};
+pub use later::{Completed, Completer, Notifier, Ticket};
+pub use methods::Methods;
+pub use outcome::{End, MAX_TEXT, Outcome, Watch};
+pub use reply::{Content, FileSlice, Reply};
+pub use stream::{BodySink, BodySource, Pulled, Took};
+pub use upgrade::{Happened, Io, Protocol, Wants};
 
-/// Answers requests. Closures and functions of the same shape implement it.
+/// Answers requests. Closures and functions that return a [`Decision`] implement it.
 ///
-/// One handler serves all workers at once, hence `Send + Sync`.
-pub trait Handler: Send + Sync + 'static {
+/// Each worker owns a clone and calls it by `&mut self`, so what a handler keeps for itself (a cache, a counter) needs
+/// no lock; what the clones share, it shares by an `Arc`. After a panic the worker goes on with a clone of an untouched
+/// original.
+pub trait Handler: Clone + Send + 'static {
+    /// Returns the methods that the target of `head` serves. Others are answered with 405 before [`head`](Self::head),
+    /// and `OPTIONS` is answered with the list. The target is `*` where a client asks about the server as a whole.
+    fn methods(&self, _head: &Head<'_>) -> Methods {
+        Methods::GET_HEAD
+    }
+
     /// Decides what happens with the request whose head has arrived.
     ///
     /// A panic costs this request only: it is answered with 500 and its connection closes.
-    fn head(&self, head: &Head<'_>, cx: &mut Context<'_>) -> Accept;
+    fn head(&mut self, head: &Head<'_>, cx: &mut Context<'_>) -> Decision;
+
+    /// Hears what became of a request: once for each, in the order of a connection's requests, when the last byte of
+    /// the answer was taken by the socket or the connection has ended. Heads that could not be read are among them.
+    ///
+    /// The answer that this function gives says whether it wants to hear of more. The default hears of one and stops,
+    /// so a handler without this function pays nothing for it.
+    fn done(&mut self, _outcome: &Outcome<'_>) -> Watch {
+        Watch::Stop
+    }
+
+    /// Hears that a round has ended: all that one wait reported has been handled.
+    fn round_ended(&mut self) {}
 }
 
 impl<F> Handler for F
 where
-    F: Fn(&Head<'_>, &mut Context<'_>) -> Accept + Send + Sync + 'static,
+    F: FnMut(&Head<'_>, &mut Context<'_>) -> Decision + Clone + Send + 'static,
 {
-    fn head(&self, head: &Head<'_>, cx: &mut Context<'_>) -> Accept {
+    fn head(&mut self, head: &Head<'_>, cx: &mut Context<'_>) -> Decision {
         self(head, cx)
     }
 }
 
+/// A handler made from a function; see [`function`].
+pub struct Function<F, R> {
+    function: F,
+    methods: Methods,
+    // A function makes an `R` and holds none.
+    makes: PhantomData<fn() -> R>,
+}
+
+/// Makes a handler of a function that returns whatever becomes a [`Decision`]. It serves GET and HEAD unless
+/// [`methods`](Function::methods) says otherwise.
+///
+/// ```
+/// use server_bin::handler::{Methods, function};
+///
+/// let upload = function(|_, _| "thank you\n").methods(Methods::of("POST"));
+/// # fn takes_handlers(_: impl server_bin::handler::Handler) {}
+/// # takes_handlers(upload);
+/// ```
+pub fn function<F, R>(function: F) -> Function<F, R>
+where
+    F: FnMut(&Head<'_>, &mut Context<'_>) -> R + Clone + Send + 'static,
+    R: Into<Decision> + 'static,
+{
+    Function {
+        function,
+        methods: Methods::GET_HEAD,
+        makes: PhantomData,
+    }
+}
+
+impl<F, R> Function<F, R> {
+    /// Serves these methods, on every target.
+    pub fn methods(mut self, methods: Methods) -> Self {
+        self.methods = methods;
+        self
+    }
+}
+
+impl<F: Clone, R> Clone for Function<F, R> {
+    fn clone(&self) -> Self {
+        Self {
+            function: self.function.clone(),
+            methods: self.methods,
+            makes: PhantomData,
+        }
+    }
+}
+
+impl<F, R> Handler for Function<F, R>
+where
+    F: FnMut(&Head<'_>, &mut Context<'_>) -> R + Clone + Send + 'static,
+    R: Into<Decision> + 'static,
+{
+    fn methods(&self, _head: &Head<'_>) -> Methods {
+        self.methods
+    }
+
+    fn head(&mut self, head: &Head<'_>, cx: &mut Context<'_>) -> Decision {
+        (self.function)(head, cx).into()
+    }
+}
+
 /// How a request goes on after its head.
-pub enum Accept {
+pub enum Decision {
     /// Answer now. A request body that is still to come is discarded up to a bound, else the connection closes.
     Respond(Reply),
     /// Collect the whole request body, at most `limit` bytes (413 above), then call `then` with it.
     ///
     /// Status and fields belong to the answer, so `then` writes them; what was written before is dropped.
     Buffer {
-        /// The most body bytes that this request may have.
-        limit: usize,
+        /// The most bytes that this body may have. It replaces the server's default; the server's ceiling, where one is
+        /// set, holds all the same.
+        limit: u64,
         /// Makes the answer from the whole body.
         then: Collected,
     },
-    /// Hand the request body over piece by piece. Answered with 501 as yet.
+    /// Hand the request body over piece by piece.
     Stream(Box<dyn BodySink>),
-    /// Leave HTTP after a 101. Answered with 501 as yet.
+    /// Leave HTTP: after 101, or after 2xx to CONNECT, the connection belongs to the protocol.
+    ///
+    /// The status is 101 unless the context has set another one, and the context names the protocol in an `Upgrade`
+    /// field. The rest of the request's body is awaited first and discarded (RFC 9110 section 7.8).
     Upgrade(Box<dyn Protocol>),
 }
 
-/// What [`Accept::Buffer`] calls with the whole request body.
+/// What [`Decision::Buffer`] calls with the whole request body.
 pub type Collected = Box<dyn FnOnce(&[u8], &mut Context<'_>) -> Reply + Send>;
 
-impl Accept {
+impl Decision {
     /// Collects the request body, at most `limit` bytes, then calls `then`.
-    pub fn buffer(
-        limit: usize,
-        then: impl FnOnce(&[u8], &mut Context<'_>) -> Reply + Send + 'static,
-    ) -> Self {
+    pub fn buffer(limit: u64, then: impl FnOnce(&[u8], &mut Context<'_>) -> Reply + Send + 'static) -> Self {
         Self::Buffer {
             limit,
             then: Box::new(then),
@@ -84,126 +188,20 @@ impl Accept {
     }
 }
 
-impl<R: Into<Reply>> From<R> for Accept {
+impl<R: Into<Reply>> From<R> for Decision {
     fn from(reply: R) -> Self {
         Self::Respond(reply.into())
     }
 }
 
-/// What the handler knows beside the head, and where it writes status and fields of its answer.
-///
-/// They go into the one response head that a worker owns, so that an answer costs no allocation. It starts as
-/// 200 without fields; `Date` and everything about framing are added by the engine.
-pub struct Context<'a> {
-    head: &'a mut ResponseHead,
-    misuse: Option<Misuse>,
-    now: Instant,
-    peer: &'a Peer,
-    desk: Option<Desk<'a>>,
-}
-
-impl<'a> Context<'a> {
-    /// A context without a connection behind it, to call a handler in a test.
-    ///
-    /// A [`Completer`] made from it leads nowhere.
-    pub fn detached(head: &'a mut ResponseHead, now: Instant) -> Self {
-        Self {
-            head,
-            misuse: None,
-            now,
-            peer: &Peer::None,
-            desk: None,
-        }
-    }
-
-    pub(crate) fn new(head: &'a mut ResponseHead, now: Instant, peer: &'a Peer, desk: Desk<'a>) -> Self {
-        Self {
-            head,
-            misuse: None,
-            now,
-            peer,
-            desk: Some(desk),
-        }
-    }
-
-    /// Sets the status of the answer.
-    pub fn status(&mut self, status: u16) -> &mut Self {
-        self.head.set_status(status);
-        self
-    }
-
-    /// Adds a field to the answer.
-    ///
-    /// A name or value that no response may have is remembered, and the engine answers 500 instead; see
-    /// [`Context::misuse`].
-    pub fn field(&mut self, name: impl FieldName, value: impl AsRef<[u8]>) -> &mut Self {
-        if let Err(misuse) = self.head.push(name, value) {
-            self.misuse.get_or_insert(misuse);
-        }
-        self
-    }
-
-    /// Adds a field line that was checked when it was compiled: the cheapest way.
-    #[inline]
-    pub fn line(&mut self, line: FieldLine) -> &mut Self {
-        self.head.push_line(line);
-        self
-    }
-
-    /// The first mistake made with [`Context::field`], if any.
-    pub fn misuse(&self) -> Option<Misuse> {
-        self.misuse
-    }
-
-    /// When this turn of the worker began; a handler that asks the system again pays for it.
-    pub fn now(&self) -> Instant {
-        self.now
-    }
-
-    /// Who sent the request; none for a Unix socket.
-    pub fn peer(&self) -> Option<SocketAddr> {
-        self.peer.address()
-    }
-
-    /// Promises an answer from elsewhere: return [`Reply::Later`] with the ticket, and give the completer to
-    /// whoever will know the answer, on any thread.
-    pub fn later(&mut self) -> (Ticket, Completer) {
-        match &self.desk {
-            Some(desk) => desk.open(),
-            None => Desk::nowhere(),
-        }
+impl From<Box<dyn BodySink>> for Decision {
+    fn from(sink: Box<dyn BodySink>) -> Self {
+        Self::Stream(sink)
     }
 }
 
-/// Takes a request body piece by piece, then answers. See [`Accept::Stream`].
-pub trait BodySink: Send {
-    /// Takes the next bytes of the body. An answer ends the request early.
-    fn data(&mut self, bytes: &[u8], cx: &mut Context<'_>) -> Option<Reply>;
-    /// Answers after the last byte.
-    fn end(self: Box<Self>, cx: &mut Context<'_>) -> Reply;
-}
-
-/// Speaks another protocol on a connection that has left HTTP. See [`Accept::Upgrade`].
-pub trait Protocol: Send {
-    /// Reacts to an event of the socket.
-    fn ready(&mut self, io: &mut Io<'_>, event: multiplex::Event, now: Instant) -> Next;
-}
-
-/// The socket as an upgraded protocol sees it.
-pub struct Io<'a> {
-    /// Reads what has arrived; `WouldBlock` when there is nothing.
-    pub input: &'a mut dyn std::io::Read,
-    /// Writes what the socket takes; `WouldBlock` when it takes nothing.
-    pub output: &'a mut dyn std::io::Write,
-}
-
-/// What an upgraded protocol waits for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Next {
-    /// Until there is something to read.
-    Read,
-    /// Until the socket takes bytes again.
-    Write,
-    /// For nothing: the connection is to be closed.
-    Close,
+impl From<Box<dyn Protocol>> for Decision {
+    fn from(protocol: Box<dyn Protocol>) -> Self {
+        Self::Upgrade(protocol)
+    }
 }

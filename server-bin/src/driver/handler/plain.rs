@@ -1,28 +1,44 @@
 //! The plain text that goes with a status, for answers that have nothing else to say.
 
-use http_core::{FieldLine, ResponseHead};
+use http_core::{FieldBlock, FieldLine, ResponseHead, Rule};
 
 use super::{Context, Reply};
 
 /// Answers with `status` and its name as plain text.
 ///
+/// The answer begins with a clean head: fields that were set before are dropped, but for those that
+/// [`Context::keep`] keeps.
+///
 /// ```
-/// # use server_bin::handler::{Accept, Context, plain};
+/// # use server_bin::handler::{Context, Decision, plain};
 /// # use http_core::Head;
-/// fn nothing_here(_: &Head<'_>, cx: &mut Context<'_>) -> Accept {
+/// fn nothing_here(_: &Head<'_>, cx: &mut Context<'_>) -> Decision {
 ///     plain::reply(cx, 404).into()
 /// }
 /// ```
 pub fn reply(cx: &mut Context<'_>, status: u16) -> Reply {
-    cx.status(status).line(TYPE);
+    cx.start_over(status);
+    cx.line(TYPE);
     text(status).into()
 }
 
-const TYPE: FieldLine = FieldLine::from_static("content-type: text/plain; charset=utf-8");
+pub(crate) const TYPE: FieldLine = FieldLine::from_static("content-type: text/plain; charset=utf-8");
 
-/// The fields that go with [`text`].
-pub(crate) fn fields(head: &mut ResponseHead) {
+/// Makes `head` one of an answer with [`text`].
+pub(crate) fn head(head: &mut ResponseHead, kept: &FieldBlock, status: u16) {
+    head.reset(status);
+    head.push_all(kept);
     head.push_line(TYPE);
+}
+
+/// The text of an answer that refuses a request for a broken rule: the status, the rule, and its clause.
+pub(crate) fn explanation(rule: Rule) -> String {
+    format!(
+        "{}{} ({}).\n",
+        text(rule.status()),
+        rule.sentence(),
+        rule.clause()
+    )
 }
 
 /// The status and its name (RFC 9110 section 15) on a line.
@@ -39,6 +55,7 @@ pub(crate) fn text(status: u16) -> &'static str {
         414 => "414 URI Too Long\n",
         416 => "416 Range Not Satisfiable\n",
         417 => "417 Expectation Failed\n",
+        426 => "426 Upgrade Required\n",
         431 => "431 Request Header Fields Too Large\n",
         500 => "500 Internal Server Error\n",
         501 => "501 Not Implemented\n",

@@ -1,9 +1,9 @@
 //! What a handler answers with, and where the bytes of a response body come from.
 
-use std::fs::File;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use super::Ticket;
+use super::{BodySource, Ticket};
 
 /// Where the body of a response comes from. Status and fields were written through the context.
 pub enum Reply {
@@ -13,13 +13,31 @@ pub enum Reply {
     File(FileSlice),
     /// From a source that is asked for more as the socket takes it.
     Pull(Box<dyn BodySource>),
-    /// From whoever holds the ticket's completer.
+    /// From the thread that holds the ticket's completer.
     Later(Ticket),
 }
 
 impl Reply {
     /// An answer without a body.
     pub const EMPTY: Self = Self::Bytes(Content::Static(b""));
+}
+
+impl From<FileSlice> for Reply {
+    fn from(slice: FileSlice) -> Self {
+        Self::File(slice)
+    }
+}
+
+impl From<Box<dyn BodySource>> for Reply {
+    fn from(source: Box<dyn BodySource>) -> Self {
+        Self::Pull(source)
+    }
+}
+
+impl From<Ticket> for Reply {
+    fn from(ticket: Ticket) -> Self {
+        Self::Later(ticket)
+    }
 }
 
 impl<C: Into<Content>> From<C> for Reply {
@@ -86,34 +104,9 @@ impl From<Arc<[u8]>> for Content {
 #[derive(Debug)]
 pub struct FileSlice {
     /// The file; its own position is neither used nor moved.
-    pub file: File,
+    pub file: OwnedFd,
     /// Where the part begins.
     pub offset: u64,
     /// How long it is.
     pub len: u64,
-}
-
-/// A response body that is made while it is sent.
-pub trait BodySource: Send {
-    /// The whole length, where it is known before. Without one the body is sent in chunks.
-    fn length(&self) -> Option<u64> {
-        None
-    }
-
-    /// Appends the next bytes to `out`, some kilobytes at a time. Called only when the bytes before have left.
-    ///
-    /// A source that has to wait for something is a case for [`Reply::Later`]: appending nothing and answering
-    /// [`Pulled::More`] counts as [`Pulled::Failed`].
-    fn pull(&mut self, out: &mut Vec<u8>) -> Pulled;
-}
-
-/// What came of a [`BodySource::pull`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Pulled {
-    /// There is more to come.
-    More,
-    /// That was all.
-    End,
-    /// The body cannot be completed: the connection closes, so that the client notices.
-    Failed,
 }

@@ -1,7 +1,7 @@
 //! Request bodies: collected, dropped, refused.
 
 use super::rig::{GET, Rig, echo, hello, post};
-use crate::driver::connection::{Next, Phase};
+use crate::driver::phase::{Phase, Wait};
 use crate::driver::settings::MAX_DISCARD;
 
 #[test]
@@ -12,9 +12,9 @@ fn a_body_that_nobody_wants_is_dropped_up_to_a_bound() {
         (rig.statuses(), rig.connection.phase()),
         (vec![200], Phase::Discarding)
     );
-    assert_eq!(rig.arrive("x".repeat(1000) + GET), Next::Read);
+    assert_eq!(rig.arrive("x".repeat(1000) + GET), Wait::Read);
     assert_eq!(rig.statuses(), [200]);
-    assert!(rig.connection.is_idle() && rig.owns_nothing());
+    assert!(rig.connection.phase() == Phase::Idle && rig.owns_nothing());
 
     let mut rig = Rig::new(hello);
     rig.arrive(post(MAX_DISCARD as usize + 1));
@@ -27,7 +27,7 @@ fn a_body_that_nobody_wants_is_dropped_up_to_a_bound() {
     let chunk = format!("8000\r\n{}\r\n", "x".repeat(0x8000));
     assert_eq!(
         (rig.arrive(&chunk), rig.connection.phase()),
-        (Next::Read, Phase::Discarding)
+        (Wait::Read, Phase::Discarding)
     );
     rig.arrive(&chunk);
     rig.arrive(&chunk);
@@ -45,7 +45,7 @@ fn a_body_that_breaks_after_its_answer_gets_no_second_one_and_lingers() {
         (rig.statuses(), rig.connection.phase()),
         (vec![200], Phase::Discarding)
     );
-    assert_eq!((rig.arrive("X\r\n"), rig.sent()), (Next::Read, String::new()));
+    assert_eq!((rig.arrive("X\r\n"), rig.sent()), (Wait::Read, String::new()));
     assert!(rig.wire().shut && rig.connection.phase() == Phase::Lingering);
 }
 

@@ -6,9 +6,9 @@ use http_core::Head;
 
 use super::rig::{GET, READABLE, Rig, echo, hello, post, seconds};
 use super::sending::file;
-use crate::driver::connection::Next;
+use crate::driver::phase::Wait;
 use crate::driver::settings::{Settings, TURN_BYTES};
-use crate::handler::{Accept, Context};
+use crate::handler::{Context, Decision};
 
 #[test]
 fn an_idle_connection_ends_silently_at_its_deadline() {
@@ -19,7 +19,7 @@ fn an_idle_connection_ends_silently_at_its_deadline() {
     assert_eq!(rig.pass(seconds(74)), None);
     assert_eq!(
         (rig.pass(seconds(1)), rig.sent()),
-        (Some(Next::Close), String::new())
+        (Some(Wait::Nothing), String::new())
     );
 }
 
@@ -31,7 +31,7 @@ fn a_slow_head_gets_408_and_no_byte_renews_its_deadline() {
         assert_eq!(rig.pass(seconds(1)), None);
         rig.arrive("X");
     }
-    assert_eq!(rig.pass(seconds(1)), Some(Next::Close));
+    assert_eq!(rig.pass(seconds(1)), Some(Wait::Nothing));
     let answer = rig.sent();
     assert!(
         answer.starts_with("HTTP/1.1 408 ") && answer.to_lowercase().contains("connection: close"),
@@ -46,7 +46,7 @@ fn each_head_has_a_deadline_of_its_own() {
     assert_eq!(rig.pass(seconds(9)), None);
     rig.arrive("Host: a\r\n\r\nGET /");
     assert_eq!(rig.pass(seconds(9)), None);
-    assert_eq!(rig.pass(seconds(1)), Some(Next::Close));
+    assert_eq!(rig.pass(seconds(1)), Some(Wait::Nothing));
     assert_eq!(rig.statuses(), [200, 408]);
 }
 
@@ -69,7 +69,7 @@ fn without_a_least_rate_a_body_may_be_slow_but_not_stand_still() {
     }
     assert_eq!(
         (rig.pass(seconds(20)), rig.statuses()),
-        (Some(Next::Close), vec![408])
+        (Some(Wait::Nothing), vec![408])
     );
 }
 
@@ -85,14 +85,14 @@ fn a_body_of_a_byte_now_and_then_gets_408_when_it_is_a_timeout_behind_its_rate()
     assert_eq!(rig.pass(seconds(1)), None);
     assert_eq!(
         (rig.pass(Duration::from_millis(80)), rig.statuses()),
-        (Some(Next::Close), vec![408])
+        (Some(Wait::Nothing), vec![408])
     );
 }
 
 #[test]
 fn a_body_at_its_least_rate_is_taken_however_long_it_takes_and_in_whatever_lumps() {
     let endless = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
-    let all = |_: &Head<'_>, _: &mut Context<'_>| Accept::buffer(usize::MAX, |_, _| "all".into());
+    let all = |_: &Head<'_>, _: &mut Context<'_>| Decision::buffer(u64::MAX, |_, _| "all".into());
     let mut rig = Rig::new(all);
     rig.arrive(endless);
     for pause in [1, 19, 3, 19, 19, 7].iter().cycle().take(300) {
@@ -107,7 +107,7 @@ fn a_body_at_its_least_rate_is_taken_however_long_it_takes_and_in_whatever_lumps
 #[test]
 fn a_fast_beginning_earns_no_more_than_a_timeout() {
     let mut rig = Rig::with(
-        |_: &Head<'_>, _: &mut Context<'_>| Accept::buffer(usize::MAX, |_, _| "all".into()),
+        |_: &Head<'_>, _: &mut Context<'_>| Decision::buffer(u64::MAX, |_, _| "all".into()),
         Settings::default(),
     );
     rig.arrive(post(1_000_000));
@@ -116,7 +116,7 @@ fn a_fast_beginning_earns_no_more_than_a_timeout() {
     }
     assert_eq!(rig.pass(seconds(19)), None);
     rig.arrive("x");
-    assert_eq!(rig.pass(seconds(2)), Some(Next::Close));
+    assert_eq!(rig.pass(seconds(2)), Some(Wait::Nothing));
     assert_eq!(rig.statuses(), [408]);
 }
 
@@ -131,7 +131,7 @@ fn a_body_that_is_only_dropped_has_the_same_least_rate() {
     }
     assert_eq!(
         (rig.pass(seconds(1)), rig.sent()),
-        (Some(Next::Close), String::new())
+        (Some(Wait::Nothing), String::new())
     );
 }
 
@@ -144,7 +144,7 @@ fn without_a_least_rate_a_peer_that_takes_a_byte_now_and_then_is_served() {
         assert_eq!(rig.pass(seconds(59)), None);
         rig.room(1);
     }
-    assert_eq!(rig.pass(seconds(60)), Some(Next::Close));
+    assert_eq!(rig.pass(seconds(60)), Some(Wait::Nothing));
 }
 
 /// A large response, from memory or from a file, of which the peer takes so much each time. Answers for how many seconds
@@ -153,7 +153,7 @@ fn served(mut rig: Rig, each: usize, pause: u64) -> u64 {
     rig.wire().room = Some(0);
     rig.arrive(GET);
     for turn in 1.. {
-        if rig.pass(seconds(pause)).is_some() || rig.room(each) != Next::Write {
+        if rig.pass(seconds(pause)).is_some() || rig.room(each) != Wait::Write {
             return turn * pause;
         }
     }
@@ -197,14 +197,14 @@ fn answers_that_were_kept_for_the_peer_have_the_same_least_rate() {
     let mut rig = kept();
     for second in 1.. {
         assert_eq!(rig.pass(seconds(1)), None, "second {second}");
-        if rig.room(240) == Next::Read {
+        if rig.room(240) == Wait::Read {
             assert!(second > 9, "{second}");
             break;
         }
     }
     assert_eq!(rig.statuses(), [200; 30]);
     let mut rig = kept();
-    let end = (1..20).find(|_| rig.pass(seconds(1)).is_some() || rig.room(24) != Next::Write);
+    let end = (1..20).find(|_| rig.pass(seconds(1)).is_some() || rig.room(24) != Wait::Write);
     assert_eq!(end, Some(4));
 }
 
@@ -214,17 +214,19 @@ fn a_peer_that_takes_nothing_is_cut_off() {
     rig.wire().room = Some(10);
     rig.arrive(GET);
     assert_eq!(rig.pass(seconds(59)), None);
-    assert_eq!(rig.pass(seconds(1)), Some(Next::Close));
+    assert_eq!(rig.pass(seconds(1)), Some(Wait::Nothing));
 }
 
 #[test]
 fn a_clock_that_jumps_ends_what_waits_and_nothing_else() {
     let mut rig = Rig::new(hello);
-    rig.kit.begin(rig.kit.now + seconds(1_000_000));
+    rig.kit.begin(rig.kit.now + seconds(1_000_000), || {
+        std::time::SystemTime::UNIX_EPOCH
+    });
     // The request was there before the deadline was looked at, so it is served first.
-    assert_eq!(rig.arrive(GET), Next::Read);
+    assert_eq!(rig.arrive(GET), Wait::Read);
     assert_eq!((rig.pass(seconds(1)), rig.statuses()), (None, vec![200]));
-    assert_eq!(rig.pass(seconds(1_000_000)), Some(Next::Close));
+    assert_eq!(rig.pass(seconds(1_000_000)), Some(Wait::Nothing));
 }
 
 #[test]
@@ -249,10 +251,11 @@ fn a_late_worker_does_not_blame_a_client_whose_body_has_arrived() {
         body_timeout: seconds(2),
         ..Settings::default()
     };
-    let all = |_: &Head<'_>, _: &mut Context<'_>| Accept::buffer(usize::MAX, |_, _| "all".into());
+    let all = |_: &Head<'_>, _: &mut Context<'_>| Decision::buffer(u64::MAX, |_, _| "all".into());
     let mut rig = Rig::with(all, settings);
     rig.arrive(post(1_000_000));
-    rig.kit.begin(rig.kit.now + seconds(4));
+    rig.kit
+        .begin(rig.kit.now + seconds(4), || std::time::SystemTime::UNIX_EPOCH);
     rig.arrive([b'x'; 200_000]);
     while !rig.wire().incoming.is_empty() {
         assert_eq!(rig.pass(Duration::ZERO), None, "the rest is in the socket");
@@ -262,7 +265,7 @@ fn a_late_worker_does_not_blame_a_client_whose_body_has_arrived() {
         assert_eq!(rig.pass(Duration::from_millis(500)), None);
         rig.arrive("x");
     }
-    assert_eq!(rig.pass(seconds(1)), Some(Next::Close), "now it trickles");
+    assert_eq!(rig.pass(seconds(1)), Some(Wait::Nothing), "now it trickles");
 }
 
 #[test]
@@ -278,9 +281,10 @@ fn a_late_worker_does_not_blame_a_client_that_takes_all_that_a_turn_sends() {
     );
     rig.wire().room = Some(0);
     rig.arrive(GET);
-    rig.kit.begin(rig.kit.now + seconds(9));
+    rig.kit
+        .begin(rig.kit.now + seconds(9), || std::time::SystemTime::UNIX_EPOCH);
     rig.room(TURN_BYTES + 1000);
     assert_eq!(rig.pass(seconds(1)), None, "the turn ended by itself");
     rig.room(1000);
-    assert_eq!(rig.pass(seconds(2)), Some(Next::Close), "now it trickles");
+    assert_eq!(rig.pass(seconds(2)), Some(Wait::Nothing), "now it trickles");
 }

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use http_core::{Head, ResponseHead};
 
 use super::rig::{GET, GONE, Incoming, READABLE, Rig, seconds};
-use crate::driver::connection::{Next, Phase};
-use crate::handler::{Accept, Completer, Context, Handler, Reply};
+use crate::driver::phase::{Phase, Wait};
+use crate::handler::{Completer, Context, Decision, Handler, Reply};
 
 type Promised = Arc<Mutex<Vec<Completer>>>;
 
@@ -16,7 +16,7 @@ fn later() -> (Promised, impl Handler) {
     let handler = move |_: &Head<'_>, cx: &mut Context<'_>| {
         let (ticket, completer) = cx.later();
         completers.lock().unwrap().push(completer);
-        Accept::Respond(Reply::Later(ticket))
+        Decision::Respond(Reply::Later(ticket))
     };
     (promised, handler)
 }
@@ -33,16 +33,17 @@ fn an_answer_from_elsewhere_comes_in_its_turn() {
     rig.arrive(GET.repeat(2));
     assert_eq!(
         (rig.connection.phase(), rig.sent()),
-        (Phase::Waiting, String::new())
+        (Phase::Later, String::new())
     );
     complete(&promised);
     assert_eq!((rig.deliver(), rig.statuses()), (1, vec![203]));
     complete(&promised);
     assert_eq!(
-        (rig.deliver(), rig.statuses(), rig.next),
-        (1, vec![203], Next::Read)
+        (rig.deliver(), rig.statuses(), rig.wait),
+        (1, vec![203], Wait::Read)
     );
-    assert!(rig.connection.is_idle() && rig.owns_nothing());
+    assert_eq!(rig.connection.phase(), Phase::Idle);
+    assert!(rig.owns_nothing());
 }
 
 #[test]
@@ -53,7 +54,7 @@ fn a_promise_that_is_dropped_becomes_500_and_one_that_takes_too_long_503() {
     promised.lock().unwrap().clear();
     assert_eq!((rig.deliver(), rig.statuses()), (1, vec![500]));
     rig.arrive(GET);
-    assert_eq!(rig.pass(seconds(60)), Some(Next::Read));
+    assert_eq!(rig.pass(seconds(60)), Some(Wait::Read));
     assert_eq!(
         (rig.statuses(), rig.connection.phase()),
         (vec![503], Phase::Lingering)
@@ -74,7 +75,7 @@ fn a_promise_for_one_request_cannot_answer_the_next() {
         let (ticket, completer) = cx.later();
         // A second promise for the same request: one of the two comes too late.
         completers.lock().unwrap().extend([completer, cx.later().1]);
-        Accept::Respond(Reply::Later(ticket))
+        Decision::Respond(Reply::Later(ticket))
     });
     rig.arrive(GET);
     complete(&promised);
@@ -96,17 +97,21 @@ fn a_peer_that_goes_away_is_noticed_while_its_answer_is_made() {
     let mut rig = Rig::new(handler);
     rig.arrive(GET);
     rig.wire().incoming.push_back(Incoming::End);
-    assert_eq!(rig.turn(READABLE), Next::Hangup, "it may have shut its side only");
+    assert_eq!(
+        rig.turn(READABLE),
+        Wait::Elsewhere,
+        "it may have shut its side only"
+    );
     assert_eq!(rig.wire().reads, 1);
     complete(&promised);
     assert_eq!(
-        (rig.deliver(), rig.next, rig.statuses()),
-        (1, Next::Read, vec![203])
+        (rig.deliver(), rig.wait, rig.statuses()),
+        (1, Wait::Read, vec![203])
     );
-    assert_eq!(rig.turn(READABLE), Next::Close);
+    assert_eq!(rig.turn(READABLE), Wait::Nothing);
 
     let (_promised, handler) = later();
     let mut rig = Rig::new(handler);
     rig.arrive(GET);
-    assert_eq!(rig.turn(GONE), Next::Close);
+    assert_eq!(rig.turn(GONE), Wait::Nothing);
 }

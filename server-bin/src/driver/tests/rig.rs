@@ -1,21 +1,22 @@
 //! A scripted socket, and a connection over it with a clock.
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt as _;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use http_core::Head;
 
 use crate::driver::buffers::{Inlet, Kit};
+use crate::driver::handler::mailbox::{Letter, Mailbox};
 use crate::driver::settings::Settings;
 use crate::driver::{
-    connection::{Connection, Next, Turn},
+    connection::{Connection, Turn},
+    phase::Wait,
     socket::{Ready, Socket},
 };
-use crate::handler::{Accept, Context, Handler};
+use crate::handler::{Context, Decision, Handler, Methods, Outcome, Watch};
 
 /// What the peer does next.
 pub(crate) enum Incoming {
@@ -78,9 +79,15 @@ impl Socket for Wire {
         self.take(bytes)
     }
 
-    fn send_file(&mut self, file: &File, offset: u64, count: usize, buffer: &mut [u8]) -> io::Result<usize> {
+    fn send_file(
+        &mut self,
+        file: BorrowedFd<'_>,
+        offset: u64,
+        count: usize,
+        buffer: &mut [u8],
+    ) -> io::Result<usize> {
         let most = buffer.len().min(count);
-        let n = file.read_at(&mut buffer[..most], offset)?;
+        let n = rustix::io::pread(file, &mut buffer[..most], offset)?;
         self.take(&buffer[..n])
     }
 
@@ -92,19 +99,39 @@ impl Socket for Wire {
 
 pub(crate) const READABLE: Ready = Ready {
     readable: true,
+    read_closed: false,
     gone: false,
 };
 pub(super) const GONE: Ready = Ready {
     readable: true,
+    read_closed: true,
     gone: true,
 };
+
+/// Lets every method reach the handler.
+#[derive(Clone)]
+pub(crate) struct AnyMethod<H>(pub(crate) H);
+
+impl<H: Handler> Handler for AnyMethod<H> {
+    fn methods(&self, _: &Head<'_>) -> Methods {
+        Methods::ANY
+    }
+
+    fn head(&mut self, head: &Head<'_>, cx: &mut Context<'_>) -> Decision {
+        self.0.head(head, cx)
+    }
+
+    fn done(&mut self, outcome: &Outcome<'_>) -> Watch {
+        self.0.done(outcome)
+    }
+}
 
 /// A connection over a [`Wire`], with a clock.
 pub(crate) struct Rig {
     pub(crate) connection: Connection<Wire>,
     pub(crate) inlet: Inlet,
     pub(crate) kit: Kit,
-    pub(crate) next: Next,
+    pub(crate) wait: Wait,
 }
 
 impl Rig {
@@ -113,13 +140,30 @@ impl Rig {
     }
 
     pub(crate) fn with(handler: impl Handler, settings: Settings) -> Self {
-        let kit = Kit::new(Arc::new(handler), Arc::new(settings), Instant::now());
+        Self::as_it_is(AnyMethod(handler), settings)
+    }
+
+    /// One whose handler sees only requests with methods that it names.
+    pub(crate) fn of_its_methods(handler: impl Handler) -> Self {
+        Self::as_it_is(handler, Settings::default())
+    }
+
+    fn as_it_is(handler: impl Handler, settings: Settings) -> Self {
+        let mailbox = Arc::new(Mailbox::new(None));
+        let now = Instant::now();
+        let kit = Kit::new(
+            Box::new(handler),
+            Arc::new(settings),
+            mailbox,
+            now,
+            SystemTime::UNIX_EPOCH,
+        );
         let connection = Connection::new(Wire::default(), None, &kit);
         Self {
             connection,
             inlet: Inlet::default(),
             kit,
-            next: Next::Read,
+            wait: Wait::Read,
         }
     }
 
@@ -127,22 +171,22 @@ impl Rig {
         &mut self.connection.socket
     }
 
-    pub(crate) fn took(&mut self, turn: Turn) -> Next {
+    pub(crate) fn took(&mut self, turn: Turn) -> Wait {
         assert!(
             self.kit.out.is_empty(),
             "nothing of one connection stays in its worker's buffer"
         );
-        self.next = turn.next;
-        turn.next
+        self.wait = turn.wait;
+        turn.wait
     }
 
-    pub(crate) fn turn(&mut self, ready: Ready) -> Next {
+    pub(crate) fn turn(&mut self, ready: Ready) -> Wait {
         let turn = self.connection.turn(0, ready, &mut self.inlet, &mut self.kit);
         self.took(turn)
     }
 
     /// Bytes arrive, and the worker hears of it.
-    pub(super) fn arrive(&mut self, bytes: impl AsRef<[u8]>) -> Next {
+    pub(super) fn arrive(&mut self, bytes: impl AsRef<[u8]>) -> Wait {
         self.wire()
             .incoming
             .push_back(Incoming::Bytes(bytes.as_ref().to_vec()));
@@ -150,14 +194,15 @@ impl Rig {
     }
 
     /// The socket takes so many bytes more, and the worker hears of it.
-    pub(super) fn room(&mut self, bytes: usize) -> Next {
+    pub(super) fn room(&mut self, bytes: usize) -> Wait {
         self.wire().room = Some(bytes);
-        self.turn(Ready::default())
+        self.turn(Ready::NOTHING)
     }
 
     /// Time passes. Answers what the connection does about it, if its deadline is over.
-    pub(super) fn pass(&mut self, time: Duration) -> Option<Next> {
-        self.kit.begin(self.kit.now + time);
+    pub(super) fn pass(&mut self, time: Duration) -> Option<Wait> {
+        let now = self.kit.now + time;
+        self.kit.begin(now, || SystemTime::UNIX_EPOCH);
         (self.connection.deadline(&self.kit) <= self.kit.now).then(|| {
             let turn = self.connection.expire(0, &mut self.inlet, &mut self.kit);
             self.took(turn)
@@ -166,13 +211,17 @@ impl Rig {
 
     /// Answers that came from elsewhere are delivered.
     pub(crate) fn deliver(&mut self) -> usize {
+        self.kit.mailbox.wake_up();
         let mut letters = Vec::new();
         self.kit.mailbox.collect(&mut letters);
         let count = letters.len();
         for letter in letters {
-            let turn = self
-                .connection
-                .complete(0, letter, &mut self.inlet, &mut self.kit);
+            let turn = match letter {
+                Letter::Answer(answer) => self.connection.deliver(0, answer, &mut self.inlet, &mut self.kit),
+                Letter::News { serial, .. } => {
+                    self.connection.notify(0, serial, &mut self.inlet, &mut self.kit)
+                }
+            };
             self.took(turn);
         }
         count
@@ -195,13 +244,13 @@ impl Rig {
     }
 }
 
-pub(super) fn hello(_: &Head<'_>, cx: &mut Context<'_>) -> Accept {
+pub(super) fn hello(_: &Head<'_>, cx: &mut Context<'_>) -> Decision {
     cx.field("content-type", "text/plain");
     "Hello".into()
 }
 
-pub(super) fn echo(_: &Head<'_>, _: &mut Context<'_>) -> Accept {
-    Accept::buffer(1000, |body, _| body.to_vec().into())
+pub(super) fn echo(_: &Head<'_>, _: &mut Context<'_>) -> Decision {
+    Decision::buffer(1000, |body, _| body.to_vec().into())
 }
 
 pub(super) const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use http_core::Head;
 
 use super::rig::{GET, Rig};
-use crate::driver::{connection::Next, socket::Ready};
-use crate::handler::{Accept, BodySource, Context, FileSlice, Handler, Pulled, Reply};
+use crate::driver::phase::{Phase, Wait};
+use crate::driver::socket::Ready;
+use crate::handler::{BodySource, Context, Decision, FileSlice, Handler, Pulled, Reply};
 
 /// A source that counts how often it is asked.
 struct Counted(Arc<AtomicUsize>, usize);
@@ -27,7 +28,7 @@ fn counted(pieces: usize) -> (Arc<AtomicUsize>, impl Handler) {
     let count = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&count);
     let handler = move |_: &Head<'_>, _: &mut Context<'_>| {
-        Accept::Respond(Reply::Pull(Box::new(Counted(Arc::clone(&counter), pieces))))
+        Decision::Respond(Reply::Pull(Box::new(Counted(Arc::clone(&counter), pieces))))
     };
     (count, handler)
 }
@@ -37,23 +38,23 @@ fn a_body_is_pulled_only_as_the_socket_takes_it() {
     let (count, handler) = counted(100);
     let mut rig = Rig::new(handler);
     rig.wire().room = Some(20_000);
-    assert_eq!(rig.arrive(GET), Next::Write);
+    assert_eq!(rig.arrive(GET), Wait::Write);
     let pulled = count.load(Ordering::Relaxed);
     assert!(pulled <= 7, "{pulled}");
-    assert_eq!(rig.room(0), Next::Write);
+    assert_eq!(rig.room(0), Wait::Write);
     assert_eq!(count.load(Ordering::Relaxed), pulled);
-    while rig.room(1_000_000) == Next::Write {}
+    while matches!(rig.room(1_000_000), Wait::Write | Wait::Yield) {}
     let sent = rig.sent();
     assert_eq!(sent.matches("\r\n2710\r\n").count(), 100, "chunks of 10,000");
     assert!(sent.ends_with("\r\n0\r\n\r\n"));
-    assert!(rig.connection.is_idle() && rig.owns_nothing());
+    assert!(rig.connection.phase() == Phase::Idle && rig.owns_nothing());
 }
 
 #[test]
 fn head_gets_no_body_and_nothing_is_pulled_for_it() {
     let (count, handler) = counted(100);
     let mut rig = Rig::new(handler);
-    assert_eq!(rig.arrive("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n"), Next::Read);
+    assert_eq!(rig.arrive("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n"), Wait::Read);
     assert!(rig.sent().ends_with("\r\n\r\n"));
     assert_eq!(count.load(Ordering::Relaxed), 0);
 }
@@ -68,9 +69,9 @@ fn a_source_that_fails_or_has_nothing_closes_before_the_end_of_the_body() {
     }
     for pulled in [Pulled::Failed, Pulled::More] {
         let mut rig = Rig::new(move |_: &Head<'_>, _: &mut Context<'_>| {
-            Accept::Respond(Reply::Pull(Box::new(Failing(pulled))))
+            Decision::Respond(Reply::Pull(Box::new(Failing(pulled))))
         });
-        assert_eq!(rig.arrive(GET), Next::Close);
+        assert_eq!(rig.arrive(GET), Wait::Nothing);
         assert!(!rig.sent().contains("\r\n0\r\n\r\n"));
     }
 }
@@ -78,10 +79,11 @@ fn a_source_that_fails_or_has_nothing_closes_before_the_end_of_the_body() {
 pub(super) fn file(length: usize, promised: u64) -> impl Handler {
     let mut file = tempfile::tempfile().expect("a file");
     file.write_all(&vec![b'f'; length]).expect("written");
+    let file = std::sync::Arc::new(file);
     move |_: &Head<'_>, _: &mut Context<'_>| {
         let file = file.try_clone().expect("a descriptor");
-        Accept::Respond(Reply::File(FileSlice {
-            file,
+        Decision::Respond(Reply::File(FileSlice {
+            file: file.into(),
             offset: 0,
             len: promised,
         }))
@@ -91,31 +93,31 @@ pub(super) fn file(length: usize, promised: u64) -> impl Handler {
 #[test]
 fn a_turn_sends_a_slice_of_a_file_and_then_it_is_the_turn_of_others() {
     let mut rig = Rig::new(file(600_000, 600_000));
-    assert_eq!(rig.arrive(GET), Next::Write);
+    assert_eq!(rig.arrive(GET), Wait::Yield);
     assert!(rig.wire().sent.len() < 300_000);
-    assert_eq!(rig.turn(Ready::default()), Next::Write);
-    assert_eq!(rig.turn(Ready::default()), Next::Read);
+    assert_eq!(rig.turn(Ready::NOTHING), Wait::Yield);
+    assert_eq!(rig.turn(Ready::NOTHING), Wait::Read);
     let sent = rig.sent();
     assert_eq!(sent.len() - sent.find("\r\n\r\n").expect("a head") - 4, 600_000);
-    assert!(rig.connection.is_idle() && rig.owns_nothing());
+    assert!(rig.connection.phase() == Phase::Idle && rig.owns_nothing());
 }
 
 #[test]
 fn a_file_that_became_shorter_closes_before_the_promised_end() {
     let mut rig = Rig::new(file(1000, 2000));
-    assert_eq!(rig.arrive(GET), Next::Close);
+    assert_eq!(rig.arrive(GET), Wait::Nothing);
 }
 
 #[test]
 fn a_large_answer_from_memory_is_not_copied_and_survives_any_room() {
     let body: Arc<[u8]> = (0..100_000u32).map(|n| b'a' + (n % 26) as u8).collect();
     let shared = Arc::clone(&body);
-    let mut rig = Rig::new(move |_: &Head<'_>, _: &mut Context<'_>| Accept::from(Arc::clone(&shared)));
+    let mut rig = Rig::new(move |_: &Head<'_>, _: &mut Context<'_>| Decision::from(Arc::clone(&shared)));
     rig.wire().room = Some(100);
     rig.arrive(GET);
     let work = rig.connection.work.as_ref().expect("something is left");
     assert!(work.output.len() < 1000, "the body stays where it is");
-    while rig.room(7_777) == Next::Write {}
+    while rig.room(7_777) == Wait::Write {}
     let sent = rig.sent();
     let at = sent.find("\r\n\r\n").expect("a head") + 4;
     assert!(sent.as_bytes()[at..] == body[..]);
@@ -125,7 +127,7 @@ fn a_large_answer_from_memory_is_not_copied_and_survives_any_room() {
 fn http_1_0_streams_until_the_close() {
     let (_, handler) = counted(2);
     let mut rig = Rig::new(handler);
-    assert_eq!(rig.arrive("GET / HTTP/1.0\r\n\r\n"), Next::Close);
+    assert_eq!(rig.arrive("GET / HTTP/1.0\r\n\r\n"), Wait::Nothing);
     let sent = rig.sent();
     assert!(sent.ends_with(&"x".repeat(20_000)) && !sent.to_lowercase().contains("transfer-encoding"));
 }

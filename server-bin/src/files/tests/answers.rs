@@ -153,28 +153,6 @@ fn what_cannot_be_served_says_why() {
 }
 
 #[test]
-fn other_methods_hear_which_ones_there_are() {
-    let site = Site::of(&[("a.txt", "a")]);
-    let files = site.files();
-    for method in ["POST", "PUT", "DELETE", "PATCH", "TRACE", "BREW", "get"] {
-        let answer = ask(&files, method, "/a.txt", &[]);
-        assert_eq!(
-            (answer.status, answer.field("allow")),
-            (405, Some("GET, HEAD, OPTIONS")),
-            "{method}"
-        );
-    }
-    for target in ["/a.txt", "/nowhere", "*"] {
-        let answer = ask(&files, "OPTIONS", target, &[]);
-        assert_eq!(
-            (answer.status, answer.field("allow")),
-            (204, Some("GET, HEAD, OPTIONS")),
-            "{target}"
-        );
-    }
-}
-
-#[test]
 fn a_validator_that_came_back_saves_the_body() {
     let site = Site::of(&[("a.txt", "0123456789")]);
     let first = site.get("/a.txt", &[]);

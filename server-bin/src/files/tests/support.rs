@@ -12,7 +12,7 @@ use http_core::{Connection, Event, Fields, Limits, ResponseHead};
 use tempfile::TempDir;
 
 use crate::files::Files;
-use crate::handler::{Accept, Context, Handler as _, Reply};
+use crate::handler::{Context, Decision, Handler as _, Reply};
 
 /// A directory with files of the past, so that their validators are strong.
 pub(super) struct Site {
@@ -101,14 +101,13 @@ pub(super) fn ask(files: &Files, method: &str, target: &str, fields: &[(&str, &s
     };
     let mut response = ResponseHead::new(200);
     let mut cx = Context::detached(&mut response, Instant::now());
-    let accept = files.head(&head, &mut cx);
+    let accept = files.clone().head(&head, &mut cx);
     assert_eq!(cx.misuse(), None);
     let body = match accept {
-        Accept::Respond(Reply::Bytes(content)) => content.as_ref().to_vec(),
-        Accept::Respond(Reply::File(slice)) => {
+        Decision::Respond(Reply::Bytes(content)) => content.as_ref().to_vec(),
+        Decision::Respond(Reply::File(slice)) => {
             let mut bytes = vec![0; usize::try_from(slice.len).expect("a small file")];
-            slice
-                .file
+            std::fs::File::from(slice.file)
                 .read_exact_at(&mut bytes, slice.offset)
                 .expect("all of the slice");
             bytes

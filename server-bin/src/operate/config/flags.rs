@@ -23,9 +23,9 @@ pub(super) struct LimitFlags {
     #[arg(long, value_name = "BYTES", env = "SERVER_MAX_HEAD", default_value = "32k", value_parser = head_size)]
     max_head: u32,
 
-    /// Bytes of a request body
-    #[arg(long, value_name = "BYTES", env = "SERVER_MAX_BODY", default_value = "1m", value_parser = body_size)]
-    max_body: u64,
+    /// Bytes of a request body; without it 1m, or what a handler asks for
+    #[arg(long, value_name = "BYTES", env = "SERVER_MAX_BODY", value_parser = body_size)]
+    max_body: Option<u64>,
 
     /// Bytes a second at which a request body has to arrive; 0 for any
     #[arg(long, value_name = "BYTES", env = "SERVER_MIN_BODY_RATE", default_value = "240", value_parser = rate)]
@@ -41,7 +41,10 @@ impl LimitFlags {
     pub(super) fn put_into(&self, settings: &mut Settings) {
         settings.max_requests = self.max_requests.unwrap_or(u32::MAX);
         settings.limits.head = self.max_head;
-        settings.limits.body = self.max_body;
+        if let Some(most) = self.max_body {
+            settings.limits.body = most;
+        }
+        settings.max_body = self.max_body;
         settings.min_body_rate = self.min_body_rate;
         settings.min_write_rate = self.min_write_rate;
     }

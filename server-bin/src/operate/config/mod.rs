@@ -129,7 +129,7 @@ impl Config {
     ///
     /// A line that says what is wrong and what to do.
     pub fn server(&self, handler: impl Handler) -> Result<Server, String> {
-        let mut server = Server::new(handler).settings(self.settings());
+        let mut server = Server::with(handler).settings(self.settings());
         if let Some(workers) = self.workers {
             server = server.workers(workers.into());
         }

@@ -2,15 +2,15 @@
 //! the same answers. A seed that fails is printed, and `SEED=n` runs it alone.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http_core::{Head, Method, ResponseHead};
 
-use super::connection::*;
-use super::socket::*;
-use super::tests::rig::{Incoming, READABLE, Rig};
+use crate::driver::phase::{Phase, Wait};
 use crate::driver::settings::Settings;
-use crate::handler::{Accept, BodySource, Completer, Context, Pulled, Reply, plain};
+use crate::driver::socket::Ready;
+use crate::driver::tests::rig::{Incoming, READABLE, Rig};
+use crate::handler::{BodySource, Completer, Context, Decision, Pulled, Reply, plain};
 
 /// xorshift64*: small, and the same everywhere.
 struct Random(u64);
@@ -39,14 +39,14 @@ impl BodySource for Pieces {
 fn handler(promised: &Promised) -> impl crate::handler::Handler {
     let promised = Arc::clone(promised);
     move |head: &Head<'_>, cx: &mut Context<'_>| match (head.method(), head.target().path()) {
-        (Method::Post, "/echo") => Accept::buffer(1000, |body, _| body.to_vec().into()),
+        (Method::Post, "/echo") => Decision::buffer(1000, |body, _| body.to_vec().into()),
         (_, "/hello") => "hello".into(),
         (_, "/large") => vec![b'l'; 50_000].into(),
-        (_, "/pull") => Accept::Respond(Reply::Pull(Box::new(Pieces(2000)))),
+        (_, "/pull") => Decision::Respond(Reply::Pull(Box::new(Pieces(2000)))),
         (_, "/later") => {
             let (ticket, completer) = cx.later();
             promised.lock().unwrap().push(completer);
-            Accept::Respond(Reply::Later(ticket))
+            Decision::Respond(Reply::Later(ticket))
         }
         _ => plain::reply(cx, 404).into(),
     }
@@ -134,21 +134,22 @@ impl Simulation {
             }
             _ => {
                 let now = self.rig.kit.now + Duration::from_millis(most as u64 / 100);
-                self.rig.kit.begin(now);
+                self.rig.kit.begin(now, || SystemTime::UNIX_EPOCH);
             }
         }
         let (readable, writable) = (
             !self.rig.wire().incoming.is_empty(),
             self.rig.wire().room != Some(0),
         );
-        let (ready, reported) = match self.rig.next {
-            Next::Read | Next::Hangup => (READABLE, readable),
-            Next::Write => (Ready::default(), writable),
-            Next::Close => return,
+        let (ready, reported) = match self.rig.wait {
+            Wait::Read | Wait::Elsewhere => (READABLE, readable),
+            Wait::Write | Wait::ReadOrWrite => (Ready::NOTHING, writable),
+            Wait::Yield => (Ready::NOTHING, true),
+            Wait::Nothing => return,
         };
         // Spurious events are allowed, too.
         if reported || self.random.below(10) == 0 {
-            let ready = if readable { ready } else { Ready::default() };
+            let ready = if readable { ready } else { Ready::NOTHING };
             self.rig.turn(ready);
         }
     }
@@ -156,16 +157,16 @@ impl Simulation {
     /// All that was answered, with the date taken out.
     fn run(mut self) -> String {
         for _ in 0..200_000 {
-            if self.rig.next == Next::Close || self.rig.connection.phase() == Phase::Lingering {
+            if self.rig.wait == Wait::Nothing || self.rig.connection.phase() == Phase::Lingering {
                 return without_dates(&self.rig.sent());
             }
             self.step();
         }
         let connection = &self.rig.connection;
         let input = connection.work.as_ref().map_or(0, |work| work.input.len());
-        let (phase, next, hungry) = (connection.phase(), self.rig.next, connection.hungry);
+        let (phase, wait) = (connection.phase(), self.rig.wait);
         panic!(
-            "it does not end: {phase:?}, {next:?}, hungry {hungry}, {input} saved, {} unsent",
+            "it does not end: {phase:?}, {wait:?}, {input} saved, {} unsent",
             self.unsent.len()
         );
     }
@@ -187,7 +188,7 @@ fn all_at_once(requests: &str) -> String {
     simulation.rig.wire().room = None;
     simulation.send(usize::MAX);
     for _ in 0..10_000 {
-        if simulation.rig.next == Next::Close || simulation.rig.connection.phase() == Phase::Lingering {
+        if simulation.rig.wait == Wait::Nothing || simulation.rig.connection.phase() == Phase::Lingering {
             return without_dates(&simulation.rig.sent());
         }
         simulation.rig.turn(READABLE);
@@ -229,7 +230,7 @@ fn a_reset_at_any_time_ends_the_connection() {
         for _ in 0..steps {
             simulation.step();
         }
-        if simulation.rig.next == Next::Close {
+        if simulation.rig.wait == Wait::Nothing {
             continue;
         }
         simulation.rig.wire().incoming.clear();
@@ -237,14 +238,15 @@ fn a_reset_at_any_time_ends_the_connection() {
         simulation.rig.wire().broken = true;
         let gone = Ready {
             readable: true,
+            read_closed: true,
             gone: true,
         };
-        let ended = (0..3).any(|_| simulation.rig.turn(gone) == Next::Close);
+        let ended = (0..3).any(|_| simulation.rig.turn(gone) == Wait::Nothing);
         assert!(
             ended,
             "seed {seed}: {:?} {:?}",
             simulation.rig.connection.phase(),
-            simulation.rig.next
+            simulation.rig.wait
         );
     }
 }
@@ -262,7 +264,9 @@ fn trickle(
     let (mut elapsed, mut arrived) = (0, 0);
     for _ in 0..2000 {
         let pause = 1 + random.below(19_000) as u64;
-        rig.kit.begin(rig.kit.now + Duration::from_millis(pause));
+        rig.kit.begin(rig.kit.now + Duration::from_millis(pause), || {
+            SystemTime::UNIX_EPOCH
+        });
         elapsed += pause;
         if rig.connection.deadline(&rig.kit) <= rig.kit.now {
             rig.connection.expire(0, &mut rig.inlet, &mut rig.kit);
@@ -292,7 +296,7 @@ fn bodies_are_cut_off_when_they_fall_behind_their_rate_and_only_then() {
             ..Default::default()
         };
         let rig = || {
-            let handler = |_: &Head<'_>, _: &mut Context<'_>| Accept::buffer(usize::MAX, |_, _| "all".into());
+            let handler = |_: &Head<'_>, _: &mut Context<'_>| Decision::buffer(u64::MAX, |_, _| "all".into());
             Rig::with(
                 handler,
                 Settings {

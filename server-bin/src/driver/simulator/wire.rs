@@ -2,14 +2,13 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::fs::File;
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::FileExt as _;
+use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 
-use server_bin::driver::socket::Socket;
+use crate::driver::socket::Socket;
 
-use crate::random::Random;
+use super::random::Random;
 
 /// What the server's kernel keeps of what the peer has sent.
 const RECEIVE_BUFFER: usize = 64 * 1024;
@@ -174,9 +173,15 @@ impl Socket for ServerEnd {
         self.0.borrow_mut().write(bytes)
     }
 
-    fn send_file(&mut self, file: &File, offset: u64, count: usize, buffer: &mut [u8]) -> io::Result<usize> {
+    fn send_file(
+        &mut self,
+        file: BorrowedFd<'_>,
+        offset: u64,
+        count: usize,
+        buffer: &mut [u8],
+    ) -> io::Result<usize> {
         let most = count.min(buffer.len());
-        match file.read_at(&mut buffer[..most], offset)? {
+        match rustix::io::pread(file, &mut buffer[..most], offset)? {
             0 => Ok(0),
             length => self.0.borrow_mut().write(&buffer[..length]),
         }

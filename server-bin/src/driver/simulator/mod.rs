@@ -1,26 +1,26 @@
 //! A simulated worker: several connections over one set of buffers, with peers that send and take bytes in pieces,
 //! vanish, shut their side early, or are slow, and with a clock that may jump. Everything follows from a seed.
 //!
-//! A run that fails says its seed, and `SEED=n cargo test -p server-bin --test simulator` runs that one alone;
+//! A run that fails says its seed, and `SEED=n cargo test -p server-bin --lib simulator` runs that one alone;
 //! `SEEDS=n` runs so many.
 
 mod model;
 mod random;
+mod schedules;
 mod wire;
 
 use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use server_bin::Settings;
-use server_bin::driver::buffers::{Inlet, Kit};
-use server_bin::driver::{
-    connection::{Connection, Next},
-    socket::Ready,
-};
-use server_bin::handler::Handler;
+use super::buffers::{Inlet, Kit};
+use super::connection::Connection;
+use super::handler::mailbox::Mailbox;
+use super::phase::Wait;
+use super::settings::Settings;
+use super::socket::Ready;
 
 use model::{Exchange, Response};
 use random::Random;
@@ -45,7 +45,7 @@ enum Weather {
 struct Line {
     wire: Rc<RefCell<Wire>>,
     connection: Option<Connection<ServerEnd>>,
-    next: Next,
+    wait: Wait,
     exchanges: Vec<Exchange>,
     unsent: Vec<u8>,
     /// The peer shuts its side as soon as it has sent everything.
@@ -80,7 +80,7 @@ impl Line {
         Self {
             wire,
             connection: Some(connection),
-            next: Next::Read,
+            wait: Wait::Read,
             exchanges,
             unsent,
             ends_early,
@@ -140,13 +140,18 @@ impl World {
             Weather::Drain,
         ];
         let weather = *random.pick(&weathers);
-        let handler: Arc<dyn Handler> = Arc::new(model::handler(root));
         let settings = if weather == Weather::Jumps {
             Settings::default()
         } else {
             patient()
         };
-        let kit = Kit::new(handler, Arc::new(settings), Instant::now());
+        let kit = Kit::new(
+            Box::new(model::handler(root)),
+            Arc::new(settings),
+            Arc::new(Mailbox::new(None)),
+            Instant::now(),
+            SystemTime::UNIX_EPOCH,
+        );
         let lines = (0..1 + random.below(4))
             .map(|number| Line::new(&mut random, number, weather, &kit))
             .collect();
@@ -170,16 +175,19 @@ impl World {
             (
                 Ready {
                     readable: wire.is_readable(),
+                    read_closed: wire.is_gone(),
                     gone: wire.is_gone(),
                 },
                 wire.is_writable(),
             )
         };
-        let due = match line.next {
-            Next::Read => ready.readable,
-            Next::Write => writable,
-            Next::Hangup => ready.gone,
-            Next::Close => unreachable!("a closed connection was dropped"),
+        let due = match line.wait {
+            Wait::Read => ready.readable,
+            Wait::Write => writable,
+            Wait::ReadOrWrite => ready.readable || writable,
+            Wait::Yield => true,
+            Wait::Elsewhere => ready.gone,
+            Wait::Nothing => unreachable!("a closed connection was dropped"),
         };
         let moved = line.wire.borrow().moved();
         let turn = if connection.deadline(&self.kit) <= self.kit.now {
@@ -189,15 +197,15 @@ impl World {
         } else {
             return;
         };
-        line.next = turn.next;
-        if turn.next == Next::Close {
+        line.wait = turn.wait;
+        if turn.wait == Wait::Nothing {
             line.connection = None;
         }
         match due && line.wire.borrow().moved() == moved {
             true => line.in_vain += 1,
             false => line.in_vain = 0,
         }
-        assert!(line.in_vain < SPINNING, "it spins, waiting for {:?}", line.next);
+        assert!(line.in_vain < SPINNING, "it spins, waiting for {:?}", line.wait);
     }
 
     /// One thing happens.
@@ -211,14 +219,18 @@ impl World {
             }
             _ => {
                 let passed = self.random.below(50) as u64;
-                self.kit.begin(self.kit.now + Duration::from_millis(passed));
+                self.kit.begin(self.kit.now + Duration::from_millis(passed), || {
+                    SystemTime::UNIX_EPOCH
+                });
             }
         }
         match self.weather {
             Weather::Resets if self.random.once_in(3_000) => self.lines[number].wire.borrow_mut().reset(),
             Weather::Jumps if self.random.once_in(500) => {
                 let jump = *self.random.pick(&[1, 3, 11, 31, 100, 100_000]);
-                self.kit.begin(self.kit.now + Duration::from_secs(jump));
+                self.kit.begin(self.kit.now + Duration::from_secs(jump), || {
+                    SystemTime::UNIX_EPOCH
+                });
             }
             Weather::Drain if self.random.once_in(1_000) => self.kit.draining = true,
             _ => {}
@@ -253,7 +265,7 @@ impl World {
             .map(|line| {
                 (
                     line.connection.as_ref().map(Connection::phase),
-                    line.next,
+                    line.wait,
                     line.unsent.len(),
                 )
             })

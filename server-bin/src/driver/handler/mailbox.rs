@@ -1,0 +1,176 @@
+//! The mailbox of a worker: where answers and news for its connections arrive, from any thread.
+//!
+//! Posting wakes the worker only when it sleeps and was not woken yet. The worker says when it goes to sleep, and looks
+//! once more after it has said so; so a letter that is posted at that moment is either seen by that look or wakes it.
+
+use std::io;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use super::later::{Answer, Serial};
+
+/// What arrives in a mailbox.
+pub(crate) enum Letter {
+    /// An answer to a request.
+    Answer(Answer),
+    /// A notifier has fired, or the last one is gone.
+    News { connection: usize, serial: Serial },
+}
+
+/// Makes a sleeping worker look into its mailbox.
+pub(crate) trait Wake: Send + Sync {
+    fn wake(&self) -> io::Result<()>;
+}
+
+/// The worker is awake, and the mailbox was empty when it looked last.
+const AWAKE: u8 = 0;
+/// The worker sleeps, or is about to.
+const ASLEEP: u8 = 1;
+/// Something was posted since the worker looked last.
+const POSTED: u8 = 2;
+
+/// Where letters for one worker's connections arrive.
+pub(crate) struct Mailbox {
+    letters: Mutex<Vec<Letter>>,
+    state: AtomicU8,
+    wake: Option<Box<dyn Wake>>,
+}
+
+impl Mailbox {
+    /// A mailbox whose worker is woken by `wake`; without one the worker has to look by itself.
+    pub(crate) fn new(wake: Option<Box<dyn Wake>>) -> Self {
+        Self {
+            letters: Mutex::new(Vec::new()),
+            state: AtomicU8::new(AWAKE),
+            wake,
+        }
+    }
+
+    pub(crate) fn post(&self, letter: Letter) {
+        self.letters
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(letter);
+        self.alert();
+    }
+
+    /// Makes the worker look, whatever is in the mailbox.
+    pub(crate) fn alert(&self) {
+        if self.state.swap(POSTED, Ordering::AcqRel) != ASLEEP {
+            return;
+        }
+        let Some(wake) = &self.wake else { return };
+        let woken = loop {
+            match wake.wake() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => break result,
+            }
+        };
+        if woken.is_err() {
+            // The worker still sleeps: the next post tries again.
+            let _ = self
+                .state
+                .compare_exchange(POSTED, ASLEEP, Ordering::AcqRel, Ordering::Relaxed);
+        }
+    }
+
+    /// Says that the worker goes to sleep. `false`: something was posted, so it must look first.
+    #[inline]
+    pub(crate) fn fall_asleep(&self) -> bool {
+        self.state
+            .compare_exchange(AWAKE, ASLEEP, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+    }
+
+    /// Says that the worker is awake. Returns whether something was posted.
+    #[inline]
+    pub(crate) fn wake_up(&self) -> bool {
+        self.state.swap(AWAKE, Ordering::AcqRel) == POSTED
+    }
+
+    /// Swaps all letters into `letters`, which must be empty; its capacity is reused.
+    pub(crate) fn collect(&self, letters: &mut Vec<Letter>) {
+        debug_assert!(letters.is_empty(), "letters of an earlier look were not read");
+        std::mem::swap(
+            &mut *self.letters.lock().unwrap_or_else(PoisonError::into_inner),
+            letters,
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Count(Arc<AtomicUsize>);
+
+    impl Wake for Count {
+        fn wake(&self) -> io::Result<()> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        }
+    }
+
+    fn news() -> Letter {
+        Letter::News {
+            connection: 1,
+            serial: Serial(1),
+        }
+    }
+
+    #[test]
+    fn a_sleeping_worker_is_woken_once_for_all_that_is_posted() {
+        let count = Count::default();
+        let mailbox = Mailbox::new(Some(Box::new(count.clone())));
+        assert!(mailbox.fall_asleep());
+        for _ in 0..3 {
+            mailbox.post(news());
+        }
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+        assert!(mailbox.wake_up());
+        let mut letters = Vec::new();
+        mailbox.collect(&mut letters);
+        assert_eq!(letters.len(), 3);
+    }
+
+    #[test]
+    fn a_worker_that_is_awake_is_not_woken_and_does_not_fall_asleep_over_a_letter() {
+        let count = Count::default();
+        let mailbox = Mailbox::new(Some(Box::new(count.clone())));
+        mailbox.post(news());
+        assert!(!mailbox.fall_asleep(), "a letter is there");
+        assert!(mailbox.wake_up());
+        assert!(mailbox.fall_asleep() && !mailbox.wake_up());
+        assert_eq!(count.0.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn after_a_wake_that_failed_the_next_post_wakes_again() {
+        struct FailsOnce(AtomicUsize);
+        impl Wake for FailsOnce {
+            fn wake(&self) -> io::Result<()> {
+                match self.0.fetch_add(1, Ordering::Relaxed) {
+                    0 => Err(io::ErrorKind::Interrupted.into()),
+                    1 => Err(io::ErrorKind::OutOfMemory.into()),
+                    _ => Ok(()),
+                }
+            }
+        }
+        let tries = Arc::new(FailsOnce(AtomicUsize::new(0)));
+        impl Wake for Arc<FailsOnce> {
+            fn wake(&self) -> io::Result<()> {
+                self.as_ref().wake()
+            }
+        }
+        let mailbox = Mailbox::new(Some(Box::new(Arc::clone(&tries))));
+        assert!(mailbox.fall_asleep());
+        mailbox.post(news());
+        assert_eq!(tries.0.load(Ordering::Relaxed), 2, "a signal is no failure");
+        mailbox.post(news());
+        assert_eq!(tries.0.load(Ordering::Relaxed), 3);
+    }
+}

@@ -1,0 +1,278 @@
+//! Bodies in: collecting them, handing them to a sink piece by piece, and dropping those before an upgrade.
+
+use http_core::{Framing, Head, Method, ResponseHead, Rule};
+
+use super::buffers::Kit;
+use super::connection::{Connection, Part};
+use super::handler::{BodySink, Collected, Context, Decision, Protocol, Reply, Took};
+use super::held::{self, Held};
+use super::phase::Happening;
+use super::send::Outgoing;
+use super::settings::MAX_DISCARD;
+use super::socket::Socket;
+use super::work::{Taker, Taking};
+
+/// The most that a body is trusted to be as long as its Content-Length says, when room is made for it.
+const TRUSTED_LENGTH: u64 = 64 * 1024;
+
+impl<S: Socket> Connection<S> {
+    /// Begins to take the body as the handler has decided. `more` says whether bytes of it have arrived.
+    #[cold]
+    pub(super) fn take_body(
+        &mut self,
+        key: usize,
+        head: &Head<'_>,
+        decision: Decision,
+        more: bool,
+        kit: &mut Kit,
+    ) -> Happening {
+        let mut min_rate = kit.settings.min_body_rate;
+        let (limit, taker) = match decision {
+            Decision::Buffer { limit, then } => {
+                let bytes = Vec::new();
+                let then = Held::new(then);
+                (
+                    kit.settings.body_limit(Some(limit)),
+                    Taker::Collector { bytes, then },
+                )
+            }
+            Decision::Stream(sink) => {
+                let mut sink = Held::new(sink);
+                let Some((limit, rate)) = sink.with(|sink| (sink.limit(), sink.min_rate())) else {
+                    return self.refuse(500, kit);
+                };
+                min_rate = rate.unwrap_or(min_rate);
+                (kit.settings.body_limit(limit), Taker::Sink(sink))
+            }
+            Decision::Upgrade(protocol) => match self.upgrade_later(head, protocol, kit) {
+                Ok(taker) => (MAX_DISCARD, taker),
+                Err(happening) => return happening,
+            },
+            Decision::Respond(reply) => return self.answer(reply, None, kit),
+        };
+        self.http.set_body_limit(limit);
+        if self.http.body_is_over_limit() {
+            held::discard(taker);
+            return self.refuse_for(Rule::BodyTooLong, kit);
+        }
+        let waits_for_continue = head.expects_continue() && !more;
+        self.work(kit).taking = Some(Taking {
+            taker,
+            owes_continue: waits_for_continue,
+            min_rate,
+        });
+        self.begin_body(key, head.framing(), kit)
+    }
+
+    /// Asks a sink whether it wants the body at all, and tells the client to go on if it waits for that.
+    fn begin_body(&mut self, key: usize, framing: Framing, kit: &mut Kit) -> Happening {
+        if let Framing::Length(length) = framing
+            && let Some(Taker::Collector { bytes, .. }) = self.taker()
+        {
+            bytes.reserve(length.get().min(TRUSTED_LENGTH) as usize);
+        }
+        let began = match self.taker() {
+            Some(Taker::Sink(_)) => self.call_sink(key, kit, |sink, cx| sink.begin(cx)),
+            _ => Some(Took::More),
+        };
+        match (began, framing) {
+            (Some(Took::More), Framing::Empty) => self.body_end(key, kit),
+            (Some(Took::More), _) => {
+                self.tell_to_continue(kit);
+                Happening::BodyWanted
+            }
+            (Some(Took::Pause), _) => self.pause(kit, Happening::BodyWanted),
+            (Some(Took::Answer(reply)), _) => self.answer_early(reply, kit),
+            (None, _) => self.refuse(500, kit),
+        }
+    }
+
+    /// Sends 100 Continue to a client that waits for it.
+    fn tell_to_continue(&mut self, kit: &mut Kit) {
+        if let Some(work) = &mut self.work
+            && let Some(taking) = &mut work.taking
+            && std::mem::take(&mut taking.owes_continue)
+        {
+            // It fails only where no interim response may be sent, and then the body comes unasked.
+            let _ = self.http.continue_100(&mut kit.out);
+        }
+    }
+
+    /// Goes on with the body: after a pause, the client may still have to be told, unless it has sent some already.
+    pub(super) fn go_on_with_body(&mut self, has_input: bool, kit: &mut Kit) {
+        if !has_input {
+            self.tell_to_continue(kit);
+        }
+    }
+
+    /// Hands bytes of the body to its taker.
+    pub(super) fn body_data(&mut self, key: usize, bytes: &[u8], kit: &mut Kit) -> Part {
+        match self.taker() {
+            Some(Taker::Collector { bytes: all, .. }) => {
+                all.extend_from_slice(bytes);
+                Part::On
+            }
+            Some(Taker::Sink(_)) => match self.call_sink(key, kit, |sink, cx| sink.data(bytes, cx)) {
+                Some(Took::More) => Part::On,
+                Some(Took::Pause) => match self.pause(kit, Happening::BodyWanted) {
+                    Happening::SinkPaused => Part::Go(Happening::SinkPaused),
+                    _ => Part::On,
+                },
+                Some(Took::Answer(reply)) => Part::Go(self.answer_early(reply, kit)),
+                None => Part::Go(self.refuse(500, kit)),
+            },
+            Some(Taker::Upgrade { .. }) | None => Part::On,
+        }
+    }
+
+    /// The body has ended: its taker answers. Without one the body was dropped.
+    pub(super) fn body_end(&mut self, key: usize, kit: &mut Kit) -> Happening {
+        let taking = self.work.as_mut().and_then(|work| work.taking.take());
+        match taking.map(|taking| taking.taker) {
+            Some(Taker::Collector { bytes, then }) => self.collected(key, &bytes, then, kit),
+            Some(Taker::Sink(sink)) => self.sunk(key, sink, kit),
+            Some(Taker::Upgrade { protocol, head }) => {
+                kit.head = head;
+                self.upgrade(protocol, kit)
+            }
+            None => Happening::BodyDropped,
+        }
+    }
+
+    fn collected(&mut self, key: usize, bytes: &[u8], then: Held<Collected>, kit: &mut Kit) -> Happening {
+        kit.head.reset(200);
+        self.lend_elsewhere(kit);
+        let (reply, misuse) = kit.call(key, &self.peer, |cx, _| then.consume(|then| then(bytes, cx)));
+        self.keep_elsewhere(kit);
+        match reply.flatten() {
+            Some(reply) => self.answer(reply, misuse, kit),
+            None => self.refuse(500, kit),
+        }
+    }
+
+    fn sunk(&mut self, key: usize, sink: Held<Box<dyn BodySink>>, kit: &mut Kit) -> Happening {
+        kit.head.reset(200);
+        self.lend_elsewhere(kit);
+        let (reply, misuse) = kit.call(key, &self.peer, |cx, _| sink.consume(|sink| sink.end(cx)));
+        self.keep_elsewhere(kit);
+        match reply.flatten() {
+            Some(reply) => self.answer(reply, misuse, kit),
+            None => self.refuse(500, kit),
+        }
+    }
+
+    /// Calls the sink that takes the body. Nothing comes back when there is none, or when it panics.
+    fn call_sink(
+        &mut self,
+        key: usize,
+        kit: &mut Kit,
+        code: impl FnOnce(&mut Box<dyn BodySink>, &mut Context<'_>) -> Took,
+    ) -> Option<Took> {
+        kit.head.reset(200);
+        self.lend_elsewhere(kit);
+        let Some(Taker::Sink(sink)) = self
+            .work
+            .as_mut()
+            .and_then(|work| work.taking.as_mut())
+            .map(|taking| &mut taking.taker)
+        else {
+            return None;
+        };
+        let (took, misuse) = kit.call(key, &self.peer, |cx, _| sink.with(|sink| code(sink, cx)));
+        self.keep_elsewhere(kit);
+        kit.misuse = misuse;
+        took.flatten()
+    }
+
+    /// Begins a pause, or goes on as `otherwise` says: without a notifier nobody could end it.
+    fn pause(&mut self, kit: &mut Kit, otherwise: Happening) -> Happening {
+        let Some(work) = &mut self.work else {
+            return otherwise;
+        };
+        let can_end = work
+            .elsewhere
+            .as_ref()
+            .is_some_and(|elsewhere| elsewhere.can_be_notified());
+        if !can_end {
+            self.tell_to_continue(kit);
+            return otherwise;
+        }
+        work.own_timeout = match work.taking.as_mut().map(|taking| &mut taking.taker) {
+            Some(Taker::Sink(sink)) => sink.with(|sink| sink.pause_timeout()).flatten(),
+            _ => None,
+        };
+        Happening::SinkPaused
+    }
+
+    /// Answers before the body has ended: what remains of it is dropped, within a bound.
+    fn answer_early(&mut self, reply: Reply, kit: &mut Kit) -> Happening {
+        let owed_continue = self.drop_taker();
+        if owed_continue {
+            // The client may never send the body that it was not told to send.
+            self.close_after_response();
+        }
+        self.http.set_body_limit(MAX_DISCARD);
+        let misuse = kit.misuse.take();
+        self.answer(reply, misuse, kit)
+    }
+
+    /// Gives the body's taker up. Returns whether its client still waits for 100 Continue.
+    pub(super) fn drop_taker(&mut self) -> bool {
+        let taking = self.work.as_mut().and_then(|work| work.taking.take());
+        taking.is_some_and(|taking| {
+            held::discard(taking.taker);
+            taking.owes_continue
+        })
+    }
+
+    fn taker(&mut self) -> Option<&mut Taker> {
+        let taking = self.work.as_mut()?.taking.as_mut()?;
+        Some(&mut taking.taker)
+    }
+
+    /// Tells whoever takes or makes a body that the server drains.
+    pub(super) fn tell_of_drain(&mut self) {
+        let Some(work) = &mut self.work else { return };
+        if let Some(Outgoing::Pull { source, .. }) = &mut work.body {
+            let _ = source.with(|source| source.drain());
+        }
+        if let Some(Taker::Sink(sink)) = work.taking.as_mut().map(|taking| &mut taking.taker) {
+            let _ = sink.with(|sink| sink.drain());
+        }
+    }
+
+    /// Keeps the protocol, and the head of the answer, until the request's body has ended.
+    fn upgrade_later(
+        &mut self,
+        head: &Head<'_>,
+        protocol: Box<dyn Protocol>,
+        kit: &mut Kit,
+    ) -> Result<Taker, Happening> {
+        let protocol = Held::new(protocol);
+        if let Some(misuse) = kit.misuse.take() {
+            return Err(self.own_up(misuse, kit));
+        }
+        if kit.head.status() == 200 && head.method() != Method::Connect {
+            kit.head.set_status(101);
+        }
+        let head = std::mem::replace(&mut kit.head, ResponseHead::new(200));
+        Ok(Taker::Upgrade { protocol, head })
+    }
+
+    /// Sends 101, or 2xx to CONNECT, and hands the connection over (RFC 9110 sections 7.8 and 9.3.6).
+    fn upgrade(&mut self, protocol: Held<Box<dyn Protocol>>, kit: &mut Kit) -> Happening {
+        kit.head.push_date(&kit.date.line);
+        if let Err(misuse) = self.http.upgrade(&mut kit.out, &kit.head) {
+            return self.own_up(misuse, kit);
+        }
+        if kit.watched {
+            kit.records.answer(kit.head.status(), None, kit.now);
+        }
+        // The peer of another protocol may still be sending when that ends.
+        self.lingers = true;
+        let work = self.work(kit);
+        work.protocol = Some(protocol);
+        work.is_new_protocol = true;
+        Happening::Switched
+    }
+}

@@ -1,0 +1,109 @@
+//! What a connection owns only while it has something unfinished, and the pool that it comes from.
+
+use std::time::{Duration, Instant};
+
+use http_core::ResponseHead;
+
+use super::handler::{BodySink, Collected, Elsewhere, Protocol};
+use super::held::Held;
+use super::records::Records;
+use super::send::Outgoing;
+
+/// What a connection owns only while it has something unfinished.
+#[derive(Default)]
+pub(crate) struct Work {
+    /// Bytes received and not yet understood.
+    pub(crate) input: Vec<u8>,
+    /// Bytes that the socket has not taken yet, from `sent` on.
+    pub(crate) output: Vec<u8>,
+    pub(crate) sent: usize,
+    /// Where the rest of the response body comes from.
+    pub(crate) body: Option<Outgoing>,
+    /// Who takes the request body.
+    pub(crate) taking: Option<Taking>,
+    /// The protocol that the connection was handed to.
+    pub(crate) protocol: Option<Held<Box<dyn Protocol>>>,
+    /// What of the present request is elsewhere.
+    pub(crate) elsewhere: Option<Box<Elsewhere>>,
+    /// The timeout that a source or a sink has named for its present wait.
+    pub(crate) own_timeout: Option<Duration>,
+    /// The deadline that a protocol has set itself.
+    pub(crate) own_deadline: Option<Instant>,
+    /// The protocol was not called yet.
+    pub(crate) is_new_protocol: bool,
+    /// The peer has shut its side, as was told while this connection did not read.
+    pub(crate) peer_shut: bool,
+    /// Requests whose answers have not left, for a handler that watches.
+    pub(crate) records: Records,
+}
+
+impl Work {
+    /// Whether nothing is left in it, so that it can go back to the pool.
+    pub(crate) fn is_done(&self) -> bool {
+        self.input.is_empty()
+            && self.output.is_empty()
+            && self.body.is_none()
+            && self.taking.is_none()
+            && self.protocol.is_none()
+            && self.elsewhere.is_none()
+            && self.records.is_empty()
+    }
+
+    /// How much of the output waits for the socket.
+    pub(crate) fn unsent(&self) -> usize {
+        self.output.len() - self.sent
+    }
+}
+
+/// A request body on its way to its handler.
+pub(crate) struct Taking {
+    pub(crate) taker: Taker,
+    /// The client waits for 100 Continue, and the body is not yet wanted.
+    pub(crate) owes_continue: bool,
+    /// Bytes of the body that have to arrive a second.
+    pub(crate) min_rate: u32,
+}
+
+/// What takes a request body.
+pub(crate) enum Taker {
+    /// The whole body is collected, then handed over.
+    Collector { bytes: Vec<u8>, then: Held<Collected> },
+    /// The body is handed over piece by piece.
+    Sink(Held<Box<dyn BodySink>>),
+    /// The body is dropped, and then the connection is upgraded with this head.
+    Upgrade {
+        protocol: Held<Box<dyn Protocol>>,
+        head: ResponseHead,
+    },
+}
+
+/// Keeps buffers for the next connection that needs some.
+#[derive(Default)]
+pub(crate) struct Pool {
+    #[expect(clippy::vec_box, reason = "connections hold the box, so that they stay small")]
+    spare: Vec<Box<Work>>,
+}
+
+/// Spare buffers that a worker keeps, and how large each may be.
+const MAX_SPARE: usize = 64;
+const MAX_SPARE_CAPACITY: usize = 128 * 1024;
+
+impl Pool {
+    pub(crate) fn take(&mut self) -> Box<Work> {
+        self.spare.pop().unwrap_or_default()
+    }
+
+    /// Takes back what a connection has finished with.
+    pub(crate) fn give(&mut self, mut work: Box<Work>) {
+        debug_assert!(work.is_done(), "unfinished work was given back");
+        let small = work.input.capacity() + work.output.capacity() <= MAX_SPARE_CAPACITY;
+        if small && self.spare.len() < MAX_SPARE {
+            work.sent = 0;
+            work.own_timeout = None;
+            work.own_deadline = None;
+            work.is_new_protocol = false;
+            work.peer_shut = false;
+            self.spare.push(work);
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! The connections of a worker: letting each have its turns, and doing for it what it waits for.
+
+use std::net::SocketAddr;
+
+use multiplex::timers::TimerId;
+use multiplex::{Interest, Token, Trigger};
+
+use super::Worker;
+use super::slab::{Key, Slot};
+use crate::driver::buffers::{Inlet, Kit};
+use crate::driver::connection::{Connection, Turn};
+use crate::driver::handler::End;
+use crate::driver::handler::mailbox::Letter;
+use crate::driver::held;
+use crate::driver::phase::{Phase, Wait};
+use crate::driver::socket::Ready;
+use crate::sys::net::Stream;
+
+/// A connection, and what its worker knows of it.
+pub(super) struct Resident {
+    connection: Connection<Stream>,
+    /// Its timer, never later than its deadline.
+    timer: Option<TimerId>,
+    /// What the poller was asked to report.
+    registered: Wait,
+    /// It is among those that have yielded.
+    has_yielded: bool,
+}
+
+/// User memory of an idle connection: its slot and its timer. The socket's buffers are the kernel's.
+const _: () = assert!(IDLE_BYTES <= 192);
+const IDLE_BYTES: usize = size_of::<Slot<Resident>>() + TIMER_BYTES;
+/// What `multiplex::timers` documents for a timer, and the value beside it.
+const TIMER_BYTES: usize = 24 + size_of::<usize>();
+
+impl Worker {
+    /// Takes a connection in.
+    pub(super) fn admit(&mut self, stream: Stream, peer: Option<SocketAddr>) {
+        let connection = Connection::new(stream, peer, &self.kit);
+        let deadline = connection.deadline(&self.kit);
+        let inserted = self.residents.insert(Resident {
+            connection,
+            timer: None,
+            registered: Wait::Read,
+            has_yielded: false,
+        });
+        debug_assert!(inserted.is_ok(), "accept looked for room");
+        let Ok(key) = inserted else {
+            return self.admission.leave();
+        };
+        let Some(resident) = self.residents.get_mut(key) else {
+            return;
+        };
+        resident.timer = Some(self.deadlines.admit(key, deadline));
+        let token = Token::new(key.value());
+        let socket = resident.connection.socket();
+        if self
+            .poller
+            .add(socket, token, Interest::READABLE, Trigger::Level)
+            .is_err()
+        {
+            // The kernel is short of memory or of registrations (ENOMEM, ENOSPC): one connection less.
+            self.close(key);
+        }
+    }
+
+    /// Lets a connection have its turn, because its socket is ready.
+    #[inline]
+    pub(super) fn turn(&mut self, key: Key, ready: Ready) {
+        // A connection that has yielded has its turn with the others that have.
+        if self
+            .residents
+            .get_mut(key)
+            .is_some_and(|resident| resident.has_yielded)
+        {
+            return;
+        }
+        self.drive(key, ready.readable, |connection, inlet, kit| {
+            connection.turn(key.value(), ready, inlet, kit)
+        });
+    }
+
+    /// Lets the connections go on that have yielded in the round before.
+    #[inline]
+    pub(super) fn go_on(&mut self, mut yielded: Vec<Key>) {
+        for key in yielded.drain(..) {
+            if let Some(resident) = self.residents.get_mut(key) {
+                resident.has_yielded = false;
+                self.turn(key, Ready::NOTHING);
+            }
+        }
+        // The emptied one is kept for its capacity.
+        if self.yielded.is_empty() {
+            self.yielded = yielded;
+        }
+    }
+
+    /// Gives a letter to its connection.
+    pub(super) fn read_letter(&mut self, letter: Letter) {
+        match letter {
+            Letter::Answer(answer) => {
+                let key = Key::from_value(answer.connection);
+                self.drive(key, false, |connection, inlet, kit| {
+                    connection.deliver(key.value(), answer, inlet, kit)
+                });
+            }
+            Letter::News { connection, serial } => {
+                let key = Key::from_value(connection);
+                self.drive(key, false, |connection, inlet, kit| {
+                    connection.notify(key.value(), serial, inlet, kit)
+                });
+            }
+        }
+    }
+
+    /// Runs `act` on the connection and does what its [`Turn`] asks for. A stale key (an event or a letter for a
+    /// connection that is closed) is ignored.
+    #[inline]
+    fn drive(
+        &mut self,
+        key: Key,
+        readable: bool,
+        act: impl FnOnce(&mut Connection<Stream>, &mut Inlet, &mut Kit) -> Turn,
+    ) {
+        let Some(resident) = self.residents.get_mut(key) else {
+            return;
+        };
+        let turn = act(&mut resident.connection, &mut self.inlet, &mut self.kit);
+        if turn.nearer
+            && let Some(timer) = resident.timer
+        {
+            self.deadlines
+                .advance(timer, resident.connection.deadline(&self.kit));
+        }
+        if turn.wait != resident.registered {
+            self.arrange(key, turn.wait, readable);
+        }
+    }
+
+    /// Arranges that the connection hears of what it waits for. `readable`: the poller has just reported bytes.
+    fn arrange(&mut self, key: Key, wait: Wait, readable: bool) {
+        let Some(resident) = self.residents.get_mut(key) else {
+            return;
+        };
+        let (interest, trigger) = match wait {
+            Wait::Nothing => return self.close(key),
+            // The poller reports by level that there is room: that is the next turn.
+            Wait::Yield if matches!(resident.registered, Wait::Write | Wait::ReadOrWrite) => return,
+            Wait::Yield => {
+                if !std::mem::replace(&mut resident.has_yielded, true) {
+                    self.yielded.push(key);
+                }
+                return;
+            }
+            // Most such waits are over before the peer sends anything, and then the registration fits again.
+            Wait::Elsewhere if resident.registered == Wait::Read && !readable => return,
+            // By edge: bytes that nobody reads yet are told of once for each arrival, so they cannot storm.
+            Wait::Elsewhere => (Interest::READABLE, Trigger::Edge),
+            Wait::Read => (Interest::READABLE, Trigger::Level),
+            Wait::Write => (Interest::WRITABLE, Trigger::Level),
+            Wait::ReadOrWrite => (Interest::READABLE | Interest::WRITABLE, Trigger::Level),
+        };
+        let token = Token::new(key.value());
+        let socket = resident.connection.socket();
+        match self.poller.modify(socket, token, interest, trigger) {
+            Ok(()) => resident.registered = wait,
+            Err(_) => self.close(key),
+        }
+    }
+
+    /// A connection's timer has fired, perhaps earlier than its deadline.
+    pub(super) fn look_at(&mut self, key: Key) {
+        let Some(resident) = self.residents.get_mut(key) else {
+            return;
+        };
+        resident.timer = None;
+        if resident.connection.deadline(&self.kit) <= self.kit.now {
+            self.drive(key, false, |connection, inlet, kit| {
+                connection.expire(key.value(), inlet, kit)
+            });
+        }
+        // A connection that is still there has more to do until a later deadline.
+        if let Some(resident) = self.residents.get_mut(key) {
+            let deadline = resident.connection.deadline(&self.kit);
+            resident.timer = Some(self.deadlines.admit(key, deadline));
+        }
+    }
+
+    /// Tells all connections that the server drains.
+    pub(super) fn tell_all_of_drain(&mut self) {
+        let keys: Vec<Key> = self.residents.keys().collect();
+        for key in keys {
+            self.drive(key, false, |connection, inlet, kit| {
+                connection.drain(key.value(), inlet, kit)
+            });
+        }
+    }
+
+    /// Drops a connection. Dropping the socket closes it, and closing takes it out of the poller.
+    fn close(&mut self, key: Key) {
+        let Some(mut resident) = self.residents.remove(key) else {
+            return;
+        };
+        if let Some(timer) = resident.timer {
+            self.deadlines.dismiss(timer);
+        }
+        if resident.connection.phase() != Phase::Closed {
+            resident.connection.cut(End::Failed, &mut self.kit);
+        }
+        held::discard(resident);
+        self.admission.leave();
+        self.resume_accepting();
+    }
+
+    /// Reports the requests that the end of the server cuts off.
+    pub(super) fn cut_all(&mut self) {
+        let keys: Vec<Key> = self.residents.keys().collect();
+        for key in keys {
+            if let Some(mut resident) = self.residents.remove(key) {
+                resident.connection.cut(End::Stopped, &mut self.kit);
+                held::discard(resident);
+                self.admission.leave();
+            }
+        }
+    }
+}
