@@ -16,17 +16,17 @@ use super::socket::Socket;
 impl<S: Socket> Connection<S> {
     /// Answers the request with `reply`, under the status and fields in the kit's head.
     #[inline(always)]
-    pub(super) fn answer(&mut self, reply: Reply, misuse: Option<Misuse>, kit: &mut Kit) -> Happening {
-        if kit.draining {
+    pub(super) fn answer(&mut self, reply: Reply, kit: &mut Kit) -> Happening {
+        if kit.lent.draining {
             self.close_after_response();
         }
         if self.http.must_close() {
             // If the client asked to close and its request is complete, nothing more will come: close without lingering.
             self.lingers |= !self.http.request_ended();
         }
-        let begun = match (reply, misuse) {
+        let begun = match (reply, kit.lent.misuse) {
             (Reply::Bytes(content), None) => self.begin_content(content, kit),
-            (reply, misuse) => self.begin_other(reply, misuse, kit),
+            (reply, _) => self.begin_other(reply, kit),
         };
         match begun {
             Ok(happening) => happening,
@@ -36,23 +36,16 @@ impl<S: Socket> Connection<S> {
 
     /// What is not a body in memory. Apart, so that what is asked for most is short.
     #[inline(never)]
-    fn begin_other(
-        &mut self,
-        reply: Reply,
-        misuse: Option<Misuse>,
-        kit: &mut Kit,
-    ) -> Result<Happening, Misuse> {
-        match (reply, misuse) {
-            (reply, Some(misuse)) => {
-                held::discard(reply);
-                Err(misuse)
-            }
-            (Reply::Bytes(content), None) => self.begin_content(content, kit),
-            (Reply::File(slice), None) => {
-                self.begin_answer(Body::Known(slice.len), Outgoing::File(slice), kit)
-            }
-            (Reply::Pull(source), None) => self.begin_pull(Held::new(source), kit),
-            (Reply::Later(ticket), None) => Ok(self.await_answer(ticket, kit)),
+    fn begin_other(&mut self, reply: Reply, kit: &mut Kit) -> Result<Happening, Misuse> {
+        if let Some(misuse) = kit.lent.misuse.take() {
+            held::discard(reply);
+            return Err(misuse);
+        }
+        match reply {
+            Reply::Bytes(content) => self.begin_content(content, kit),
+            Reply::File(slice) => self.begin_answer(Body::Known(slice.len), Outgoing::File(slice), kit),
+            Reply::Pull(source) => self.begin_pull(Held::new(source), kit),
+            Reply::Later(ticket) => Ok(self.await_answer(ticket, kit)),
         }
     }
 
@@ -61,7 +54,7 @@ impl<S: Socket> Connection<S> {
         mut source: Held<Box<dyn BodySource>>,
         kit: &mut Kit,
     ) -> Result<Happening, Misuse> {
-        let draining = kit.draining;
+        let draining = kit.lent.draining;
         let length = source.with(|source| {
             if draining {
                 source.drain();
@@ -103,8 +96,9 @@ impl<S: Socket> Connection<S> {
         let Some(answer) = elsewhere.and_then(|elsewhere| elsewhere.take_awaited()) else {
             return Part::Wait;
         };
-        kit.head = answer.head;
-        Part::Go(self.answer(answer.body.into(), None, kit))
+        kit.lent.begin();
+        kit.lent.head = answer.head;
+        Part::Go(self.answer(answer.body.into(), kit))
     }
 
     /// A small body is copied behind its head; a large one stays where it is.
@@ -115,8 +109,8 @@ impl<S: Socket> Connection<S> {
             let body = Body::Known(bytes.len() as u64);
             return self.begin_answer(body, Outgoing::Content { content, at: 0 }, kit);
         }
-        kit.head.push_date(&kit.date.line);
-        self.http.reply(&mut kit.out, &kit.head, bytes)?;
+        kit.lent.head.push_date(&kit.date.line);
+        self.http.reply(&mut kit.out, &kit.lent.head, bytes)?;
         if kit.watched {
             self.note_answer(kit, bytes.len() as u64, None);
         }
@@ -126,10 +120,10 @@ impl<S: Socket> Connection<S> {
     /// Writes the head; the body follows as the socket takes it.
     fn begin_answer(&mut self, body: Body, outgoing: Outgoing, kit: &mut Kit) -> Result<Happening, Misuse> {
         let is_empty = matches!(body, Body::Known(0));
-        kit.head.push_date(&kit.date.line);
-        self.http.respond(&mut kit.out, &kit.head, body)?;
+        kit.lent.head.push_date(&kit.date.line);
+        self.http.respond(&mut kit.out, &kit.lent.head, body)?;
         if kit.watched {
-            kit.records.answer(kit.head.status(), None, kit.now);
+            kit.records.answer(kit.lent.head.status(), None, kit.lent.now);
         }
         if is_empty || !self.http.sends_body() {
             return self.finish(kit);
@@ -168,8 +162,8 @@ impl<S: Socket> Connection<S> {
 
     /// Answers with an error that a later request on this connection can survive.
     pub(super) fn refuse_request(&mut self, status: u16, kit: &mut Kit) -> Happening {
-        plain::head(&mut kit.head, &kit.kept, status);
-        self.answer(plain::text(status).into(), None, kit)
+        plain::head(&mut kit.lent.head, &kit.lent.kept, status);
+        self.answer(plain::text(status).into(), kit)
     }
 
     /// Answers with an error and closes.
@@ -189,10 +183,10 @@ impl<S: Socket> Connection<S> {
         self.drop_taker();
         self.drop_elsewhere();
         self.close_after_response();
-        plain::head(&mut kit.head, &kit.kept, status);
-        kit.head.push_date(&kit.date.line);
+        plain::head(&mut kit.lent.head, &kit.lent.kept, status);
+        kit.lent.head.push_date(&kit.date.line);
         // It can fail only when the response has begun, and then there is nothing to do but close.
-        if self.http.reply(&mut kit.out, &kit.head, text).is_ok() && kit.watched {
+        if self.http.reply(&mut kit.out, &kit.lent.head, text).is_ok() && kit.watched {
             self.note_answer(kit, text.len() as u64, rule);
             self.note_end(kit);
         }
@@ -232,7 +226,7 @@ impl<S: Socket> Connection<S> {
     /// Remembers an answer from memory for a handler that watches.
     #[cold]
     fn note_answer(&mut self, kit: &mut Kit, body: u64, rule: Option<Rule>) {
-        kit.records.answer(kit.head.status(), rule, kit.now);
+        kit.records.answer(kit.lent.head.status(), rule, kit.lent.now);
         if kit.records.has_body() {
             kit.records.add_body(body);
         }

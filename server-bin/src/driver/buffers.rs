@@ -7,10 +7,10 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use http_core::{DateLine, FieldBlock, Fields, Head, Misuse, ResponseHead};
+use http_core::{DateLine, Fields, Head};
 
 use super::handler::mailbox::Mailbox;
-use super::handler::{AnyHandler, Context, Decision, Desk, Elsewhere, End, Kept, Outcome, Watch};
+use super::handler::{AnyHandler, Context, Decision, End, Lent, Methods, Outcome, Watch};
 use super::held;
 use super::peer::Peer;
 use super::records::Records;
@@ -39,26 +39,13 @@ impl Default for Inlet {
 
 /// What a worker lends to a connection for one turn.
 pub(crate) struct Kit {
-    /// When this round began.
-    pub(crate) now: Instant,
-    /// Whether the server drains: each response is the last of its connection.
-    pub(crate) draining: bool,
+    pub(crate) lent: Lent,
     pub(crate) settings: Arc<Settings>,
     handler: Box<dyn AnyHandler>,
     /// An untouched one, for the case that the other panics.
     original: Box<dyn AnyHandler>,
     /// Whether the handler wants to hear what becomes of requests.
     pub(crate) watched: bool,
-    pub(crate) mailbox: Arc<Mailbox>,
-    /// The last serial that was given to a request.
-    serials: u64,
-    /// What of the present request is elsewhere; the connection takes it after the handler's call.
-    pub(crate) elsewhere: Option<Box<Elsewhere>>,
-    /// The response head that handlers write into, and the fields that survive an answer's starting over.
-    pub(crate) head: ResponseHead,
-    pub(crate) kept: FieldBlock,
-    /// The first mistake that the present request's handler made with its answer.
-    pub(crate) misuse: Option<Misuse>,
     /// Bytes that the present connection has read and written in its turn.
     pub(crate) moved: usize,
     /// Responses of this turn, not yet written to the socket.
@@ -85,18 +72,11 @@ impl Kit {
         wall: SystemTime,
     ) -> Self {
         Self {
-            now,
-            draining: false,
+            lent: Lent::new(mailbox, now),
             settings,
             original: handler.fresh(),
             handler,
             watched: true,
-            mailbox,
-            serials: 0,
-            elsewhere: None,
-            head: ResponseHead::new(200),
-            kept: FieldBlock::new(),
-            misuse: None,
             moved: 0,
             out: Vec::new(),
             scratch: Vec::new(),
@@ -112,7 +92,7 @@ impl Kit {
     /// once a second.
     #[inline]
     pub(crate) fn begin(&mut self, now: Instant, wall: impl FnOnce() -> SystemTime) {
-        self.now = now;
+        self.lent.now = now;
         if now >= self.date.until {
             self.date = Date::new(now, wall());
         }
@@ -135,24 +115,14 @@ impl Kit {
         connection: usize,
         peer: &Peer,
         code: impl FnOnce(&mut Context<'_>, &mut dyn AnyHandler) -> T,
-    ) -> (Option<T>, Option<Misuse>) {
+    ) -> Option<T> {
         let mut cx = Context {
-            head: &mut self.head,
-            kept: Kept::Lent(&mut self.kept),
-            misuse: None,
-            now: self.now,
+            lent: &mut self.lent,
             peer,
-            draining: self.draining,
-            desk: Some(Desk {
-                mailbox: &self.mailbox,
-                connection,
-                serials: &mut self.serials,
-                elsewhere: &mut self.elsewhere,
-            }),
+            connection: Some(connection),
         };
         let handler = &mut *self.handler;
-        let made = held::run(|| code(&mut cx, handler));
-        (made, cx.misuse())
+        held::run(|| code(&mut cx, handler))
     }
 
     /// Asks the handler about a head.
@@ -162,18 +132,12 @@ impl Kit {
         connection: usize,
         peer: &Peer,
         head: &Head<'_>,
-    ) -> (Option<Decision>, Option<Misuse>) {
-        let (decision, misuse) = self.call(connection, peer, |cx, handler| handler.head(head, cx));
+    ) -> Option<Result<Decision, Methods>> {
+        let decision = self.call(connection, peer, |cx, handler| handler.decide(head, cx));
         if decision.is_none() {
             self.renew_handler();
         }
-        (decision, misuse)
-    }
-
-    /// The methods that the handler serves on a target.
-    #[inline]
-    pub(crate) fn handler(&self) -> &dyn AnyHandler {
-        &*self.handler
+        decision
     }
 
     /// Tells the handler what became of a request.

@@ -87,7 +87,7 @@ impl<S: Socket> Connection<S> {
             socket,
             http: http_core::Connection::server(kit.settings.limits),
             work: None,
-            since: kit.now,
+            since: kit.lent.now,
             peer: Peer::new(peer),
             requests: 0,
             lingered: 0,
@@ -110,10 +110,17 @@ impl<S: Socket> Connection<S> {
     pub(crate) fn turn(&mut self, key: usize, ready: Ready, inlet: &mut Inlet, kit: &mut Kit) -> Turn {
         let begin = self.begin(kit);
         kit.calls_protocol = true;
-        if self.phase.wait() == Wait::Elsewhere {
-            self.look_after_peer(ready);
-        }
-        self.run(key, ready.readable, inlet, kit);
+        // Bytes that the socket was not asked for stay in it until the phase is one that reads.
+        let readable = match self.phase.wait() {
+            _ if self.phase == Phase::Idle => ready.readable,
+            Wait::Read => ready.readable,
+            Wait::Elsewhere => {
+                self.look_after_peer(ready);
+                false
+            }
+            Wait::Write | Wait::ReadOrWrite | Wait::Yield | Wait::Nothing => false,
+        };
+        self.run(key, readable, inlet, kit);
         self.end(begin, kit)
     }
 
@@ -169,7 +176,7 @@ impl<S: Socket> Connection<S> {
     /// told, so that it can end.
     pub(crate) fn drain(&mut self, key: usize, inlet: &mut Inlet, kit: &mut Kit) -> Turn {
         if self.phase == Phase::Idle {
-            self.since = kit.now;
+            self.since = kit.lent.now;
             return Turn {
                 wait: self.phase.wait(),
                 nearer: true,
@@ -192,10 +199,8 @@ impl<S: Socket> Connection<S> {
 
     /// Does what the phase asks for, until nothing more can be done in this turn.
     #[inline]
-    fn run(&mut self, key: usize, readable: bool, inlet: &mut Inlet, kit: &mut Kit) {
+    fn run(&mut self, key: usize, mut readable: bool, inlet: &mut Inlet, kit: &mut Kit) {
         let mut budget = Budget::whole();
-        // Bytes that the socket was not asked for stay in it until the phase is one that reads.
-        let mut readable = readable && self.phase.wait() == Wait::Read;
         loop {
             let part = match self.phase {
                 Phase::Idle | Phase::Head | Phase::Backlog | Phase::Body | Phase::Discarding => {
@@ -283,6 +288,8 @@ impl<S: Socket> Connection<S> {
     #[inline(always)]
     fn follow(&mut self, part: Part) -> bool {
         match part {
+            // The usual way: it is idle again, which is no step.
+            Part::Go(Happening::Answered) if self.phase == Phase::Idle => true,
             Part::Go(happening) => {
                 self.step(happening);
                 true
@@ -401,7 +408,7 @@ impl<S: Socket> Connection<S> {
 
     #[cold]
     fn report_first(&mut self, count: usize, end: End, unsent: u64, kit: &mut Kit) {
-        let (peer, now) = (self.peer, kit.now);
+        let (peer, now) = (self.peer, kit.lent.now);
         for number in 0..count {
             let (handler, records) = kit.watcher();
             let Some(outcome) = records.outcome(number, peer, now, end, unsent) else {

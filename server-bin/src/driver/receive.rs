@@ -55,7 +55,12 @@ impl<S: Socket> Connection<S> {
     ) -> (usize, Part) {
         if self.http.is_idle() {
             if input.is_empty() {
-                return (0, Part::Rest(Happening::InputUsed));
+                // The usual end of a turn: it is idle, and stays so.
+                let part = match self.phase {
+                    Phase::Idle => Part::Wait,
+                    _ => Part::Rest(Happening::InputUsed),
+                };
+                return (0, part);
             }
             if budget.requests == 0 || kit.out.len() >= TURN_BYTES {
                 return (0, Part::Rest(Happening::TurnSpent));
@@ -98,25 +103,18 @@ impl<S: Socket> Connection<S> {
             self.close_after_response();
         }
         if kit.watched {
-            kit.records.begin(head, kit.now);
+            kit.records.begin(head, kit.lent.now);
         }
-        kit.head.reset(200);
-        kit.kept.clear();
-        let methods = kit.handler().methods(head);
-        if !methods.allows(head.method()) || head.expectation() == Expectation::Unknown {
-            return self.answer_for_handler(head, methods, kit);
-        }
-        let (decision, misuse) = kit.decide(key, &self.peer, head);
+        kit.lent.begin();
+        let decision = kit.decide(key, &self.peer, head);
         self.keep_elsewhere(kit);
         match decision {
-            Some(Decision::Respond(reply)) => {
+            Some(Ok(Decision::Respond(reply))) => {
                 self.abandon_body(head);
-                self.answer(reply, misuse, kit)
+                self.answer(reply, kit)
             }
-            Some(decision) => {
-                kit.misuse = misuse;
-                self.take_body(key, head, decision, more, kit)
-            }
+            Some(Err(methods)) => self.answer_for_handler(head, methods, kit),
+            Some(Ok(decision)) => self.take_body(key, head, decision, more, kit),
             None => self.refuse(500, kit),
         }
     }
@@ -132,13 +130,13 @@ impl<S: Socket> Connection<S> {
             return self.refuse_request(417, kit);
         }
         let separator = if lacks_options { ", OPTIONS" } else { "" };
-        kit.head.reset(if is_options { 204 } else { 405 });
-        let allowed = kit.head.push("allow", format!("{list}{separator}"));
+        kit.lent.head.reset(if is_options { 204 } else { 405 });
+        kit.lent.misuse = kit.lent.head.push("allow", format!("{list}{separator}")).err();
         if is_options {
-            return self.answer(Reply::EMPTY, allowed.err(), kit);
+            return self.answer(Reply::EMPTY, kit);
         }
-        kit.head.push_line(plain::TYPE);
-        self.answer(plain::text(405).into(), allowed.err(), kit)
+        kit.lent.head.push_line(plain::TYPE);
+        self.answer(plain::text(405).into(), kit)
     }
 
     /// A body that nobody asked for is dropped where that is cheap, else the connection closes: when it is long, or
@@ -167,14 +165,14 @@ impl<S: Socket> Connection<S> {
     /// Takes what a handler's call has put elsewhere.
     #[inline(always)]
     pub(super) fn keep_elsewhere(&mut self, kit: &mut Kit) {
-        if let Some(elsewhere) = kit.elsewhere.take() {
+        if let Some(elsewhere) = kit.lent.elsewhere.take() {
             self.work(kit).elsewhere = Some(elsewhere);
         }
     }
 
     /// Lends what is elsewhere of the request to a handler's call; [`keep_elsewhere`](Self::keep_elsewhere) takes it back.
     pub(super) fn lend_elsewhere(&mut self, kit: &mut Kit) {
-        kit.elsewhere = self.work.as_mut().and_then(|work| work.elsewhere.take());
+        kit.lent.elsewhere = self.work.as_mut().and_then(|work| work.elsewhere.take());
     }
 
     /// What is elsewhere of the present request, if it has this number.

@@ -47,7 +47,7 @@ impl<S: Socket> Connection<S> {
             moved: 0,
             peer: &self.peer,
         };
-        let now = kit.now;
+        let now = kit.lent.now;
         let called = protocol.with(|protocol| {
             let wants = protocol.ready(&mut io, happened, now);
             (wants, protocol.deadline(), protocol.idle_timeout())
@@ -86,6 +86,6 @@ impl<S: Socket> Connection<S> {
             return false;
         };
         let deadline = self.work.as_ref().and_then(|work| work.own_deadline);
-        deadline.is_some_and(|deadline| deadline <= kit.now)
+        deadline.is_some_and(|deadline| deadline <= kit.lent.now)
     }
 }

@@ -48,7 +48,7 @@ impl<S: Socket> Connection<S> {
                 Ok(taker) => (MAX_DISCARD, taker),
                 Err(happening) => return happening,
             },
-            Decision::Respond(reply) => return self.answer(reply, None, kit),
+            Decision::Respond(reply) => return self.answer(reply, kit),
         };
         self.http.set_body_limit(limit);
         if self.http.body_is_over_limit() {
@@ -132,7 +132,7 @@ impl<S: Socket> Connection<S> {
             Some(Taker::Collector { bytes, then }) => self.collected(key, &bytes, then, kit),
             Some(Taker::Sink(sink)) => self.sunk(key, sink, kit),
             Some(Taker::Upgrade { protocol, head }) => {
-                kit.head = head;
+                kit.lent.head = head;
                 self.upgrade(protocol, kit)
             }
             None => Happening::BodyDropped,
@@ -140,23 +140,23 @@ impl<S: Socket> Connection<S> {
     }
 
     fn collected(&mut self, key: usize, bytes: &[u8], then: Held<Collected>, kit: &mut Kit) -> Happening {
-        kit.head.reset(200);
+        kit.lent.begin();
         self.lend_elsewhere(kit);
-        let (reply, misuse) = kit.call(key, &self.peer, |cx, _| then.consume(|then| then(bytes, cx)));
+        let reply = kit.call(key, &self.peer, |cx, _| then.consume(|then| then(bytes, cx)));
         self.keep_elsewhere(kit);
         match reply.flatten() {
-            Some(reply) => self.answer(reply, misuse, kit),
+            Some(reply) => self.answer(reply, kit),
             None => self.refuse(500, kit),
         }
     }
 
     fn sunk(&mut self, key: usize, sink: Held<Box<dyn BodySink>>, kit: &mut Kit) -> Happening {
-        kit.head.reset(200);
+        kit.lent.begin();
         self.lend_elsewhere(kit);
-        let (reply, misuse) = kit.call(key, &self.peer, |cx, _| sink.consume(|sink| sink.end(cx)));
+        let reply = kit.call(key, &self.peer, |cx, _| sink.consume(|sink| sink.end(cx)));
         self.keep_elsewhere(kit);
         match reply.flatten() {
-            Some(reply) => self.answer(reply, misuse, kit),
+            Some(reply) => self.answer(reply, kit),
             None => self.refuse(500, kit),
         }
     }
@@ -168,7 +168,7 @@ impl<S: Socket> Connection<S> {
         kit: &mut Kit,
         code: impl FnOnce(&mut Box<dyn BodySink>, &mut Context<'_>) -> Took,
     ) -> Option<Took> {
-        kit.head.reset(200);
+        kit.lent.begin();
         self.lend_elsewhere(kit);
         let Some(Taker::Sink(sink)) = self
             .work
@@ -178,9 +178,8 @@ impl<S: Socket> Connection<S> {
         else {
             return None;
         };
-        let (took, misuse) = kit.call(key, &self.peer, |cx, _| sink.with(|sink| code(sink, cx)));
+        let took = kit.call(key, &self.peer, |cx, _| sink.with(|sink| code(sink, cx)));
         self.keep_elsewhere(kit);
-        kit.misuse = misuse;
         took.flatten()
     }
 
@@ -212,8 +211,7 @@ impl<S: Socket> Connection<S> {
             self.close_after_response();
         }
         self.http.set_body_limit(MAX_DISCARD);
-        let misuse = kit.misuse.take();
-        self.answer(reply, misuse, kit)
+        self.answer(reply, kit)
     }
 
     /// Gives the body's taker up. Returns whether its client still waits for 100 Continue.
@@ -249,24 +247,24 @@ impl<S: Socket> Connection<S> {
         kit: &mut Kit,
     ) -> Result<Taker, Happening> {
         let protocol = Held::new(protocol);
-        if let Some(misuse) = kit.misuse.take() {
+        if let Some(misuse) = kit.lent.misuse.take() {
             return Err(self.own_up(misuse, kit));
         }
-        if kit.head.status() == 200 && head.method() != Method::Connect {
-            kit.head.set_status(101);
+        if kit.lent.head.status() == 200 && head.method() != Method::Connect {
+            kit.lent.head.set_status(101);
         }
-        let head = std::mem::replace(&mut kit.head, ResponseHead::new(200));
+        let head = std::mem::replace(&mut kit.lent.head, ResponseHead::new(200));
         Ok(Taker::Upgrade { protocol, head })
     }
 
     /// Sends 101, or 2xx to CONNECT, and hands the connection over (RFC 9110 sections 7.8 and 9.3.6).
     fn upgrade(&mut self, protocol: Held<Box<dyn Protocol>>, kit: &mut Kit) -> Happening {
-        kit.head.push_date(&kit.date.line);
-        if let Err(misuse) = self.http.upgrade(&mut kit.out, &kit.head) {
+        kit.lent.head.push_date(&kit.date.line);
+        if let Err(misuse) = self.http.upgrade(&mut kit.out, &kit.lent.head) {
             return self.own_up(misuse, kit);
         }
         if kit.watched {
-            kit.records.answer(kit.head.status(), None, kit.now);
+            kit.records.answer(kit.lent.head.status(), None, kit.lent.now);
         }
         // The peer of another protocol may still be sending when that ends.
         self.lingers = true;

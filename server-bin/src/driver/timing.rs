@@ -18,7 +18,7 @@ impl<S: Socket> Connection<S> {
     fn deadline_in(&self, phase: Phase, kit: &Kit) -> Instant {
         let settings = &kit.settings;
         let timeout = match phase.timeout() {
-            Timeout::Idle if kit.draining => settings.drain_idle_timeout,
+            Timeout::Idle if kit.lent.draining => settings.drain_idle_timeout,
             Timeout::Idle => settings.idle_timeout,
             Timeout::Head => settings.head_timeout,
             Timeout::Body => settings.body_timeout,
@@ -62,7 +62,7 @@ impl<S: Socket> Connection<S> {
     pub(super) fn settle(&mut self, before: Phase, is_next_request: bool, kit: &Kit) -> bool {
         // What nearly every turn comes to: it was idle, it has answered, it is idle.
         if before == Phase::Idle && self.phase == Phase::Idle {
-            self.since = kit.now;
+            self.since = kit.lent.now;
             return false;
         }
         self.settle_anew(before, is_next_request, kit)
@@ -77,7 +77,7 @@ impl<S: Socket> Connection<S> {
         let deadline = self.deadline_in(before, kit);
         let timeout = self.phase.timeout();
         if timeout != before.timeout() || is_next_request {
-            self.since = kit.now;
+            self.since = kit.lent.now;
         } else {
             self.go_on_in(timeout, kit);
         }
@@ -88,18 +88,18 @@ impl<S: Socket> Connection<S> {
     fn go_on_in(&mut self, timeout: Timeout, kit: &Kit) {
         self.since = match timeout {
             Timeout::Head | Timeout::Reply | Timeout::HalfClosed | Timeout::None => self.since,
-            Timeout::Idle | Timeout::Own => kit.now,
+            Timeout::Idle | Timeout::Own => kit.lent.now,
             Timeout::Body => self.since_after(self.min_body_rate(kit), READ_SIZE, kit),
             Timeout::Write => self.since_after(kit.settings.min_write_rate, TURN_BYTES, kit),
             Timeout::Protocol if kit.moved == 0 => self.since,
-            Timeout::Protocol => kit.now,
+            Timeout::Protocol => kit.lent.now,
             Timeout::Linger if kit.moved == 0 => self.since,
             Timeout::Linger => {
-                let passed = kit.now.saturating_duration_since(self.since).as_millis();
+                let passed = kit.lent.now.saturating_duration_since(self.since).as_millis();
                 self.lingered = self
                     .lingered
                     .saturating_add(passed.try_into().unwrap_or(u32::MAX));
-                kit.now
+                kit.lent.now
             }
         };
     }
@@ -116,9 +116,9 @@ impl<S: Socket> Connection<S> {
     fn since_after(&self, rate: u32, most: usize, kit: &Kit) -> Instant {
         let nanoseconds = (kit.moved as u64).saturating_mul(1_000_000_000);
         match nanoseconds.checked_div(rate.into()) {
-            Some(worth) if kit.moved < most => (self.since + Duration::from_nanos(worth)).min(kit.now),
+            Some(worth) if kit.moved < most => (self.since + Duration::from_nanos(worth)).min(kit.lent.now),
             None if kit.moved == 0 => self.since,
-            _ => kit.now,
+            _ => kit.lent.now,
         }
     }
 }

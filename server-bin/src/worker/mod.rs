@@ -97,7 +97,7 @@ impl Worker {
 
     /// How to reach this worker from outside.
     pub(crate) fn mailbox(&self) -> Arc<Mailbox> {
-        Arc::clone(&self.kit.mailbox)
+        Arc::clone(&self.kit.lent.mailbox)
     }
 
     /// How it shares its listeners with the others.
@@ -131,7 +131,7 @@ impl Worker {
     /// How long to wait: not at all while something is left to be done.
     #[inline]
     fn timeout(&self) -> Option<Duration> {
-        if self.yielded.is_empty() && self.kit.mailbox.fall_asleep() {
+        if self.yielded.is_empty() && self.kit.lent.mailbox.fall_asleep() {
             self.deadlines.timeout()
         } else {
             Some(Duration::ZERO)
@@ -142,16 +142,18 @@ impl Worker {
     #[inline]
     fn round(&mut self, events: &Events) {
         self.kit.begin(Instant::now(), SystemTime::now);
-        let yielded = std::mem::take(&mut self.yielded);
-        if self.kit.mailbox.wake_up() {
+        let yielded = self.yielded.len();
+        if self.kit.lent.mailbox.wake_up() {
             self.read_letters();
             self.follow(self.server_stage.stage());
         }
         for event in events {
             self.react(event);
         }
-        self.go_on(yielded);
-        if self.deadlines.want(self.kit.now) {
+        if yielded > 0 {
+            self.go_on(yielded);
+        }
+        if self.deadlines.want(self.kit.lent.now) {
             self.ring();
         }
         self.kit.end_round();
@@ -204,7 +206,7 @@ impl Worker {
     fn pause_accepting(&mut self) {
         self.acceptor.pause(&self.poller);
         if self.acceptor.wants_alarm() {
-            self.deadlines.ring(self.kit.now + PAUSE, Alarm::Accept);
+            self.deadlines.ring(self.kit.lent.now + PAUSE, Alarm::Accept);
         }
     }
 
@@ -217,7 +219,7 @@ impl Worker {
     /// Gives answers and news from elsewhere to their connections.
     fn read_letters(&mut self) {
         let mut letters = std::mem::take(&mut self.letters);
-        self.kit.mailbox.collect(&mut letters);
+        self.kit.lent.mailbox.collect(&mut letters);
         for letter in letters.drain(..) {
             self.read_letter(letter);
         }
@@ -226,7 +228,7 @@ impl Worker {
 
     /// Does what is due, and asks the wheel how long there is nothing more to do.
     fn ring(&mut self) {
-        while let Some(alarm) = self.deadlines.due(self.kit.now) {
+        while let Some(alarm) = self.deadlines.due(self.kit.lent.now) {
             match alarm {
                 Alarm::Accept => {
                     self.acceptor.alarm_rang();
@@ -236,7 +238,7 @@ impl Worker {
                 Alarm::Connection(key) => self.look_at(key),
             }
         }
-        self.deadlines.ask(self.kit.now);
+        self.deadlines.ask(self.kit.lent.now);
     }
 
     /// Follows the server into its next stage.
@@ -250,13 +252,13 @@ impl Worker {
     /// Begins to drain. The kernel has accepted the connections in the backlog as far as their clients can tell, so they
     /// are taken in first, but no more than fit into it: a flood must not hold the drain up.
     fn drain(&mut self) {
-        self.kit.draining = true;
+        self.kit.lent.draining = true;
         for listener in 0..self.acceptor.len() {
             self.accept(listener, BACKLOG as usize);
         }
         self.acceptor.close(&self.poller);
         self.tell_all_of_drain();
         let timeout = self.kit.settings.drain_timeout.min(NEVER);
-        self.deadlines.ring(self.kit.now + timeout, Alarm::Stop);
+        self.deadlines.ring(self.kit.lent.now + timeout, Alarm::Stop);
     }
 }

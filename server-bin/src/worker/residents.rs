@@ -67,32 +67,31 @@ impl Worker {
     /// Lets a connection have its turn, because its socket is ready.
     #[inline]
     pub(super) fn turn(&mut self, key: Key, ready: Ready) {
+        let Some(resident) = self.residents.get_mut(key) else {
+            return;
+        };
         // A connection that has yielded has its turn with the others that have.
-        if self
-            .residents
-            .get_mut(key)
-            .is_some_and(|resident| resident.has_yielded)
-        {
+        if resident.has_yielded {
             return;
         }
-        self.drive(key, ready.readable, |connection, inlet, kit| {
-            connection.turn(key.value(), ready, inlet, kit)
-        });
+        let turn = resident
+            .connection
+            .turn(key.value(), ready, &mut self.inlet, &mut self.kit);
+        if turn.nearer || turn.wait != resident.registered {
+            self.follow_up(key, turn, ready.readable);
+        }
     }
 
-    /// Lets the connections go on that have yielded in the round before.
-    #[inline]
-    pub(super) fn go_on(&mut self, mut yielded: Vec<Key>) {
-        for key in yielded.drain(..) {
+    /// Lets the first `count` of the connections go on that have yielded: those of the round before.
+    pub(super) fn go_on(&mut self, count: usize) {
+        for place in 0..count {
+            let key = self.yielded[place];
             if let Some(resident) = self.residents.get_mut(key) {
                 resident.has_yielded = false;
                 self.turn(key, Ready::NOTHING);
             }
         }
-        // The emptied one is kept for its capacity.
-        if self.yielded.is_empty() {
-            self.yielded = yielded;
-        }
+        self.yielded.drain(..count);
     }
 
     /// Gives a letter to its connection.
@@ -100,13 +99,13 @@ impl Worker {
         match letter {
             Letter::Answer(answer) => {
                 let key = Key::from_value(answer.connection);
-                self.drive(key, false, |connection, inlet, kit| {
+                self.drive(key, |connection, inlet, kit| {
                     connection.deliver(key.value(), answer, inlet, kit)
                 });
             }
             Letter::News { connection, serial } => {
                 let key = Key::from_value(connection);
-                self.drive(key, false, |connection, inlet, kit| {
+                self.drive(key, |connection, inlet, kit| {
                     connection.notify(key.value(), serial, inlet, kit)
                 });
             }
@@ -115,17 +114,18 @@ impl Worker {
 
     /// Runs `act` on the connection and does what its [`Turn`] asks for. A stale key (an event or a letter for a
     /// connection that is closed) is ignored.
-    #[inline]
-    fn drive(
-        &mut self,
-        key: Key,
-        readable: bool,
-        act: impl FnOnce(&mut Connection<Stream>, &mut Inlet, &mut Kit) -> Turn,
-    ) {
+    fn drive(&mut self, key: Key, act: impl FnOnce(&mut Connection<Stream>, &mut Inlet, &mut Kit) -> Turn) {
+        if let Some(resident) = self.residents.get_mut(key) {
+            let turn = act(&mut resident.connection, &mut self.inlet, &mut self.kit);
+            self.follow_up(key, turn, false);
+        }
+    }
+
+    /// Does what a turn asks for. `readable`: the poller has just reported bytes.
+    fn follow_up(&mut self, key: Key, turn: Turn, readable: bool) {
         let Some(resident) = self.residents.get_mut(key) else {
             return;
         };
-        let turn = act(&mut resident.connection, &mut self.inlet, &mut self.kit);
         if turn.nearer
             && let Some(timer) = resident.timer
         {
@@ -174,8 +174,8 @@ impl Worker {
             return;
         };
         resident.timer = None;
-        if resident.connection.deadline(&self.kit) <= self.kit.now {
-            self.drive(key, false, |connection, inlet, kit| {
+        if resident.connection.deadline(&self.kit) <= self.kit.lent.now {
+            self.drive(key, |connection, inlet, kit| {
                 connection.expire(key.value(), inlet, kit)
             });
         }
@@ -190,7 +190,7 @@ impl Worker {
     pub(super) fn tell_all_of_drain(&mut self) {
         let keys: Vec<Key> = self.residents.keys().collect();
         for key in keys {
-            self.drive(key, false, |connection, inlet, kit| {
+            self.drive(key, |connection, inlet, kit| {
                 connection.drain(key.value(), inlet, kit)
             });
         }

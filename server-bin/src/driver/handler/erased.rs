@@ -1,13 +1,13 @@
 //! A handler whose type the driver does not know.
 
-use http_core::Head;
+use http_core::{Expectation, Head};
 
 use super::{Context, Decision, Handler, Methods, Outcome, Watch};
 
 /// A [`Handler`] behind a pointer, so that connections and workers are no generic types over it.
 pub(crate) trait AnyHandler: Send {
-    fn methods(&self, head: &Head<'_>) -> Methods;
-    fn head(&mut self, head: &Head<'_>, cx: &mut Context<'_>) -> Decision;
+    /// Asks for a decision, or returns the methods that the target serves, when this one is not among them.
+    fn decide(&mut self, head: &Head<'_>, cx: &mut Context<'_>) -> Result<Decision, Methods>;
     fn done(&mut self, outcome: &Outcome<'_>) -> Watch;
     fn round_ended(&mut self);
     /// Another one like this.
@@ -15,12 +15,13 @@ pub(crate) trait AnyHandler: Send {
 }
 
 impl<H: Handler> AnyHandler for H {
-    fn methods(&self, head: &Head<'_>) -> Methods {
-        Handler::methods(self, head)
-    }
-
-    fn head(&mut self, head: &Head<'_>, cx: &mut Context<'_>) -> Decision {
-        Handler::head(self, head, cx)
+    fn decide(&mut self, head: &Head<'_>, cx: &mut Context<'_>) -> Result<Decision, Methods> {
+        let methods = Handler::methods(self, head);
+        if methods.allows(head.method()) && head.expectation() != Expectation::Unknown {
+            Ok(Handler::head(self, head, cx))
+        } else {
+            Err(methods)
+        }
     }
 
     fn done(&mut self, outcome: &Outcome<'_>) -> Watch {

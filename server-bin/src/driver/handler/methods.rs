@@ -6,12 +6,12 @@ use http_core::Method;
 ///
 /// `OPTIONS` itself need not be named: the driver answers it from this list, unless the list names it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Methods(Allowed);
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Allowed {
-    Any,
-    Named(&'static str),
+pub struct Methods {
+    list: &'static str,
+    /// A bit for each method of RFC 9110 and PATCH that reaches the handler.
+    known: u16,
+    /// Whether methods that are none of those reach it all the same.
+    any_other: bool,
 }
 
 /// What `OPTIONS` says of a handler that takes every method: those of RFC 9110 section 9.3 that a client may try, and
@@ -22,7 +22,10 @@ impl Methods {
     /// GET and HEAD, which every server has to support (RFC 9110 section 9.1).
     pub const GET_HEAD: Self = Self::of("GET, HEAD");
     /// Every method but CONNECT and TRACE: the handler looks at the method itself.
-    pub const ANY: Self = Self(Allowed::Any);
+    pub const ANY: Self = Self {
+        any_other: true,
+        ..Self::of(COMMON)
+    };
 
     /// The methods of a list as `Allow` writes it, for example `"GET, HEAD, PURGE"`.
     ///
@@ -31,47 +34,91 @@ impl Methods {
     /// When an element of the list is no token (RFC 9110 section 5.6.2). In a constant that is a compile error.
     pub const fn of(list: &'static str) -> Self {
         let bytes = list.as_bytes();
-        let (mut at, mut letters) = (0, 0);
-        while at < bytes.len() {
-            match bytes[at] {
-                b',' => {
-                    assert!(letters > 0, "a list of methods has no empty elements");
-                    assert!(
-                        at + 1 < bytes.len() && bytes[at + 1] == b' ',
-                        "methods are separated by a comma and a space"
-                    );
-                    letters = 0;
-                    at += 1;
-                }
-                byte => {
-                    assert!(is_token(byte), "a method is a token");
-                    letters += 1;
-                }
+        let (mut known, mut start, mut at) = (0, 0, 0);
+        while at <= bytes.len() {
+            if at == bytes.len() || bytes[at] == b',' {
+                assert!(at > start, "a list of methods has no empty elements");
+                known |= bit(bytes, start, at);
+                assert!(
+                    at == bytes.len() || (at + 1 < bytes.len() && bytes[at + 1] == b' '),
+                    "methods are separated by a comma and a space"
+                );
+                start = at + 2;
+                at = start;
+            } else {
+                assert!(is_token(bytes[at]), "a method is a token");
+                at += 1;
             }
-            at += 1;
         }
-        assert!(letters > 0, "a list of methods has no empty elements");
-        Self(Allowed::Named(list))
+        Self {
+            list,
+            known,
+            any_other: false,
+        }
     }
 
     /// Whether a request with this method reaches the handler.
     #[inline]
     pub fn allows(self, method: Method<'_>) -> bool {
-        match (self.0, method) {
-            (Allowed::Any, method) => !matches!(method, Method::Connect | Method::Trace),
-            // The list that nearly every target has.
-            (Allowed::Named("GET, HEAD"), Method::Get | Method::Head) => true,
-            (Allowed::Named(list), method) => names(list, method.as_str()),
-        }
+        let bit = match method {
+            Method::Get => GET,
+            Method::Head => HEAD,
+            Method::Post => POST,
+            Method::Put => PUT,
+            Method::Delete => DELETE,
+            Method::Connect => CONNECT,
+            Method::Options => OPTIONS,
+            Method::Trace => TRACE,
+            Method::Patch => PATCH,
+            Method::Extension(name) => return self.any_other || names(self.list, name),
+        };
+        self.known & bit != 0
     }
 
     /// The value of `Allow`, and whether `OPTIONS` has to be added to it.
-    pub(crate) fn allow(self) -> (&'static str, bool) {
-        match self.0 {
-            Allowed::Any => (COMMON, false),
-            Allowed::Named(list) => (list, !names(list, "OPTIONS")),
-        }
+    pub(crate) const fn allow(self) -> (&'static str, bool) {
+        (self.list, self.known & OPTIONS == 0)
     }
+}
+
+const GET: u16 = 1;
+const HEAD: u16 = 2;
+const POST: u16 = 4;
+const PUT: u16 = 8;
+const DELETE: u16 = 16;
+const CONNECT: u16 = 32;
+const OPTIONS: u16 = 64;
+const TRACE: u16 = 128;
+const PATCH: u16 = 256;
+
+/// The bit of the method that stands in this part of a list; none for one of another document.
+const fn bit(list: &[u8], start: usize, end: usize) -> u16 {
+    const NAMES: [(&[u8], u16); 9] = [
+        (b"GET", GET),
+        (b"HEAD", HEAD),
+        (b"POST", POST),
+        (b"PUT", PUT),
+        (b"DELETE", DELETE),
+        (b"CONNECT", CONNECT),
+        (b"OPTIONS", OPTIONS),
+        (b"TRACE", TRACE),
+        (b"PATCH", PATCH),
+    ];
+    let mut number = 0;
+    while number < NAMES.len() {
+        let (name, bit) = NAMES[number];
+        let mut same = name.len() == end - start;
+        let mut at = 0;
+        while same && at < name.len() {
+            same = name[at] == list[start + at];
+            at += 1;
+        }
+        if same {
+            return bit;
+        }
+        number += 1;
+    }
+    0
 }
 
 fn names(list: &str, method: &str) -> bool {

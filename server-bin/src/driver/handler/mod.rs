@@ -40,8 +40,8 @@ use std::marker::PhantomData;
 
 use http_core::Head;
 
-pub use context::Context;
-pub(crate) use context::Kept;
+pub(crate) use context::Lent;
+pub use context::{Context, Detached};
 pub(crate) use erased::AnyHandler;
 pub(crate) use later::{Answer, Desk, Elsewhere, Serial};
 pub use later::{Completed, Completer, Notifier, Ticket};

@@ -190,7 +190,7 @@ impl World {
             Wait::Nothing => unreachable!("a closed connection was dropped"),
         };
         let moved = line.wire.borrow().moved();
-        let turn = if connection.deadline(&self.kit) <= self.kit.now {
+        let turn = if connection.deadline(&self.kit) <= self.kit.lent.now {
             connection.expire(number, &mut self.inlet, &mut self.kit)
         } else if due || self.random.once_in(20) {
             connection.turn(number, ready, &mut self.inlet, &mut self.kit)
@@ -219,20 +219,21 @@ impl World {
             }
             _ => {
                 let passed = self.random.below(50) as u64;
-                self.kit.begin(self.kit.now + Duration::from_millis(passed), || {
-                    SystemTime::UNIX_EPOCH
-                });
+                self.kit
+                    .begin(self.kit.lent.now + Duration::from_millis(passed), || {
+                        SystemTime::UNIX_EPOCH
+                    });
             }
         }
         match self.weather {
             Weather::Resets if self.random.once_in(3_000) => self.lines[number].wire.borrow_mut().reset(),
             Weather::Jumps if self.random.once_in(500) => {
                 let jump = *self.random.pick(&[1, 3, 11, 31, 100, 100_000]);
-                self.kit.begin(self.kit.now + Duration::from_secs(jump), || {
+                self.kit.begin(self.kit.lent.now + Duration::from_secs(jump), || {
                     SystemTime::UNIX_EPOCH
                 });
             }
-            Weather::Drain if self.random.once_in(1_000) => self.kit.draining = true,
+            Weather::Drain if self.random.once_in(1_000) => self.kit.lent.draining = true,
             _ => {}
         }
     }

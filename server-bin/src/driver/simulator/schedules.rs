@@ -133,7 +133,7 @@ impl Simulation {
                 self.rig.deliver();
             }
             _ => {
-                let now = self.rig.kit.now + Duration::from_millis(most as u64 / 100);
+                let now = self.rig.kit.lent.now + Duration::from_millis(most as u64 / 100);
                 self.rig.kit.begin(now, || SystemTime::UNIX_EPOCH);
             }
         }
@@ -264,11 +264,12 @@ fn trickle(
     let (mut elapsed, mut arrived) = (0, 0);
     for _ in 0..2000 {
         let pause = 1 + random.below(19_000) as u64;
-        rig.kit.begin(rig.kit.now + Duration::from_millis(pause), || {
-            SystemTime::UNIX_EPOCH
-        });
+        rig.kit
+            .begin(rig.kit.lent.now + Duration::from_millis(pause), || {
+                SystemTime::UNIX_EPOCH
+            });
         elapsed += pause;
-        if rig.connection.deadline(&rig.kit) <= rig.kit.now {
+        if rig.connection.deadline(&rig.kit) <= rig.kit.lent.now {
             rig.connection.expire(0, &mut rig.inlet, &mut rig.kit);
             return Some((elapsed, arrived));
         }

@@ -74,7 +74,7 @@ fn draining_lets_each_connection_have_one_more_request() {
     let mut rig = Rig::new(hello);
     rig.arrive(GET);
     rig.sent();
-    rig.kit.draining = true;
+    rig.kit.lent.draining = true;
     rig.arrive(GET);
     assert!(rig.sent().to_lowercase().contains("connection: close"));
     assert_eq!(rig.connection.phase(), Phase::Lingering);

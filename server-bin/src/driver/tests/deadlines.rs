@@ -220,7 +220,7 @@ fn a_peer_that_takes_nothing_is_cut_off() {
 #[test]
 fn a_clock_that_jumps_ends_what_waits_and_nothing_else() {
     let mut rig = Rig::new(hello);
-    rig.kit.begin(rig.kit.now + seconds(1_000_000), || {
+    rig.kit.begin(rig.kit.lent.now + seconds(1_000_000), || {
         std::time::SystemTime::UNIX_EPOCH
     });
     // The request was there before the deadline was looked at, so it is served first.
@@ -254,8 +254,9 @@ fn a_late_worker_does_not_blame_a_client_whose_body_has_arrived() {
     let all = |_: &Head<'_>, _: &mut Context<'_>| Decision::buffer(u64::MAX, |_, _| "all".into());
     let mut rig = Rig::with(all, settings);
     rig.arrive(post(1_000_000));
-    rig.kit
-        .begin(rig.kit.now + seconds(4), || std::time::SystemTime::UNIX_EPOCH);
+    rig.kit.begin(rig.kit.lent.now + seconds(4), || {
+        std::time::SystemTime::UNIX_EPOCH
+    });
     rig.arrive([b'x'; 200_000]);
     while !rig.wire().incoming.is_empty() {
         assert_eq!(rig.pass(Duration::ZERO), None, "the rest is in the socket");
@@ -281,8 +282,9 @@ fn a_late_worker_does_not_blame_a_client_that_takes_all_that_a_turn_sends() {
     );
     rig.wire().room = Some(0);
     rig.arrive(GET);
-    rig.kit
-        .begin(rig.kit.now + seconds(9), || std::time::SystemTime::UNIX_EPOCH);
+    rig.kit.begin(rig.kit.lent.now + seconds(9), || {
+        std::time::SystemTime::UNIX_EPOCH
+    });
     rig.room(TURN_BYTES + 1000);
     assert_eq!(rig.pass(seconds(1)), None, "the turn ended by itself");
     rig.room(1000);

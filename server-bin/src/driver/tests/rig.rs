@@ -201,9 +201,9 @@ impl Rig {
 
     /// Time passes. Answers what the connection does about it, if its deadline is over.
     pub(super) fn pass(&mut self, time: Duration) -> Option<Wait> {
-        let now = self.kit.now + time;
+        let now = self.kit.lent.now + time;
         self.kit.begin(now, || SystemTime::UNIX_EPOCH);
-        (self.connection.deadline(&self.kit) <= self.kit.now).then(|| {
+        (self.connection.deadline(&self.kit) <= self.kit.lent.now).then(|| {
             let turn = self.connection.expire(0, &mut self.inlet, &mut self.kit);
             self.took(turn)
         })
@@ -211,9 +211,9 @@ impl Rig {
 
     /// Answers that came from elsewhere are delivered.
     pub(crate) fn deliver(&mut self) -> usize {
-        self.kit.mailbox.wake_up();
+        self.kit.lent.mailbox.wake_up();
         let mut letters = Vec::new();
-        self.kit.mailbox.collect(&mut letters);
+        self.kit.lent.mailbox.collect(&mut letters);
         let count = letters.len();
         for letter in letters {
             let turn = match letter {

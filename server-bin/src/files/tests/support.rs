@@ -8,11 +8,11 @@ use std::path::PathBuf;
 use std::sync::mpsc;
 use std::time::{Duration, Instant, SystemTime};
 
-use http_core::{Connection, Event, Fields, Limits, ResponseHead};
+use http_core::{Connection, Event, Fields, Limits};
 use tempfile::TempDir;
 
 use crate::files::Files;
-use crate::handler::{Context, Decision, Handler as _, Reply};
+use crate::handler::{Decision, Detached, Handler as _, Reply};
 
 /// A directory with files of the past, so that their validators are strong.
 pub(super) struct Site {
@@ -99,11 +99,11 @@ pub(super) fn ask(files: &Files, method: &str, target: &str, fields: &[(&str, &s
     let Event::Request(head) = received.event else {
         panic!("no request: {request}")
     };
-    let mut response = ResponseHead::new(200);
-    let mut cx = Context::detached(&mut response, Instant::now());
-    let accept = files.clone().head(&head, &mut cx);
+    let mut detached = Detached::new(Instant::now());
+    let mut cx = detached.context();
+    let decision = files.clone().head(&head, &mut cx);
     assert_eq!(cx.misuse(), None);
-    let body = match accept {
+    let body = match decision {
         Decision::Respond(Reply::Bytes(content)) => content.as_ref().to_vec(),
         Decision::Respond(Reply::File(slice)) => {
             let mut bytes = vec![0; usize::try_from(slice.len).expect("a small file")];
@@ -116,7 +116,7 @@ pub(super) fn ask(files: &Files, method: &str, target: &str, fields: &[(&str, &s
     };
     let mut out = Vec::new();
     connection
-        .reply(&mut out, &response, &body)
+        .reply(&mut out, detached.head(), &body)
         .expect("a legal response");
     parse(&String::from_utf8(out).expect("text"))
 }
