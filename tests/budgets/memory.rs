@@ -16,7 +16,7 @@ fn idle(server: &Server, index: usize) -> TcpStream {
 }
 
 #[test]
-fn an_idle_connection_costs_at_most_256_bytes_of_user_memory() {
+fn an_idle_connection_costs_at_most_192_bytes_of_user_memory() {
     crowd::make_room(9_000);
     let server = Launch::new().args(["--workers", "1"]).start();
     let mut held: Vec<TcpStream> = (0..1_000).map(|index| idle(&server, index)).collect();
@@ -24,7 +24,7 @@ fn an_idle_connection_costs_at_most_256_bytes_of_user_memory() {
     held.extend((1_000..9_000).map(|index| idle(&server, index)));
     let many = process::anonymous_memory(server.pid());
     let each = many.saturating_sub(few) as f64 / 8_000.0;
-    println!("user memory per idle connection: {each:.1} bytes (must 256, goal 192)");
-    assert!(each <= 256.0, "{each} bytes of user memory per idle connection");
+    println!("user memory per idle connection: {each:.1} bytes (must 192)");
+    assert!(each <= 192.0, "{each} bytes of user memory per idle connection");
     server.stop();
 }

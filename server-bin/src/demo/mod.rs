@@ -72,7 +72,7 @@ enum Route {
 }
 
 impl Route {
-    #[inline]
+    #[inline(always)]
     fn of(path: &[u8]) -> Option<Self> {
         // Comparing whole slices takes words at a time; a match on byte strings goes byte by byte.
         let is = |name: &[u8]| path == name;

@@ -113,8 +113,9 @@ impl<S: Socket> Connection<S> {
         self.http.reply(&mut kit.out, &kit.lent.head, bytes)?;
         if kit.watched {
             self.note_answer(kit, bytes.len() as u64, None);
+            self.note_end(kit);
         }
-        Ok(self.answered(kit))
+        Ok(self.answered())
     }
 
     /// Writes the head; the body follows as the socket takes it.
@@ -135,20 +136,20 @@ impl<S: Socket> Connection<S> {
     /// Writes what belongs behind the body.
     pub(super) fn finish(&mut self, kit: &mut Kit) -> Result<Happening, Misuse> {
         self.http.end(&mut kit.out, None)?;
-        Ok(self.answered(kit))
+        if kit.watched {
+            self.note_end(kit);
+        }
+        Ok(self.answered())
     }
 
     /// The response is complete: what becomes of the connection.
     #[inline(always)]
-    fn answered(&mut self, kit: &mut Kit) -> Happening {
+    fn answered(&mut self) -> Happening {
         self.drop_elsewhere();
-        if kit.watched {
-            self.note_end(kit);
-        }
-        if self.http.must_close() {
-            Happening::AnsweredLast
-        } else if self.http.is_idle() {
+        if self.http.is_idle() {
             Happening::Answered
+        } else if self.http.must_close() {
+            Happening::AnsweredLast
         } else {
             Happening::AnsweredEarly
         }

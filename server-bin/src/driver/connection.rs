@@ -78,6 +78,16 @@ pub(crate) struct Connection<S> {
     pub(super) phase: Phase,
     /// The peer may still be sending when the last answer has left.
     pub(super) lingers: bool,
+    /// What its worker remembers of it. The driver does not look at it; it stands here because it costs nothing here.
+    pub(crate) notes: Notes,
+}
+
+/// What a worker remembers of a connection.
+pub(crate) struct Notes {
+    /// What the poller was asked to report.
+    pub(crate) registered: Wait,
+    /// It is among those that have yielded.
+    pub(crate) has_yielded: bool,
 }
 
 impl<S: Socket> Connection<S> {
@@ -93,6 +103,10 @@ impl<S: Socket> Connection<S> {
             lingered: 0,
             phase: Phase::Idle,
             lingers: false,
+            notes: Notes {
+                registered: Wait::Read,
+                has_yielded: false,
+            },
         }
     }
 
@@ -143,7 +157,7 @@ impl<S: Socket> Connection<S> {
             Some(elsewhere) => elsewhere.early.push(answer),
             None => super::held::discard(answer),
         }
-        self.run(key, false, inlet, kit);
+        self.go_on(key, inlet, kit);
         self.end(begin, kit)
     }
 
@@ -153,7 +167,7 @@ impl<S: Socket> Connection<S> {
         if let Some(elsewhere) = self.elsewhere(serial) {
             elsewhere.take_news();
             self.news(Happened::Notified, kit);
-            self.run(key, false, inlet, kit);
+            self.go_on(key, inlet, kit);
         }
         self.end(begin, kit)
     }
@@ -168,7 +182,7 @@ impl<S: Socket> Connection<S> {
             self.refuse_the_late(kit);
             self.step(Happening::TimedOut);
         }
-        self.run(key, false, inlet, kit);
+        self.go_on(key, inlet, kit);
         self.end(begin, kit)
     }
 
@@ -185,7 +199,7 @@ impl<S: Socket> Connection<S> {
         let begin = self.begin(kit);
         self.tell_of_drain();
         self.news(Happened::Draining, kit);
-        self.run(key, false, inlet, kit);
+        self.go_on(key, inlet, kit);
         self.end(begin, kit)
     }
 
@@ -197,8 +211,15 @@ impl<S: Socket> Connection<S> {
         self.report_all(end, kit);
     }
 
+    /// Does what the phase asks for when no bytes are known to have come. Apart, so that [`turn`](Self::turn) is one
+    /// function with what it usually runs through.
+    #[inline(never)]
+    fn go_on(&mut self, key: usize, inlet: &mut Inlet, kit: &mut Kit) {
+        self.run(key, false, inlet, kit);
+    }
+
     /// Does what the phase asks for, until nothing more can be done in this turn.
-    #[inline]
+    #[inline(always)]
     fn run(&mut self, key: usize, mut readable: bool, inlet: &mut Inlet, kit: &mut Kit) {
         let mut budget = Budget::whole();
         loop {
@@ -225,6 +246,7 @@ impl<S: Socket> Connection<S> {
     }
 
     /// Reads, and steps through what has come. Returns whether the turn goes on.
+    #[inline(always)]
     fn receive(
         &mut self,
         key: usize,
@@ -254,6 +276,19 @@ impl<S: Socket> Connection<S> {
             }
             return goes_on;
         }
+        self.receive_saved(key, arrived, inlet, kit, budget)
+    }
+
+    /// Steps through what was saved and what has come behind it. Returns whether the turn goes on.
+    #[inline(never)]
+    fn receive_saved(
+        &mut self,
+        key: usize,
+        arrived: usize,
+        inlet: &mut Inlet,
+        kit: &mut Kit,
+        budget: &mut Budget,
+    ) -> bool {
         let mut input = std::mem::take(&mut self.work(kit).input);
         input.extend_from_slice(&inlet.bytes[..arrived]);
         let (used, goes_on) = self.digest(key, &input, &mut inlet.fields, kit, budget);
@@ -264,7 +299,7 @@ impl<S: Socket> Connection<S> {
 
     /// Steps through `input` for as long as the phase is one that receives. Returns how many bytes were used, and whether
     /// the turn goes on.
-    #[inline]
+    #[inline(always)]
     fn digest(
         &mut self,
         key: usize,

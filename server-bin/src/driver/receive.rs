@@ -44,7 +44,7 @@ impl<S: Socket> Connection<S> {
     }
 
     /// Understands what comes first in `input`. Returns how many bytes that were, and what happened.
-    #[inline]
+    #[inline(always)]
     pub(super) fn understand(
         &mut self,
         key: usize,
@@ -102,11 +102,15 @@ impl<S: Socket> Connection<S> {
         if self.requests >= kit.settings.max_requests {
             self.close_after_response();
         }
+        kit.lent.begin();
         if kit.watched {
+            kit.lent.client = None;
             kit.records.begin(head, kit.lent.now);
         }
-        kit.lent.begin();
         let decision = kit.decide(key, &self.peer, head);
+        if kit.watched {
+            kit.records.set_client(kit.lent.client);
+        }
         self.keep_elsewhere(kit);
         match decision {
             Some(Ok(Decision::Respond(reply))) => {
@@ -165,8 +169,8 @@ impl<S: Socket> Connection<S> {
     /// Takes what a handler's call has put elsewhere.
     #[inline(always)]
     pub(super) fn keep_elsewhere(&mut self, kit: &mut Kit) {
-        if let Some(elsewhere) = kit.lent.elsewhere.take() {
-            self.work(kit).elsewhere = Some(elsewhere);
+        if kit.lent.elsewhere.is_some() {
+            self.work(kit).elsewhere = kit.lent.elsewhere.take();
         }
     }
 

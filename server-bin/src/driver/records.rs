@@ -4,6 +4,7 @@
 //! Texts are copied, because the head that they stand in is gone when the answer has left. A handler that does not watch
 //! costs nothing here.
 
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Instant;
 
@@ -23,6 +24,8 @@ struct Record {
     body: u64,
     began: Instant,
     rule: Option<Rule>,
+    /// The client, where the handler knows it better than the socket does.
+    client: Option<SocketAddr>,
     /// Where in the unsent output its answer ends, once it has an end.
     answer_end: Option<usize>,
 }
@@ -50,6 +53,13 @@ impl Records {
             ..Record::unread(now)
         };
         self.list.push(record);
+    }
+
+    /// The handler knows the client's address better than the socket does.
+    pub(crate) fn set_client(&mut self, client: Option<SocketAddr>) {
+        if let Some(last) = self.list.last_mut() {
+            last.client = client;
+        }
     }
 
     /// An answer has begun. Without a request that waits for it, it answers a head that could not be read.
@@ -116,7 +126,7 @@ impl Records {
     ) -> Option<Outcome<'_>> {
         let record = self.list.get(number)?;
         Some(Outcome {
-            peer: peer.address(),
+            peer: record.client.or_else(|| peer.address()),
             method: self.part(&record.method),
             target: self.part(&record.target),
             version: record.version,
@@ -163,6 +173,7 @@ impl Record {
             body: 0,
             began: now,
             rule: None,
+            client: None,
             answer_end: None,
         }
     }

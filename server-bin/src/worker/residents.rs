@@ -21,10 +21,6 @@ pub(super) struct Resident {
     connection: Connection<Stream>,
     /// Its timer, never later than its deadline.
     timer: Option<TimerId>,
-    /// What the poller was asked to report.
-    registered: Wait,
-    /// It is among those that have yielded.
-    has_yielded: bool,
 }
 
 /// User memory of an idle connection: its slot and its timer. The socket's buffers are the kernel's.
@@ -41,8 +37,6 @@ impl Worker {
         let inserted = self.residents.insert(Resident {
             connection,
             timer: None,
-            registered: Wait::Read,
-            has_yielded: false,
         });
         debug_assert!(inserted.is_ok(), "accept looked for room");
         let Ok(key) = inserted else {
@@ -65,29 +59,30 @@ impl Worker {
     }
 
     /// Lets a connection have its turn, because its socket is ready.
-    #[inline]
+    #[inline(always)]
     pub(super) fn turn(&mut self, key: Key, ready: Ready) {
         let Some(resident) = self.residents.get_mut(key) else {
             return;
         };
         // A connection that has yielded has its turn with the others that have.
-        if resident.has_yielded {
+        if resident.connection.notes.has_yielded {
             return;
         }
         let turn = resident
             .connection
             .turn(key.value(), ready, &mut self.inlet, &mut self.kit);
-        if turn.nearer || turn.wait != resident.registered {
+        if turn.nearer || turn.wait != resident.connection.notes.registered {
             self.follow_up(key, turn, ready.readable);
         }
     }
 
     /// Lets the first `count` of the connections go on that have yielded: those of the round before.
+    #[inline(never)]
     pub(super) fn go_on(&mut self, count: usize) {
         for place in 0..count {
             let key = self.yielded[place];
             if let Some(resident) = self.residents.get_mut(key) {
-                resident.has_yielded = false;
+                resident.connection.notes.has_yielded = false;
                 self.turn(key, Ready::NOTHING);
             }
         }
@@ -132,7 +127,7 @@ impl Worker {
             self.deadlines
                 .advance(timer, resident.connection.deadline(&self.kit));
         }
-        if turn.wait != resident.registered {
+        if turn.wait != resident.connection.notes.registered {
             self.arrange(key, turn.wait, readable);
         }
     }
@@ -145,15 +140,22 @@ impl Worker {
         let (interest, trigger) = match wait {
             Wait::Nothing => return self.close(key),
             // The poller reports by level that there is room: that is the next turn.
-            Wait::Yield if matches!(resident.registered, Wait::Write | Wait::ReadOrWrite) => return,
+            Wait::Yield
+                if matches!(
+                    resident.connection.notes.registered,
+                    Wait::Write | Wait::ReadOrWrite
+                ) =>
+            {
+                return;
+            }
             Wait::Yield => {
-                if !std::mem::replace(&mut resident.has_yielded, true) {
+                if !std::mem::replace(&mut resident.connection.notes.has_yielded, true) {
                     self.yielded.push(key);
                 }
                 return;
             }
             // Most such waits are over before the peer sends anything, and then the registration fits again.
-            Wait::Elsewhere if resident.registered == Wait::Read && !readable => return,
+            Wait::Elsewhere if resident.connection.notes.registered == Wait::Read && !readable => return,
             // By edge: bytes that nobody reads yet are told of once for each arrival, so they cannot storm.
             Wait::Elsewhere => (Interest::READABLE, Trigger::Edge),
             Wait::Read => (Interest::READABLE, Trigger::Level),
@@ -163,7 +165,7 @@ impl Worker {
         let token = Token::new(key.value());
         let socket = resident.connection.socket();
         match self.poller.modify(socket, token, interest, trigger) {
-            Ok(()) => resident.registered = wait,
+            Ok(()) => resident.connection.notes.registered = wait,
             Err(_) => self.close(key),
         }
     }

@@ -63,7 +63,6 @@ impl Lent {
         self.head.reset(200);
         self.kept.clear();
         self.misuse = None;
-        self.client = None;
     }
 }
 
