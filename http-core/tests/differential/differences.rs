@@ -149,10 +149,6 @@ pub(crate) const DIFFERENCES: &[(&str, &str)] = &[
         "framing is left to the caller",
     ),
     ("httparse takes BareLf", "it takes LF alone as the end of a line"),
-    (
-        "httparse takes BodyTooLong",
-        "framing and limits are left to the caller",
-    ),
     ("httparse takes BothFramings", "framing is left to the caller"),
     (
         "httparse takes ContentLengthOverflow",
@@ -216,10 +212,6 @@ pub(crate) const DIFFERENCES: &[(&str, &str)] = &[
     (
         "picohttpparser takes BareLf",
         "it takes LF alone as the end of a line",
-    ),
-    (
-        "picohttpparser takes BodyTooLong",
-        "framing and limits are left to the caller",
     ),
     (
         "picohttpparser takes BothFramings",
