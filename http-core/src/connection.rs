@@ -60,8 +60,6 @@ impl Flags {
     const TELL_KEEP: u8 = 32;
     /// The peer sends nothing more than what it has sent. Survives the cycle.
     const END_OF_INPUT: u8 = 64;
-    /// A CRLF before the request line was skipped.
-    const SKIPPED: u8 = 128;
 
     const fn has(self, flag: u8) -> bool {
         self.0 & flag != 0

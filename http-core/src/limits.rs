@@ -10,15 +10,20 @@ pub const HEAD: u32 = 32 * 1024;
 pub const FIELDS: u16 = 100;
 /// Longest request body. nginx 1 MiB.
 pub const BODY: u64 = 1024 * 1024;
-/// Most octets of chunk extensions in one body. hyper 16 KiB.
+/// Most bytes of chunk extensions in one body. hyper 16 KiB.
 pub const CHUNK_EXTENSIONS: u16 = 16 * 1024;
 /// Most octets of chunk framing that the data did not earn: each chunk owes the octets of its framing and pays with
-/// 16 and twice its data. Go 16 KiB by the same rule, against bodies made of one-byte chunks.
+/// 16 and twice its data. Go 16 KiB by the same rule, against bodies made of one-byte chunks. It also bounds the leading
+/// zeros of a chunk size.
 pub const CHUNK_OVERHEAD: u16 = 16 * 1024;
 /// Longest trailer section. hyper 16 KiB.
 pub const TRAILERS: u16 = 16 * 1024;
 /// Longest method. No registered one has more than 17 octets (RFC 9110 section 16.1); a longer one is 400, never 414.
 pub const METHOD: usize = 32;
+
+/// Most empty lines that are skipped before a request line. RFC 9112 section 2.2 asks for at least one; Node and nginx skip any
+/// number, which is a way to hold a connection without a request.
+pub const EMPTY_LINES: u8 = 4;
 
 /// The limits of one [`Connection`](crate::Connection).
 ///
@@ -40,7 +45,7 @@ pub struct Limits {
     pub fields: u16,
     /// Longest request body; 413 past it.
     pub body: u64,
-    /// Most octets of chunk extensions in one body; 400 past it.
+    /// Most bytes of chunk extensions in one body; 400 past it.
     pub chunk_extensions: u16,
     /// Most octets of chunk framing that the data did not earn; 400 past it.
     pub chunk_overhead: u16,

@@ -86,12 +86,12 @@ rules! {
     /// The limit is [`Limits::body`](crate::Limits::body), or what [`set_body_limit`](crate::Connection::set_body_limit) put in its place.
     BodyTooLong: 413, "RFC 9110 section 15.5.14", "the body is longer than its limit";
     BadChunkSize: 400, "RFC 9112 section 7.1", "a chunk size is not a hexadecimal number";
-    ChunkSizeOverflow: 400, "RFC 9112 section 7.1", "a chunk size has more than 16 digits";
+    ChunkSizeOverflow: 400, "RFC 9112 section 7.1", "a chunk size does not fit into 64 bits";
     BadChunkExtension: 400, "RFC 9112 section 7.1.1", "a chunk extension is not ; name [= value]";
     ChunkExtensionsTooLong: 400, "RFC 9112 section 7.1.1", "the chunk extensions of the body are longer than their limit";
     BadChunkLineEnd: 400, "RFC 9112 section 7.1", "a chunk line does not end in CRLF";
     BadChunkDataEnd: 400, "RFC 9112 section 7.1", "the data of a chunk is not followed by CRLF";
-    ChunkOverhead: 400, "RFC 9112 section 7.1", "the chunks are so small that their framing is over its limit";
+    ChunkOverhead: 400, "RFC 9112 section 7.1", "the framing of the chunks is longer than its limit for so little data";
     TrailersTooLong: 431, "RFC 6585 section 5", "the trailer section is longer than its limit";
     TruncatedHead: 400, "RFC 9112 section 8", "the peer closed the connection inside a head";
     TruncatedBody: 400, "RFC 9112 section 8", "the peer closed the connection inside a body";

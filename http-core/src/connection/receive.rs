@@ -65,7 +65,8 @@ impl Connection {
         self.head_or_more(parsed, progress, input, table)
     }
 
-    /// Skips one empty line before a request line (RFC 9112 section 2.2).
+    /// Skips an empty line before a request line (RFC 9112 section 2.2), and after it up to
+    /// [`EMPTY_LINES`](crate::limits::EMPTY_LINES) in all.
     #[cold]
     fn receive_empty_line<'a>(
         &mut self,
@@ -74,8 +75,7 @@ impl Connection {
     ) -> Result<Received<'a>, Rejection> {
         match input {
             [] | [_] => self.need_more(0),
-            [b'\r', b'\n', rest @ ..] if !self.flags.has(Flags::SKIPPED) => {
-                self.flags.set(Flags::SKIPPED);
+            [b'\r', b'\n', rest @ ..] if self.reading.skips_line() => {
                 let received = self.receive_head(rest, table)?;
                 Ok(Received {
                     consumed: received.consumed + 2,

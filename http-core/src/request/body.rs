@@ -101,6 +101,14 @@ fn settle(
 }
 
 impl Reading {
+    /// Takes note of an empty line before a head. Returns whether it may be skipped: not when there were too many.
+    pub(crate) fn skips_line(&mut self) -> bool {
+        match self {
+            Self::Head(progress) => progress.skips_line(),
+            Self::Length { .. } | Self::Chunked(_) | Self::Trailers(_) | Self::Ending => false,
+        }
+    }
+
     /// Whether more bytes are announced than may come.
     #[inline(always)]
     pub(crate) const fn is_over_limit(&self) -> bool {

@@ -8,6 +8,8 @@ use crate::rules::Rule;
 /// What the decoder waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
+    /// The first digit of the chunk size.
+    SizeStart,
     /// A digit of the chunk size, or what may follow one.
     Size,
     /// White space before `;`.
@@ -60,7 +62,6 @@ pub(crate) struct Chunked {
     overhead: u32,
     /// Octets of extensions so far.
     extensions: u16,
-    digits: u8,
     step: Step,
 }
 
@@ -71,8 +72,7 @@ impl Chunked {
             allowed,
             overhead: 0,
             extensions: 0,
-            digits: 0,
-            step: Step::Size,
+            step: Step::SizeStart,
         }
     }
 
@@ -82,7 +82,7 @@ impl Chunked {
     pub(crate) fn data<'a>(&mut self, input: &'a [u8]) -> Option<(usize, &'a [u8])> {
         let at = match self.step {
             Step::DataCr if input.starts_with(b"\r\n") => 2,
-            Step::Size if self.digits == 0 => 0,
+            Step::SizeStart => 0,
             _ => return None,
         };
         let (size, start) = plain_line(input, at)?;
@@ -114,7 +114,13 @@ impl Chunked {
             if !matches!(self.step, Step::DataCr | Step::DataLf) {
                 self.overhead += 1;
             }
+            let zero = self.step == Step::Size && self.left == 0;
             self.step = self.octet(byte)?;
+            // A digit behind nothing but zeros: the zero before it was a leading one. A line that would be over the limit
+            // with one byte of data has too many of them.
+            if zero && self.step == Step::Size && self.owed(1) > u64::from(caps.chunk_overhead) {
+                return Err(Rule::ChunkOverhead);
+            }
             if self.in_extension() {
                 if self.extensions >= caps.chunk_extensions {
                     return Err(Rule::ChunkExtensionsTooLong);
@@ -150,13 +156,19 @@ impl Chunked {
     const fn in_extension(&self) -> bool {
         !matches!(
             self.step,
-            Step::Size | Step::LineLf | Step::Data | Step::DataCr | Step::DataLf
+            Step::SizeStart | Step::Size | Step::LineLf | Step::Data | Step::DataCr | Step::DataLf
         )
+    }
+
+    /// The framing that a chunk of `size` bytes leaves unearned: its line and the CRLF behind its data, less 16 and twice
+    /// its data.
+    fn owed(&self, size: u64) -> u64 {
+        let framing = u64::from(self.overhead) + 2;
+        framing.saturating_sub(size.saturating_mul(2).saturating_add(16))
     }
 
     /// The chunk line has ended: judges the size.
     fn line_ends(&mut self, caps: &Caps) -> Result<Found, Rule> {
-        self.digits = 0;
         if self.left > self.allowed {
             return Err(Rule::BodyTooLong);
         }
@@ -164,9 +176,7 @@ impl Chunked {
             return Ok(Found::Last);
         }
         self.allowed -= self.left;
-        // The line and the CRLF behind the data, less what the chunk earns.
-        let owed = u64::from(self.overhead) + 2;
-        let owed = owed.saturating_sub(self.left.saturating_mul(2).saturating_add(16));
+        let owed = self.owed(self.left);
         if owed > u64::from(caps.chunk_overhead) {
             return Err(Rule::ChunkOverhead);
         }
@@ -178,6 +188,14 @@ impl Chunked {
     fn octet(&mut self, byte: u8) -> Result<Step, Rule> {
         let token = bytes::is(byte, TOKEN);
         match self.step {
+            Step::SizeStart => match HEX[usize::from(byte)] {
+                NO_HEX => Err(Rule::BadChunkSize),
+                digit => {
+                    // Nothing is left of the chunk before.
+                    self.left = u64::from(digit);
+                    Ok(Step::Size)
+                }
+            },
             Step::Size => self.size_octet(byte),
             Step::BeforeExtension => match byte {
                 b' ' | b'\t' => Ok(Step::BeforeExtension),
@@ -227,7 +245,7 @@ impl Chunked {
             Step::LineLf if byte == b'\n' => Ok(Step::Data),
             Step::LineLf => Err(Rule::BadChunkLineEnd),
             Step::DataCr if byte == b'\r' => Ok(Step::DataLf),
-            Step::DataLf if byte == b'\n' => Ok(Step::Size),
+            Step::DataLf if byte == b'\n' => Ok(Step::SizeStart),
             Step::DataCr | Step::DataLf => Err(Rule::BadChunkDataEnd),
             Step::Data => Ok(Step::Data),
         }
@@ -235,7 +253,6 @@ impl Chunked {
 
     fn size_octet(&mut self, byte: u8) -> Result<Step, Rule> {
         match HEX[usize::from(byte)] {
-            NO_HEX if self.digits == 0 => Err(Rule::BadChunkSize),
             NO_HEX => match byte {
                 b'\r' => Ok(Step::LineLf),
                 b';' => Ok(Step::ExtensionStart),
@@ -243,11 +260,9 @@ impl Chunked {
                 b'\n' => Err(Rule::BadChunkLineEnd),
                 _ => Err(Rule::BadChunkSize),
             },
-            _ if self.digits == 16 => Err(Rule::ChunkSizeOverflow),
+            _ if self.left >> 60 != 0 => Err(Rule::ChunkSizeOverflow),
             digit => {
-                // Nothing is left of the chunk before.
                 self.left = (self.left << 4) | u64::from(digit);
-                self.digits += 1;
                 Ok(Step::Size)
             }
         }
@@ -277,7 +292,8 @@ static HEX: [u8; 256] = {
     table
 };
 
-/// A chunk line of 1 to 16 digits without extensions that has arrived whole: its size and the index behind it.
+/// A chunk line of 1 to 16 digits without extensions and leading zeros that has arrived whole: its size and the index
+/// behind it.
 #[inline(always)]
 fn plain_line(input: &[u8], from: usize) -> Option<(u64, usize)> {
     let rest = input.get(from..)?;
@@ -285,7 +301,7 @@ fn plain_line(input: &[u8], from: usize) -> Option<(u64, usize)> {
     for (digits, &byte) in rest[..rest.len().min(17)].iter().enumerate() {
         let digit = HEX[usize::from(byte)];
         if digit == NO_HEX {
-            let whole = digits > 0 && rest[digits..].starts_with(b"\r\n");
+            let whole = digits > 0 && rest[0] != b'0' && rest[digits..].starts_with(b"\r\n");
             return whole.then_some((size, from + digits + 2));
         }
         size = size << 4 | u64::from(digit);

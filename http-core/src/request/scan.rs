@@ -4,7 +4,7 @@
 use super::fields;
 use super::line;
 use super::table::Info;
-use crate::limits::Caps;
+use crate::limits::{self, Caps};
 use memchr::memchr;
 
 /// How far an incomplete section was scanned: where its open line begins, where the octets not yet seen do, and how long
@@ -14,6 +14,8 @@ pub(crate) struct Progress {
     line: u32,
     seen: u32,
     until: u32,
+    /// How many empty lines came before the section.
+    skipped: u8,
 }
 
 /// How long the lines of a section and the section may be.
@@ -58,6 +60,7 @@ impl Progress {
         line: 0,
         seen: 0,
         until: 0,
+        skipped: 0,
     };
 
     /// All `seen` octets were, and the open line begins at `line`.
@@ -65,7 +68,7 @@ impl Progress {
         let mut progress = Self {
             line: 0,
             seen: seen as u32,
-            until: 0,
+            ..Self::NONE
         };
         progress.open(line, room);
         progress
@@ -75,6 +78,13 @@ impl Progress {
     #[inline(always)]
     pub(crate) const fn has_begun(self) -> bool {
         self.seen != 0
+    }
+
+    /// Takes note of an empty line. Returns whether it may be skipped.
+    pub(crate) fn skips_line(&mut self) -> bool {
+        let skips = self.skipped < limits::EMPTY_LINES;
+        self.skipped += u8::from(skips);
+        skips
     }
 
     /// Whether the first line has ended.

@@ -6,36 +6,45 @@ use http_core::{Limits, Rule};
 
 #[test]
 fn sixteen_digits_are_a_chunk_size_and_seventeen_are_not() {
-    taken(
-        Limits::default(),
-        &post("0000000000000001\r\na\r\n0000000000000000\r\n\r\n"),
-    );
-    refused(
-        Limits::default(),
-        &post("00000000000000001\r\na\r\n0\r\n\r\n"),
-        Rule::ChunkSizeOverflow,
-        post_head() + 17,
-    );
-    refused(
-        Limits::default(),
-        &post("0\r\n\r\n").replace_last_chunk(17),
-        Rule::ChunkSizeOverflow,
-        post_head() + 17,
-    );
-}
-
-/// Spells the last chunk with more zeros.
-trait ReplaceLastChunk {
-    fn replace_last_chunk(self, zeros: usize) -> Self;
-}
-
-impl ReplaceLastChunk for Vec<u8> {
-    fn replace_last_chunk(mut self, zeros: usize) -> Self {
-        self.truncate(post_head());
-        self.extend("0".repeat(zeros).bytes());
-        self.extend(b"\r\n\r\n");
-        self
+    let unlimited = Limits {
+        body: u64::MAX,
+        ..Limits::default()
+    };
+    let waits = every_cut(unlimited, &post("1234567890abcdef\r\na"));
+    assert_eq!(waits.stop, Stop::NeedMore);
+    for digits in ["1234567890abcdef0", "0001234567890abcdef0"] {
+        let by = post_head() + digits.len();
+        refused(unlimited, &post(digits), Rule::ChunkSizeOverflow, by);
     }
+}
+
+#[test]
+fn leading_zeros_of_a_chunk_size_are_taken_as_long_as_its_line_is_worth_a_byte_of_data() {
+    let zeros = |n: usize| "0".repeat(n);
+    let many = format!("{}1\r\na\r\n{}\r\n\r\n", zeros(1000), zeros(1000));
+    taken(Limits::default(), &post(&many));
+    let limits = Limits {
+        chunk_overhead: 40,
+        ..Limits::default()
+    };
+    // With n zeros and a digit the line owes n + 1 + 2 + 2 and earns 18.
+    let first = |n: usize| post(&format!("{}1\r\na\r\n0\r\n\r\n", zeros(n)));
+    taken(limits, &first(53));
+    refused(
+        limits,
+        &first(54),
+        Rule::ChunkOverhead,
+        first(54).len() - "\na\r\n0\r\n\r\n".len() + 1,
+    );
+    let last = |n: usize| post(&format!("{}\r\n\r\n", zeros(n)));
+    taken(limits, &last(56));
+    refused(limits, &last(57), Rule::ChunkOverhead, post_head() + 57);
+    refused(limits, &post(&zeros(4000)), Rule::ChunkOverhead, post_head() + 57);
+    let none = Limits {
+        chunk_overhead: 0,
+        ..Limits::default()
+    };
+    taken(none, &post("01\r\na\r\n00\r\n\r\n"));
 }
 
 #[test]

@@ -34,9 +34,9 @@ pub enum Part {
     TooLarge,
 }
 
-/// `1*HEXDIG`, at most 16 of them as the crate documents.
+/// `1*HEXDIG` of a value that 64 bits hold, as the crate documents: any zeros before 16 digits.
 fn size() -> Abnf {
-    times(1, 16, byte(is_hex))
+    seq([any(text("0")), times(0, 16, byte(is_hex))])
 }
 
 /// `*( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] )`
@@ -51,6 +51,10 @@ pub fn read(input: &[u8], limit: u64) -> Chunked {
     let mut body = Chunked::default();
     let mut at = 0;
     loop {
+        // The grammar of the size matches nothing at all as well.
+        if input.get(at).is_some_and(|b| !is_hex(*b)) {
+            return body.ended(End::Broken(Part::Line));
+        }
         let line = match seq([size(), extensions(), crlf()]).judge(&input[at..]) {
             Verdict::Open => return body,
             Verdict::Fails => return body.ended(End::Broken(Part::Line)),

@@ -30,7 +30,10 @@ pub fn read(input: &[u8], limit: u64) -> Story {
     let mut lines = Vec::new();
     let mut rest = input;
     let end = loop {
-        rest = rest.strip_prefix(b"\r\n").unwrap_or(rest);
+        // The crate documents that it skips up to four empty lines.
+        for _ in 0..4 {
+            rest = rest.strip_prefix(b"\r\n").unwrap_or(rest);
+        }
         if rest.is_empty() || rest == b"\r" {
             break End::Open;
         }
