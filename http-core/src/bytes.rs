@@ -6,6 +6,12 @@ pub(crate) const TOKEN: u8 = 1;
 pub(crate) const PATH: u8 = 2;
 /// [`PATH`] and `?` (RFC 3986 section 3.4): what a query is made of.
 pub(crate) const QUERY: u8 = 4;
+/// What browsers send in a path: [`PATH`], and `[ ] | %`, which the WHATWG URL standard does not encode there.
+pub(crate) const BROWSER_PATH: u8 = PATH << BROWSERS;
+/// What browsers send in a query: [`QUERY`], and `[ ] | { } \ ^ %` and the backtick.
+pub(crate) const BROWSER_QUERY: u8 = QUERY << BROWSERS;
+/// How far the class of a target in the browsers' set is from the same class in the RFC's own.
+pub(crate) const BROWSERS: u8 = 4;
 /// `unreserved` and `sub-delims` (RFC 3986 section 3.2.2): what a registered name is made of.
 pub(crate) const NAME: u8 = 8;
 /// HTAB, SP, VCHAR and `obs-text` (RFC 9110 section 5.5): what a field value is made of.
@@ -28,10 +34,14 @@ const fn classes() -> [u8; 256] {
         let token = alnum
             || matches!(byte, b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+')
             || matches!(byte, b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~');
+        let browser_path = path || matches!(byte, b'[' | b']' | b'|' | b'%');
+        let browser_query = browser_path || matches!(byte, b'?' | b'{' | b'}' | b'\\' | b'^' | b'`');
         let value = byte == b'\t' || (byte >= b' ' && byte != 0x7f);
         table[b] = TOKEN * (token as u8)
             + PATH * (path as u8)
             + QUERY * ((path || byte == b'?') as u8)
+            + BROWSER_PATH * (browser_path as u8)
+            + BROWSER_QUERY * (browser_query as u8)
             + NAME * ((unreserved || sub_delim) as u8)
             + VALUE * (value as u8);
         b += 1;
@@ -75,7 +85,7 @@ pub(crate) fn span(bytes: &[u8], from: usize, class: u8) -> usize {
     at
 }
 
-/// As [`span`] with [`PATH`] or [`QUERY`], for targets that may be long.
+/// As [`span`] with the class of a path or a query, for targets that may be long.
 #[inline(always)]
 pub(crate) fn long_span(bytes: &[u8], from: usize, class: u8) -> usize {
     let short = bytes.len().min(from.saturating_add(16));
@@ -102,7 +112,7 @@ fn blocks_span(bytes: &[u8], from: usize, class: u8) -> usize {
     }
 }
 
-/// Whether a block holds nothing but letters, digits and `&'()*+,-./:;=_`: all of them are [`PATH`] and [`QUERY`].
+/// Whether a block holds nothing but letters, digits and `&'()*+,-./:;=_`: all of them are of each class of targets.
 #[inline(always)]
 fn is_plain(block: &[u8; 16]) -> bool {
     // Of what is 0 for octets of one kind, `min` is 0 for octets of any kind.
@@ -233,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_span_ends_at_the_first_octet_of_another_class() {
-        for class in [TOKEN, PATH, QUERY, NAME, VALUE] {
+        for class in [TOKEN, PATH, QUERY, BROWSER_PATH, BROWSER_QUERY, NAME, VALUE] {
             at_every_place(class, |bytes| {
                 let end = span(bytes, 0, class);
                 assert_eq!(all(bytes, class), end == bytes.len());
@@ -249,7 +259,7 @@ mod tests {
 
     #[test]
     fn the_span_of_a_long_target_is_a_span() {
-        for class in [PATH, QUERY] {
+        for class in [PATH, QUERY, BROWSER_PATH, BROWSER_QUERY] {
             at_every_place(class, |target| long_span(target, 0, class));
         }
     }
@@ -265,6 +275,17 @@ mod tests {
         }
         assert_eq!(value_span(&bytes, 45), 45);
         assert_eq!((span(&bytes, 46, PATH), value_span(&bytes, 46)), (46, 46));
+    }
+
+    #[test]
+    fn the_browsers_sets_hold_what_the_url_standard_leaves_raw_and_no_more() {
+        let more = |class: u8, than: u8| -> Vec<u8> {
+            let all = 0..=255;
+            all.filter(|&byte| is(byte, class) && !is(byte, than)).collect()
+        };
+        assert_eq!(more(BROWSER_PATH, PATH), b"%[]|");
+        assert_eq!(more(BROWSER_QUERY, QUERY), b"%[\\]^`{|}");
+        assert!(more(PATH, BROWSER_PATH).is_empty() && more(QUERY, BROWSER_QUERY).is_empty());
     }
 
     #[test]

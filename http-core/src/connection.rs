@@ -1,6 +1,6 @@
 //! One connection, server side: octets in, events out; decisions in, octets out.
 
-use crate::limits::{Caps, Limits};
+use crate::limits::{Caps, Limits, TargetPolicy};
 use crate::request::body::Reading;
 use crate::request::head::{Head, Trailers};
 use crate::response::body::Sending;
@@ -60,6 +60,10 @@ impl Flags {
     const TELL_KEEP: u8 = 32;
     /// The peer sends nothing more than what it has sent. Survives the cycle.
     const END_OF_INPUT: u8 = 64;
+    /// Targets may hold what browsers send ([`TargetPolicy::Browsers`]). Survives the cycle.
+    const BROWSERS: u8 = 128;
+    /// What a rejection leaves of the flags.
+    const LASTING: u8 = Self::END_OF_INPUT | Self::BROWSERS;
 
     const fn has(self, flag: u8) -> bool {
         self.0 & flag != 0
@@ -97,7 +101,10 @@ impl Connection {
             sending: Sending::Nothing,
             caps: Caps::from(limits),
             state: State::Idle,
-            flags: Flags(0),
+            flags: Flags(match limits.targets {
+                TargetPolicy::Rfc3986 => 0,
+                TargetPolicy::Browsers => Flags::BROWSERS,
+            }),
         }
     }
 
@@ -109,11 +116,21 @@ impl Connection {
         }
     }
 
+    /// Which bytes a target may hold.
+    #[inline(always)]
+    const fn targets(&self) -> TargetPolicy {
+        if self.flags.has(Flags::BROWSERS) {
+            TargetPolicy::Browsers
+        } else {
+            TargetPolicy::Rfc3986
+        }
+    }
+
     /// Between two cycles only the end of the input is remembered, and a close that was asked for behind the response.
     #[inline(always)]
     fn forget_cycle(&mut self) {
         if self.state == State::Idle {
-            self.flags.0 &= Flags::END_OF_INPUT | Flags::CLOSE;
+            self.flags.0 &= Flags::LASTING | Flags::CLOSE;
         }
     }
 

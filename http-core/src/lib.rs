@@ -105,7 +105,7 @@ mod rules;
 mod state;
 
 pub use connection::{Connection, Event, Received};
-pub use limits::Limits;
+pub use limits::{Limits, TargetPolicy};
 pub use misuse::Misuse;
 pub use request::head::{FieldLines, Head, Trailers};
 pub use request::parts::{Expectation, Framing, Method, Target, Version};

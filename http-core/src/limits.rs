@@ -1,5 +1,7 @@
 //! What one connection may cost: every limit is a named constant with its precedents, and settable.
 
+use crate::bytes::{BROWSER_PATH, BROWSER_QUERY, PATH, QUERY};
+
 /// Longest request line, CRLF included. RFC 9112 section 3 asks for at least 8,000 octets; nginx 8 KiB, Apache 8,190.
 pub const REQUEST_LINE: u32 = 8 * 1024;
 /// Longest field line, CRLF included. Apache 8,190, nginx 8 KiB, Node 16 KiB for the whole head.
@@ -24,6 +26,52 @@ pub const METHOD: usize = 32;
 /// Most empty lines that are skipped before a request line. RFC 9112 section 2.2 asks for at least one; Node and nginx skip any
 /// number, which is a way to hold a connection without a request.
 pub const EMPTY_LINES: u8 = 4;
+
+/// Which bytes the path and the query of a target may hold as they are.
+///
+/// Each policy takes what RFC 3986 allows there, and neither takes a control, a space, `#`, `"`, `<`, `>` or a byte over
+/// 0x7f. Nothing else depends on it: methods, hosts and fields are judged alike under both.
+///
+/// ```
+/// use http_core::{Connection, Event, Fields, Limits, Rule, TargetPolicy};
+/// let wire = b"GET /[slug].js?ids[]=1 HTTP/1.1\r\nHost: a\r\n\r\n"; // as Chromium sends it
+/// let mut fields = Fields::<8>::new();
+/// let strict = Connection::server(Limits::default()).receive(wire, &mut fields).unwrap_err();
+/// assert_eq!(strict.rule, Rule::BadTarget);
+/// let limits = Limits { targets: TargetPolicy::Browsers, ..Limits::default() };
+/// let received = Connection::server(limits).receive(wire, &mut fields).map(|r| r.consumed);
+/// assert_eq!(received, Ok(wire.len()));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum TargetPolicy {
+    /// What RFC 3986 allows, and nothing else (RFC 9112 section 3.2): `%` stands before two hexadecimal digits.
+    #[default]
+    Rfc3986,
+    /// What browsers send as well, because the WHATWG URL standard leaves it as it is: `[ ] |` in a path, these and
+    /// `{ } \ ^` and the backtick in a query, and in both a `%` that no two hexadecimal digits follow. Whoever decodes
+    /// the target decides what such a `%` means.
+    Browsers,
+}
+
+impl TargetPolicy {
+    /// The class of the bytes of a path, in which `%` may be.
+    #[inline(always)]
+    pub(crate) const fn path(self) -> u8 {
+        match self {
+            Self::Rfc3986 => PATH,
+            Self::Browsers => BROWSER_PATH,
+        }
+    }
+
+    /// The class of the bytes of a query.
+    #[inline(always)]
+    pub(crate) const fn query(self) -> u8 {
+        match self {
+            Self::Rfc3986 => QUERY,
+            Self::Browsers => BROWSER_QUERY,
+        }
+    }
+}
 
 /// The limits of one [`Connection`](crate::Connection).
 ///
@@ -51,6 +99,8 @@ pub struct Limits {
     pub chunk_overhead: u16,
     /// Longest trailer section; 431 past it.
     pub trailers: u16,
+    /// Which bytes a target may hold; 400 for any other.
+    pub targets: TargetPolicy,
 }
 
 impl Limits {
@@ -64,6 +114,7 @@ impl Limits {
         chunk_extensions: CHUNK_EXTENSIONS,
         chunk_overhead: CHUNK_OVERHEAD,
         trailers: TRAILERS,
+        targets: TargetPolicy::Rfc3986,
     };
 }
 

@@ -3,7 +3,7 @@
 
 mod support;
 
-use http_core::{Limits, Rule};
+use http_core::{Limits, Rule, TargetPolicy};
 use std::collections::BTreeSet;
 use support::corpus::{Vector, load, load_all, root};
 use support::{Stop, byte_by_byte, drive, every_cut, whole};
@@ -48,6 +48,55 @@ fn invalid_wires_are_refused_by_the_rule_they_break() {
 #[test]
 fn ambiguous_framing_has_one_reading_or_none() {
     check("ambiguous");
+}
+
+const BROWSERS: Limits = Limits {
+    targets: TargetPolicy::Browsers,
+    ..Limits::DEFAULT
+};
+
+#[test]
+fn what_browsers_send_is_taken_where_it_is_asked_for_whatever_the_cut() {
+    for vector in load("browsers") {
+        let outcome = every_cut(BROWSERS, &vector.wire);
+        if let Err(failure) = vector.check(&outcome) {
+            panic!("{failure}");
+        }
+        let strict = every_cut(Limits::default(), &vector.wire).stop.to_string();
+        if vector.rejects() {
+            assert!(
+                strict.starts_with("reject Bad"),
+                "{} by the RFC: {strict}",
+                vector.name
+            );
+        } else {
+            assert_eq!(strict, "reject BadTarget 400", "{} by the RFC", vector.name);
+        }
+    }
+}
+
+#[test]
+fn the_browsers_set_changes_nothing_but_the_bytes_of_a_target() {
+    let mut taken = Vec::new();
+    for Vector { name, wire, .. } in load_all() {
+        let (strict, browsers) = (whole(&wire), every_cut(BROWSERS, &wire));
+        if strict != browsers {
+            assert_eq!(strict.stop.to_string(), "reject BadTarget 400", "{name}");
+            taken.push(name);
+        }
+    }
+    assert_eq!(
+        taken,
+        [
+            "invalid/target-bracket",
+            "invalid/target-percent-at-end",
+            "invalid/target-percent-in-query-broken",
+            "invalid/target-percent-not-hex",
+            "invalid/target-percent-one-digit",
+            "invalid/target-percent-x",
+            "invalid/target-pipe",
+        ]
+    );
 }
 
 #[test]

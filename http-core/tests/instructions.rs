@@ -1,7 +1,7 @@
 //! Counted instructions gate: wall times differ from run to run, these do not. Needs valgrind; without it the tests print
 //! SKIPPED and pass, and with CI=true they fail.
 
-use http_core::{Connection, Event, Fields, Limits, ResponseHead};
+use http_core::{Connection, Event, Fields, Limits, ResponseHead, TargetPolicy};
 use std::collections::HashMap;
 use std::env;
 use std::process::Command;
@@ -169,6 +169,7 @@ fn child_feeds_one_wire() {
         chunk_extensions: u16::MAX,
         chunk_overhead: u16::MAX,
         trailers: u16::MAX,
+        targets: TargetPolicy::Browsers,
     };
     let mut conn = Connection::server(limits);
     let mut fields = Fields::<2048>::new();

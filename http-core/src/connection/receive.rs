@@ -61,7 +61,7 @@ impl Connection {
             return self.receive_empty_line(input, table);
         }
         let mut progress = Progress::NONE;
-        let parsed = body::head(&mut progress, input, &self.caps, table);
+        let parsed = body::head(&mut progress, input, &self.caps, self.targets(), table);
         self.head_or_more(parsed, progress, input, table)
     }
 
@@ -113,7 +113,7 @@ impl Connection {
         let Reading::Head(mut progress) = self.reading else {
             return self.need_more(0);
         };
-        let parsed = body::more_head(&mut progress, input, &self.caps, table);
+        let parsed = body::more_head(&mut progress, input, &self.caps, self.targets(), table);
         self.head_or_more(parsed, progress, input, table)
     }
 
@@ -155,7 +155,7 @@ impl Connection {
     fn begin(&mut self, table: &Table<[Slot]>) {
         let info = &table.info;
         // Closing was asked for between the cycles, or not at all.
-        let mut flags = self.flags.0 & (Flags::END_OF_INPUT | Flags::CLOSE);
+        let mut flags = self.flags.0 & (Flags::LASTING | Flags::CLOSE);
         match (info.version, info.keep_alive) {
             (Version::Http11, true) => {}
             (Version::Http11, false) => flags |= Flags::CLOSE,
@@ -338,6 +338,6 @@ impl Connection {
     /// The response, if it is not under way, is one that any client can read to its end.
     fn refuse(&mut self, to_head: bool) {
         let head = if to_head { Flags::HEAD } else { 0 };
-        self.flags = Flags(Flags::HTTP10 | Flags::CLOSE | head | self.flags.0 & Flags::END_OF_INPUT);
+        self.flags = Flags(Flags::HTTP10 | Flags::CLOSE | head | self.flags.0 & Flags::LASTING);
     }
 }

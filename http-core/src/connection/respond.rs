@@ -131,7 +131,7 @@ impl Connection {
     #[inline(always)]
     fn is_plain(&self, head: &ResponseHead) -> bool {
         matches!(self.state, State::Due)
-            && self.flags == Flags(0)
+            && self.flags.0 & !Flags::BROWSERS == 0
             && head.status() == 200
             && !head.has_upgrade()
     }

@@ -4,7 +4,7 @@ use super::chunked::{Chunked, Found, prefix};
 use super::scan::{Progress, Room, Verdict};
 use super::table::{Slot, Table};
 use super::{Stop, parse, parse_trailers};
-use crate::limits::Caps;
+use crate::limits::{Caps, TargetPolicy};
 use crate::rules::Rule;
 
 /// What is being read, and how far.
@@ -45,9 +45,15 @@ pub(crate) fn head(
     progress: &mut Progress,
     input: &[u8],
     caps: &Caps,
+    targets: TargetPolicy,
     table: &mut Table<[Slot]>,
 ) -> Result<Option<usize>, Rule> {
-    settle(parse(input, caps, table), input, progress, Room::of_head(caps))
+    settle(
+        parse(input, caps, targets, table),
+        input,
+        progress,
+        Room::of_head(caps),
+    )
 }
 
 /// Scans on in a head, and parses it when it is whole. `Ok(None)` means that more octets are needed.
@@ -55,14 +61,15 @@ pub(crate) fn more_head(
     progress: &mut Progress,
     input: &[u8],
     caps: &Caps,
+    targets: TargetPolicy,
     table: &mut Table<[Slot]>,
 ) -> Result<Option<usize>, Rule> {
     // Each octet is looked at for its LF, and once more in its line.
     table.work.add(2 * input.len().saturating_sub(progress.seen()));
-    if progress.resume(input, Room::of_head(caps), Some(&mut table.info)) == Verdict::More {
+    if progress.resume(input, Room::of_head(caps), Some((&mut table.info, targets))) == Verdict::More {
         return Ok(None);
     }
-    head(progress, input, caps, table)
+    head(progress, input, caps, targets, table)
 }
 
 /// Parses trailers, or scans on in them.

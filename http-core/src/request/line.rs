@@ -4,20 +4,20 @@ use super::Fault::{self, Broken, Incomplete};
 use super::host;
 use super::parts::Version;
 use super::table::{Form, Info, MethodKind};
-use crate::bytes::{self, PATH, QUERY, TOKEN};
-use crate::limits;
+use crate::bytes::{self, TOKEN};
+use crate::limits::{self, TargetPolicy};
 use crate::rules::Rule;
 
 /// Parses the line at the start of `bytes` into `info`. Answers the index behind its LF.
 #[inline(always)]
-pub(crate) fn parse(bytes: &[u8], info: &mut Info) -> Result<usize, Fault> {
+pub(crate) fn parse(bytes: &[u8], targets: TargetPolicy, info: &mut Info) -> Result<usize, Fault> {
     // By far the most common one; `==` compares whole words, where a pattern would compare octets.
     let get = bytes.first_chunk() == Some(b"GET ");
     let (method, end) = if get { (MethodKind::Get, 3) } else { method(bytes)? };
     info.method = method;
     info.method_end = end as u8;
     let start = end + 1;
-    let end = target(bytes, start, info)?;
+    let end = target(bytes, start, targets, info)?;
     info.target = start as u32;
     info.target_end = end as u32;
     if bytes.get(end + 1..end + 11) == Some(b"HTTP/1.1\r\n") {
@@ -69,46 +69,56 @@ fn line_end(bytes: &[u8], at: usize, short: Rule, other: Rule) -> Fault {
 
 /// Judges the target by its form (RFC 9112 section 3.2). Answers the index of the SP behind it.
 #[inline(always)]
-fn target(bytes: &[u8], start: usize, info: &mut Info) -> Result<usize, Fault> {
+fn target(bytes: &[u8], start: usize, targets: TargetPolicy, info: &mut Info) -> Result<usize, Fault> {
     match bytes.get(start) {
         Some(b'/') if info.method != MethodKind::Connect => {
             info.form = Form::Origin;
-            path_and_query(bytes, start, info)
+            path_and_query(bytes, start, targets, info)
         }
-        _ => rare_target(bytes, start, info),
+        _ => rare_target(bytes, start, targets, info),
     }
 }
 
 /// Scans a path and a query from `start` on and notes where they begin.
 #[inline(always)]
-fn path_and_query(bytes: &[u8], start: usize, info: &mut Info) -> Result<usize, Fault> {
+fn path_and_query(
+    bytes: &[u8],
+    start: usize,
+    targets: TargetPolicy,
+    info: &mut Info,
+) -> Result<usize, Fault> {
     info.path = start as u32;
-    let end = bytes::long_span(bytes, start, PATH);
+    let end = bytes::long_span(bytes, start, targets.path());
     match bytes.get(end) {
         Some(b' ') => {
             info.path_end = end as u32;
             Ok(end)
         }
-        _ => rest_of_target(bytes, end, info),
+        _ => rest_of_target(bytes, end, targets, info),
     }
 }
 
-/// Goes on where the plain octets of a path end: at `%`, at the query, or at what no target holds.
+/// Goes on where the plain bytes of a path end: at a `%` that has to be judged, at the query, or at what no target holds.
 #[inline(never)]
-fn rest_of_target(bytes: &[u8], mut at: usize, info: &mut Info) -> Result<usize, Fault> {
-    let mut class = PATH;
+fn rest_of_target(
+    bytes: &[u8],
+    mut at: usize,
+    targets: TargetPolicy,
+    info: &mut Info,
+) -> Result<usize, Fault> {
+    let mut class = targets.path();
     loop {
         match bytes.get(at) {
             None => return Err(Incomplete),
             Some(b' ') => {
-                if class == PATH {
+                if class == targets.path() {
                     info.path_end = at as u32;
                 }
                 return Ok(at);
             }
             Some(b'?') => {
                 info.path_end = at as u32;
-                class = QUERY;
+                class = targets.query();
             }
             Some(b'%') => at = percent(bytes, at)?,
             Some(_) => return Err(line_end(bytes, at, Rule::BadRequestLine, Rule::BadTarget)),
@@ -131,7 +141,7 @@ fn percent(bytes: &[u8], at: usize) -> Result<usize, Fault> {
 
 /// Judges a target that is not in origin-form.
 #[inline(never)]
-fn rare_target(bytes: &[u8], start: usize, info: &mut Info) -> Result<usize, Fault> {
+fn rare_target(bytes: &[u8], start: usize, targets: TargetPolicy, info: &mut Info) -> Result<usize, Fault> {
     let connect = info.method == MethodKind::Connect;
     // The two forms that have no path have an empty one.
     info.path = start as u32;
@@ -155,7 +165,7 @@ fn rare_target(bytes: &[u8], start: usize, info: &mut Info) -> Result<usize, Fau
                 Some(_) => Err(Broken(start + 1, Rule::WrongTargetForm)),
             }
         }
-        Some(byte) if byte.is_ascii_alphabetic() => absolute(bytes, start, info),
+        Some(byte) if byte.is_ascii_alphabetic() => absolute(bytes, start, targets, info),
         Some(_) => Err(line_end(bytes, start, Rule::BadRequestLine, Rule::BadTarget)),
     }
 }
@@ -178,7 +188,7 @@ fn authority(bytes: &[u8], start: usize, port_needed: bool) -> Result<usize, Fau
 }
 
 /// Judges an absolute-form: `http://` or `https://`, an authority, a path and a query (RFC 9110 section 4.2).
-fn absolute(bytes: &[u8], start: usize, info: &mut Info) -> Result<usize, Fault> {
+fn absolute(bytes: &[u8], start: usize, targets: TargetPolicy, info: &mut Info) -> Result<usize, Fault> {
     info.form = Form::Absolute;
     let mut at = start;
     for &want in b"http" {
@@ -192,10 +202,10 @@ fn absolute(bytes: &[u8], start: usize, info: &mut Info) -> Result<usize, Fault>
     }
     let end = authority(bytes, at, false)?;
     if bytes[end] == b'/' {
-        path_and_query(bytes, end, info)
+        path_and_query(bytes, end, targets, info)
     } else {
         info.path = end as u32;
-        rest_of_target(bytes, end, info)
+        rest_of_target(bytes, end, targets, info)
     }
 }
 

@@ -11,7 +11,7 @@ pub(crate) mod parts;
 pub(crate) mod scan;
 pub(crate) mod table;
 
-use crate::limits::Caps;
+use crate::limits::{Caps, TargetPolicy};
 use crate::rules::Rule;
 use fields::{Known, Line, Observer, Seen};
 use table::{Slot, Table};
@@ -77,10 +77,15 @@ impl Bounds {
 /// Every verdict depends on the octets up to the one that proves it and on no later one, so a prefix of `bytes` gets the
 /// same one or none.
 #[inline(always)]
-pub(crate) fn parse(bytes: &[u8], caps: &Caps, table: &mut Table<[Slot]>) -> Result<usize, Stop> {
+pub(crate) fn parse(
+    bytes: &[u8],
+    caps: &Caps,
+    targets: TargetPolicy,
+    table: &mut Table<[Slot]>,
+) -> Result<usize, Stop> {
     let section = caps.head as usize;
     let bytes = &bytes[..bytes.len().min(section.saturating_add(1))];
-    let next = match line::parse(bytes, &mut table.info) {
+    let next = match line::parse(bytes, targets, &mut table.info) {
         Ok(next) if next <= caps.request_line as usize && next <= section => next,
         Ok(next) => {
             return Err(line_bounds(caps).judge(Fault::Broken(next - 1, Rule::HeadTooLong), 0, bytes));

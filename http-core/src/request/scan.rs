@@ -4,7 +4,7 @@
 use super::fields;
 use super::line;
 use super::table::Info;
-use crate::limits::{self, Caps};
+use crate::limits::{self, Caps, TargetPolicy};
 use memchr::memchr;
 
 /// How far an incomplete section was scanned: where its open line begins, where the octets not yet seen do, and how long
@@ -17,6 +17,9 @@ pub(crate) struct Progress {
     /// How many empty lines came before the section.
     skipped: u8,
 }
+
+/// Room for a request line, and what its target may hold.
+type FirstLine<'a> = Option<(&'a mut Info, TargetPolicy)>;
 
 /// How long the lines of a section and the section may be.
 #[derive(Clone, Copy)]
@@ -114,8 +117,8 @@ impl Progress {
         grows
     }
 
-    /// Scans on. `info` is scratch for the request line; `None` where the section has none (trailers).
-    pub(crate) fn resume(&mut self, bytes: &[u8], room: Room, mut info: Option<&mut Info>) -> Verdict {
+    /// Scans on. `first` has room for a request line and what it may hold; `None` where the section has none (trailers).
+    pub(crate) fn resume(&mut self, bytes: &[u8], room: Room, mut first: FirstLine<'_>) -> Verdict {
         let mut seen = self.seen as usize;
         while let Some(fresh) = bytes.get(seen..) {
             let Some(lf) = memchr(b'\n', fresh) else {
@@ -128,7 +131,7 @@ impl Progress {
             };
             let next = seen + lf + 1;
             let too_long = next > self.until as usize;
-            if too_long || !is_sound(bytes, self.line as usize, next, info.as_deref_mut()) {
+            if too_long || !is_sound(bytes, self.line as usize, next, first.as_mut()) {
                 return Verdict::Parse;
             }
             self.open(next, room);
@@ -139,9 +142,9 @@ impl Progress {
 }
 
 /// Whether the line from `start` to `next` is one that others may follow. The empty line is not: it ends the section.
-fn is_sound(bytes: &[u8], start: usize, next: usize, info: Option<&mut Info>) -> bool {
-    match (bytes.get(start..next), info) {
-        (Some(line), Some(info)) if start == 0 => line::parse(line, info).is_ok(),
+fn is_sound(bytes: &[u8], start: usize, next: usize, first: Option<&mut (&mut Info, TargetPolicy)>) -> bool {
+    match (bytes.get(start..next), first) {
+        (Some(line), Some((info, targets))) if start == 0 => line::parse(line, *targets, info).is_ok(),
         (Some(line), _) => fields::field_line(line, 0).is_ok(),
         (None, _) => false,
     }

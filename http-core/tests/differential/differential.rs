@@ -9,11 +9,12 @@ mod support;
 mod differences;
 
 use differences::{DIFFERENCES, excused};
+use http_core::{Limits, TargetPolicy, limits};
 use peers::{Head, Request, Verdict};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
-use support::corpus::{Vector, load_all};
-use support::{Outcome, Seen, Stop, whole};
+use support::corpus::{Vector, load, load_all};
+use support::{Outcome, Seen, Stop, drive, whole};
 
 /// What http-core says about the first head of the wire; a refusal names its rule.
 fn our_head(wire: &[u8], outcome: &Outcome) -> Result<Verdict<Head>, String> {
@@ -36,10 +37,21 @@ fn our_head(wire: &[u8], outcome: &Outcome) -> Result<Verdict<Head>, String> {
     }
 }
 
+/// A wire without the empty lines that we skip before a request: how many each parser skips is not compared.
+fn without_empty_lines(mut wire: &[u8]) -> &[u8] {
+    for _ in 0..limits::EMPTY_LINES {
+        wire = wire.strip_prefix(b"\r\n").unwrap_or(wire);
+    }
+    wire
+}
+
 /// How a peer differs from us: the rule that only we hold, or that it refuses, waits, or reads otherwise.
-fn head_difference(wire: &[u8], theirs: &Verdict<Head>) -> Option<String> {
-    let wire = wire.strip_prefix(b"\r\n").unwrap_or(wire);
-    match (our_head(wire, &whole(wire)), theirs) {
+fn head_difference(targets: TargetPolicy, wire: &[u8], theirs: &Verdict<Head>) -> Option<String> {
+    let limits = Limits {
+        targets,
+        ..Limits::DEFAULT
+    };
+    match (our_head(wire, &drive(limits, wire, [wire.len()]).outcome), theirs) {
         (Err(_), Verdict::Refuses) => None,
         // We refuse as soon as no later byte can mend the head; they may wait for its end.
         (Err(_), Verdict::Waits) => None,
@@ -125,7 +137,7 @@ fn connection_difference(wire: &[u8]) -> Option<String> {
 
 /// The differences of every peer over one vector, as `peer: difference`.
 fn differences_of(vector: &Vector) -> Vec<String> {
-    let wire = vector.wire.strip_prefix(b"\r\n").unwrap_or(&vector.wire);
+    let wire = without_empty_lines(&vector.wire);
     let mut found = Vec::new();
     let mut note = |peer: &str, difference: Option<String>| {
         if let Some(difference) = difference {
@@ -141,8 +153,14 @@ fn differences_of(vector: &Vector) -> Vec<String> {
             found.push(format!("{peer} {difference}{name}"));
         }
     };
-    note("httparse", head_difference(wire, &peers::httparse_head(wire)));
-    note("picohttpparser", head_difference(wire, &peers::pico_head(wire)));
+    note(
+        "httparse",
+        head_difference(TargetPolicy::Rfc3986, wire, &peers::httparse_head(wire)),
+    );
+    note(
+        "picohttpparser",
+        head_difference(TargetPolicy::Rfc3986, wire, &peers::pico_head(wire)),
+    );
     note("http-parser", connection_difference(wire));
     if is_chunked(vector) {
         let head = wire.windows(4).position(|w| w == b"\r\n\r\n").expect("a head");
@@ -190,6 +208,25 @@ fn the_list_gives_a_reason_for_each_difference_and_names_none_twice() {
 }
 
 #[test]
+fn what_browsers_send_is_read_as_the_others_read_it_where_it_is_asked_for() {
+    for vector in load("browsers") {
+        if vector.rejects() {
+            continue;
+        }
+        let wire = &vector.wire;
+        for (peer, theirs) in [
+            ("httparse", peers::httparse_head(wire)),
+            ("picohttpparser", peers::pico_head(wire)),
+        ] {
+            let differs = |targets| head_difference(targets, wire, &theirs);
+            assert_eq!(differs(TargetPolicy::Browsers), None, "{peer}: {}", vector.name);
+            let taken = Some("takes BadTarget".to_owned());
+            assert_eq!(differs(TargetPolicy::Rfc3986), taken, "{peer}: {}", vector.name);
+        }
+    }
+}
+
+#[test]
 fn httparse_reads_an_empty_chunk_size_as_zero_and_we_do_not() {
     assert_eq!(peers::httparse_chunk_size(b"\r\n"), Verdict::Takes((0, 2)));
     assert_eq!(
@@ -212,9 +249,10 @@ proptest! {
 
     #[test]
     fn generated_heads_differ_only_as_listed(wire in prop_oneof![generate::mutated(), generate::heap()]) {
-        let wire = wire.strip_prefix(b"\r\n").unwrap_or(&wire);
+        let wire = without_empty_lines(&wire);
         for (peer, theirs) in [("httparse", peers::httparse_head(wire)), ("picohttpparser", peers::pico_head(wire))] {
-            if let Some(difference) = head_difference(wire, &theirs) {
+            for targets in [TargetPolicy::Rfc3986, TargetPolicy::Browsers] {
+                let Some(difference) = head_difference(targets, wire, &theirs) else { continue };
                 let name = format!("{peer} {difference}");
                 let listed = DIFFERENCES.iter().any(|(listed, _)| *listed == name) || excused(&name, wire);
                 prop_assert!(listed, "{name}: {}", wire.escape_ascii());

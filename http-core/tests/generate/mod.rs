@@ -68,7 +68,7 @@ pub fn request_line() -> impl Strategy<Value = String> {
     let method =
         prop_oneof![8 => one_of(&["GET", "POST", "HEAD", "OPTIONS", "CONNECT", "M-X"]), 1 => printable(0..7)];
     let target = prop_oneof![
-        6 => one_of(&["/", "/a?b=c", "*", "http://a/b", "https://[::1]:8/", "a:1", "/%41", "http://a", "/%4", "/a#b", "//"]),
+        6 => one_of(&["/", "/a?b=c", "*", "http://a/b", "https://[::1]:8/", "a:1", "/%41", "http://a", "/%4", "/a#b", "//", "/[slug].js?ids[]={1}", "/100%?%"]),
         2 => printable(0..9).prop_map(|rest| format!("/{rest}")),
         1 => (of(b"ahHx0:@.[]%-/?#", 0..12), one_of(&["http", "https", "ftp"])).prop_map(|(rest, scheme)| format!("{scheme}://{rest}")),
     ];

@@ -56,6 +56,7 @@ fn limits_of_zero_refuse_and_never_panic() {
         chunk_extensions: 0,
         chunk_overhead: 0,
         trailers: 0,
+        ..Limits::DEFAULT
     };
     for wire in [get("/", ""), post("1;a\r\na\r\n0\r\nX: y\r\n\r\n")] {
         assert!(matches!(every_cut(zero, &wire).stop, Stop::Rejected { .. }));
@@ -106,6 +107,7 @@ fn limits_at_their_largest_never_overflow() {
         chunk_extensions: u16::MAX,
         chunk_overhead: u16::MAX,
         trailers: u16::MAX,
+        ..Limits::DEFAULT
     };
     taken(most, &get("/", ""));
     taken(most, &post("1;a=b\r\na\r\n0\r\nX: y\r\n\r\n"));

@@ -3,7 +3,7 @@
 use super::abnf::{Verdict, is_tchar, opt, seq, text, token};
 use super::chunked::{self, Part};
 use super::framing::{self, Body};
-use super::head::{self, Field, Line};
+use super::head::{self, Field, Line, Raw};
 
 /// What a connection says to `input`, in the words of the corpus (`support/corpus.rs`), and how it ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub enum End {
 
 /// Reads `input` from the beginning of a connection; each request is answered when it has ended. `limit` is the most
 /// bytes that a body may have. Limits of heads are not looked at, so `input` has to keep within them.
-pub fn read(input: &[u8], limit: u64) -> Story {
+pub fn read(input: &[u8], limit: u64, raw: Raw) -> Story {
     let mut lines = Vec::new();
     let mut rest = input;
     let end = loop {
@@ -37,7 +37,7 @@ pub fn read(input: &[u8], limit: u64) -> Story {
         if rest.is_empty() || rest == b"\r" {
             break End::Open;
         }
-        let (head, len) = match judge_head(rest) {
+        let (head, len) = match judge_head(rest, raw) {
             Ok(found) => found,
             Err(end) => break end,
         };
@@ -66,7 +66,7 @@ struct Head {
 }
 
 /// All rules over one head. The statuses of every broken rule are collected: which of them is named is not judged.
-fn judge_head(input: &[u8]) -> Result<(Head, usize), End> {
+fn judge_head(input: &[u8], raw: Raw) -> Result<(Head, usize), End> {
     let whole = input.windows(4).position(|w| w == b"\r\n\r\n").map(|at| at + 4);
     let shown = &input[..whole.unwrap_or(input.len())];
     let bare_lf = shown
@@ -76,7 +76,7 @@ fn judge_head(input: &[u8]) -> Result<(Head, usize), End> {
     if bare_lf || !(is_tchar(input[0])) {
         return Err(End::Refused(all_but_413()));
     }
-    let (line, at) = match head::line(input) {
+    let (line, at) = match head::line(input, raw) {
         Ok(found) => found,
         Err(Verdict::Open) => return Err(End::Open),
         Err(_) if shown.contains(&b'\n') => return Err(End::Refused(all_but_413())),

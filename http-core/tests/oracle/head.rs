@@ -33,16 +33,37 @@ fn pchar() -> Abnf {
         pct_encoded(),
     ])
 }
-fn path_abempty() -> Abnf {
-    any(alt([text("/"), pchar()]))
+
+/// Which bytes stand in a target as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Raw {
+    /// Those of RFC 3986.
+    Rfc,
+    /// Also those that the WHATWG URL standard does not encode when a browser serializes a URL.
+    Browsers,
 }
-/// `absolute-path`: begins with a slash; an empty first segment is allowed (RFC 9110, section 4.1).
-fn absolute_path() -> Abnf {
-    seq([text("/"), path_abempty()])
+
+impl Raw {
+    /// The serializer leaves these in a path: all of ASCII but C0 controls, DEL, space, `"`, `#`, `<`, `>`, `?`, the
+    /// backtick, `{`, `}`; `\` has become `/`, and `^` is encoded since 2023.
+    fn path(self) -> Abnf {
+        let leftover = byte(|b| (0x21..0x7f).contains(&b) && !b"\"#<>?`{}\\^".contains(&b));
+        match self {
+            Self::Rfc => any(alt([text("/"), pchar()])),
+            Self::Browsers => any(leftover),
+        }
+    }
+    /// And these in a query: all of ASCII but C0 controls, DEL, space, `"`, `#`, `<`, `>`.
+    fn query(self) -> Abnf {
+        let leftover = byte(|b| (0x21..0x7f).contains(&b) && !b"\"#<>".contains(&b));
+        let of_rfc = alt([pchar(), byte(|b| b == b'/' || b == b'?')]);
+        match self {
+            Self::Rfc => seq([text("?"), any(of_rfc)]),
+            Self::Browsers => seq([text("?"), any(leftover)]),
+        }
+    }
 }
-fn query() -> Abnf {
-    seq([text("?"), any(alt([pchar(), byte(|b| b == b'/' || b == b'?')]))])
-}
+
 fn reg_name() -> Abnf {
     some(alt([byte(is_unreserved_or_sub_delim), pct_encoded()]))
 }
@@ -103,39 +124,40 @@ pub fn host_value() -> Abnf {
     seq([host(), opt(seq([text(":"), any(byte(is_digit))]))])
 }
 
-fn origin_form() -> Abnf {
-    seq([absolute_path(), opt(query())])
+/// It begins with a slash; an empty first segment is allowed (RFC 9110, section 4.1).
+fn origin_form(raw: Raw) -> Abnf {
+    seq([text("/"), raw.path(), opt(raw.query())])
 }
-fn absolute_form() -> Abnf {
+fn absolute_form(raw: Raw) -> Abnf {
     let scheme = alt([no_case("http://"), no_case("https://")]);
-    let path = opt(seq([text("/"), path_abempty()]));
-    seq([scheme, host_value(), path, opt(query())])
+    let path = opt(seq([text("/"), raw.path()]));
+    seq([scheme, host_value(), path, opt(raw.query())])
 }
 fn authority_form() -> Abnf {
     seq([host(), text(":"), some(byte(is_digit))])
 }
 
 /// The targets that may stand with a method: an authority with CONNECT and with no other, `*` with OPTIONS.
-fn target(method: &[u8]) -> Abnf {
+fn target(method: &[u8], raw: Raw) -> Abnf {
     match method {
         b"CONNECT" => authority_form(),
-        b"OPTIONS" => alt([origin_form(), absolute_form(), text("*")]),
-        _ => alt([origin_form(), absolute_form()]),
+        b"OPTIONS" => alt([origin_form(raw), absolute_form(raw), text("*")]),
+        _ => alt([origin_form(raw), absolute_form(raw)]),
     }
 }
 
 /// `request-line` with its CRLF: any version of the right shape.
-fn request_line(input: &[u8]) -> Abnf {
+fn request_line(input: &[u8], raw: Raw) -> Abnf {
     let method = input.split(|b| *b == b' ').next().unwrap_or_default();
     let version = seq([text("HTTP/"), byte(is_digit), text("."), byte(is_digit)]);
     // The crate documents that no method is longer.
     let token = times(1, 32, byte(is_tchar));
-    seq([token, text(" "), target(method), text(" "), version, crlf()])
+    seq([token, text(" "), target(method, raw), text(" "), version, crlf()])
 }
 
 /// Reads a request line. `Err(Open)` means that more bytes could make it one, `Err(Fails)` that none can.
-pub fn line(input: &[u8]) -> Result<(Line, usize), Verdict> {
-    let len = match request_line(input).judge(input) {
+pub fn line(input: &[u8], raw: Raw) -> Result<(Line, usize), Verdict> {
+    let len = match request_line(input, raw).judge(input) {
         Verdict::Matches(len) => len,
         other => return Err(other),
     };

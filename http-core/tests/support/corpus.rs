@@ -51,7 +51,8 @@ pub fn load(directory: &str) -> Vec<Vector> {
     vectors
 }
 
-/// All vectors of all three directories.
+/// All vectors of the three directories whose verdicts are by the default limits; those of `browsers` are by
+/// `TargetPolicy::Browsers`.
 pub fn load_all() -> Vec<Vector> {
     ["valid", "invalid", "ambiguous"]
         .into_iter()

@@ -8,8 +8,9 @@ pub mod response;
 pub mod roundtrip;
 
 use crate::oracle::connection::{self as oracle, End};
+use crate::oracle::head::Raw;
 use crate::support::{self, Outcome, Stop, drive};
-use http_core::Limits;
+use http_core::{Limits, TargetPolicy};
 
 /// A target: its name and its function.
 pub type Target = (&'static str, fn(&[u8]));
@@ -28,10 +29,14 @@ const LONGEST: usize = 4096;
 
 /// The bytes are a head and what follows it.
 pub fn head(bytes: &[u8]) {
-    if within_reach(bytes) {
-        let story = oracle::read(bytes, BODY);
-        compare(&drive(limits(), bytes, [bytes.len()]).outcome, &story, bytes);
-        compare(&drive(limits(), bytes, 1..=bytes.len()).outcome, &story, bytes);
+    if !within_reach(bytes) {
+        return;
+    }
+    for (raw, targets) in POLICIES {
+        let limits = Limits { targets, ..limits() };
+        let story = oracle::read(bytes, BODY, raw);
+        compare(&drive(limits, bytes, [bytes.len()]).outcome, &story, bytes);
+        compare(&drive(limits, bytes, 1..=bytes.len()).outcome, &story, bytes);
     }
 }
 
@@ -41,7 +46,7 @@ pub fn chunked(bytes: &[u8]) {
     if within_reach(bytes) {
         let wire = [HEAD, bytes].concat();
         let whole = drive(limits(), &wire, [wire.len()]).outcome;
-        compare(&whole, &oracle::read(&wire, BODY), &wire);
+        compare(&whole, &oracle::read(&wire, BODY, Raw::Rfc), &wire);
         // The head comes whole, its body byte by byte.
         let slow = drive(limits(), &wire, HEAD.len()..=wire.len()).outcome;
         assert_eq!(slow, whole, "byte by byte: {}", bytes.escape_ascii());
@@ -56,15 +61,24 @@ pub fn connection(bytes: &[u8]) {
     if !within_reach(wire) {
         return;
     }
-    let whole = drive(limits(), wire, [wire.len()]).outcome;
-    compare(&whole, &oracle::read(wire, BODY), wire);
-    for ends in [random_cuts(*seed, wire.len()), (1..=wire.len()).collect()] {
-        let cut = drive(limits(), wire, ends.iter().copied()).outcome;
-        assert_eq!(cut, whole, "cut at {ends:?}: {}", wire.escape_ascii());
+    for (raw, targets) in POLICIES {
+        let limits = Limits { targets, ..limits() };
+        let whole = drive(limits, wire, [wire.len()]).outcome;
+        compare(&whole, &oracle::read(wire, BODY, raw), wire);
+        for ends in [random_cuts(*seed, wire.len()), (1..=wire.len()).collect()] {
+            let cut = drive(limits, wire, ends.iter().copied()).outcome;
+            assert_eq!(cut, whole, "cut at {ends:?}: {}", wire.escape_ascii());
+        }
+        trailing_bytes_change_nothing(limits, wire, &whole);
+        prefix_never_says_more(limits, wire, &whole, *seed);
     }
-    trailing_bytes_change_nothing(wire, &whole);
-    prefix_never_says_more(wire, &whole, *seed);
 }
+
+/// Which bytes a target may hold, for the oracle and for the crate.
+const POLICIES: [(Raw, TargetPolicy); 2] = [
+    (Raw::Rfc, TargetPolicy::Rfc3986),
+    (Raw::Browsers, TargetPolicy::Browsers),
+];
 
 /// Limits that no input of [`LONGEST`] bytes reaches, so that the grammar alone decides; bodies have theirs.
 pub fn limits() -> Limits {
@@ -77,6 +91,7 @@ pub fn limits() -> Limits {
         chunk_extensions: u16::MAX,
         chunk_overhead: u16::MAX,
         trailers: u16::MAX,
+        targets: TargetPolicy::Rfc3986,
     }
 }
 
@@ -134,10 +149,10 @@ fn is_ending(line: &str) -> bool {
 }
 
 /// Bytes behind the end of a verdict change nothing; bytes behind a complete request are the next one.
-fn trailing_bytes_change_nothing(wire: &[u8], whole: &Outcome) {
+fn trailing_bytes_change_nothing(limits: Limits, wire: &[u8], whole: &Outcome) {
     const NEXT: &[u8] = b"GET /next HTTP/1.1\r\nHost: next\r\n\r\n";
     let longer = [wire, NEXT].concat();
-    let got = drive(limits(), &longer, [longer.len()]).outcome;
+    let got = drive(limits, &longer, [longer.len()]).outcome;
     match (&whole.stop, &whole.eof) {
         (Stop::NeedMore, Some(Ok(()))) if !wire.ends_with(b"\r") || whole.consumed == wire.len() => {
             let more = got.seen.len() - whole.seen.len();
@@ -163,9 +178,9 @@ fn trailing_bytes_change_nothing(wire: &[u8], whole: &Outcome) {
 }
 
 /// A prefix shows a prefix of the events, and never a verdict that the whole does not have.
-fn prefix_never_says_more(wire: &[u8], whole: &Outcome, seed: u8) {
+fn prefix_never_says_more(limits: Limits, wire: &[u8], whole: &Outcome, seed: u8) {
     let at = usize::from(seed) * wire.len() / 256;
-    let prefix = drive(limits(), &wire[..at], [at]).outcome;
+    let prefix = drive(limits, &wire[..at], [at]).outcome;
     if prefix.stop == Stop::NeedMore && !matches!(whole.stop, Stop::Rejected { .. }) {
         assert!(
             prefix.consumed <= whole.consumed,

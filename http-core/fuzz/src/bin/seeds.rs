@@ -9,7 +9,7 @@ fn main() -> std::io::Result<()> {
     for (target, _) in targets::ALL {
         fs::create_dir_all(root.join("corpus").join(target))?;
     }
-    for directory in ["valid", "invalid", "ambiguous"] {
+    for directory in ["valid", "invalid", "ambiguous", "browsers"] {
         for entry in fs::read_dir(root.join("../tests/corpus").join(directory))? {
             let path = entry?.path();
             if path.extension().is_some_and(|e| e == "http") {
