@@ -2,7 +2,7 @@
 
 use crate::limits::{Caps, Limits, TargetPolicy};
 use crate::request::body::Reading;
-use crate::request::head::{Head, Trailers};
+use crate::request::view::{Head, Trailers};
 use crate::response::body::Sending;
 use crate::state::{Input, State};
 
@@ -84,6 +84,8 @@ pub struct Connection {
     reading: Reading,
     sending: Sending,
     caps: Caps,
+    /// How many bytes of the request were consumed, while its body is being read; it stays at its largest value.
+    received: u32,
     state: State,
     flags: Flags,
 }
@@ -100,6 +102,7 @@ impl Connection {
             reading: Reading::START,
             sending: Sending::Nothing,
             caps: Caps::from(limits),
+            received: 0,
             state: State::Idle,
             flags: Flags(match limits.targets {
                 TargetPolicy::Rfc3986 => 0,
@@ -111,7 +114,9 @@ impl Connection {
     /// Takes the step that the peer's octets made. They are read only in states where that step exists.
     #[inline(always)]
     fn step(&mut self, input: Input) {
-        if let Some(next) = self.state.next(input) {
+        let next = self.state.next(input);
+        debug_assert!(next.is_some(), "{input:?} has no place in {:?}", self.state);
+        if let Some(next) = next {
             self.state = next;
         }
     }

@@ -5,8 +5,8 @@
 //! a target.
 
 use crate::misuse::Misuse;
-use crate::request::head::{FieldLines, Head, Trailers};
 use crate::request::parts::{Method, Version};
+use crate::request::view::{FieldLines, Head, Trailers};
 use crate::response::fields::{FieldBlock, FieldName, sealed::Sealed};
 use crate::response::head::ResponseHead;
 use http::header::{HeaderMap, HeaderName, HeaderValue};

@@ -124,7 +124,7 @@ impl Default for Limits {
     }
 }
 
-/// The limits without the body's, so that a connection can store both without padding.
+/// What a connection keeps of its limits beside the body's: apart, so that it can store both without padding.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Caps {
     pub(crate) request_line: u32,
@@ -136,8 +136,8 @@ pub(crate) struct Caps {
     pub(crate) trailers: u16,
 }
 
-/// The empty line that ends a section is no field line and no trailer. A limit of 1 lets neither of those through, but its
-/// CR, which may come alone; a limit of 0 would refuse that.
+/// Limits of lines of 0 become 1: with 0, the CR of the empty line that ends a section would already be over the limit where
+/// it arrives alone, and no other line is that short. The limit of overhead is low enough for a `u16` to count past it.
 impl From<Limits> for Caps {
     fn from(limits: Limits) -> Self {
         Self {
@@ -146,7 +146,7 @@ impl From<Limits> for Caps {
             head: limits.head,
             fields: limits.fields,
             chunk_extensions: limits.chunk_extensions,
-            chunk_overhead: limits.chunk_overhead,
+            chunk_overhead: limits.chunk_overhead.min(u16::MAX - 18),
             trailers: limits.trailers.max(1),
         }
     }

@@ -1,7 +1,6 @@
 //! The rules that a peer can break: one table with the status, the clause and the sentence of each.
 
 use core::fmt;
-use thiserror::Error;
 
 /// Makes the enum, the list of all rules and the facts of each from one table, so that they cannot disagree.
 macro_rules! rules {
@@ -137,16 +136,26 @@ impl fmt::Display for Rule {
     }
 }
 
-/// Why a request was refused.
+/// Why a request was refused, and where.
 ///
 /// An error response is due by [`respond`](crate::Connection::respond), unless the response was begun before. Then the
 /// connection closes, after every rule: where the next request begins is not known (RFC 9112 section 9.3 and 6.3).
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
-#[error("{}: {rule} ({})", rule.name(), rule.clause())]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rejection {
     /// The rule that was broken.
     pub rule: Rule,
+    /// The place of the byte that decided, counted from 0 at the first byte of the request line. It is the same however the
+    /// bytes were cut. A number over `u32::MAX` is told as `u32::MAX`.
+    ///
+    /// It is the first byte that is wrong where it stands, or the first one over a limit. Where fields are judged together it
+    /// is the first byte of the last field line with the name that decided, and the last byte of the head if a field is
+    /// missing or there are too many. With [`Rule::TruncatedHead`] and [`Rule::TruncatedBody`] it is the number of bytes that
+    /// came, and with [`Rule::BodyTooLong`] by a Content-Length the first byte of the body that was not read.
+    pub offset: u32,
+    /// The line of that byte in the head, counted from 1 for the request line. `None` in a body and its trailers, and where
+    /// the peer closed.
+    pub line: Option<u32>,
 }
 
 impl Rejection {
@@ -157,11 +166,18 @@ impl Rejection {
     }
 }
 
-impl From<Rule> for Rejection {
-    fn from(rule: Rule) -> Self {
-        Self { rule }
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rule, offset, line } = self;
+        write!(f, "{}: {rule} ({}), at byte {offset}", rule.name(), rule.clause())?;
+        match line {
+            Some(line) => write!(f, " in line {line}"),
+            None => Ok(()),
+        }
     }
 }
+
+impl core::error::Error for Rejection {}
 
 #[cfg(test)]
 mod tests {
@@ -247,11 +263,14 @@ mod tests {
     }
 
     #[test]
-    fn a_rejection_names_its_rule_and_clause() {
-        let text = Rejection::from(Rule::BareLf).to_string();
-        assert_eq!(
-            text,
-            "BareLf: a line ends in LF without CR (RFC 9112 section 2.2)"
-        );
+    fn a_rejection_names_its_rule_its_clause_and_its_place() {
+        let rejection = |line| Rejection {
+            rule: Rule::BareLf,
+            offset: 14,
+            line,
+        };
+        let text = "BareLf: a line ends in LF without CR (RFC 9112 section 2.2), at byte 14";
+        assert_eq!(rejection(None).to_string(), text);
+        assert_eq!(rejection(Some(1)).to_string(), std::format!("{text} in line 1"));
     }
 }

@@ -167,6 +167,53 @@ fn a_verdict_comes_with_the_byte_that_the_vector_names() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
+/// The field whose line decides where the fields of a head are judged together.
+fn field_of(rule: &str) -> Option<&'static str> {
+    match rule {
+        "RepeatedHost" | "BadHost" => Some("host:"),
+        "RepeatedContentType" => Some("content-type:"),
+        "RepeatedContentLength" | "BadContentLength" | "ContentLengthOverflow" => Some("content-length:"),
+        "BothFramings" | "TransferEncodingInHttp10" | "BadTransferEncoding" | "UnsupportedTransferCoding" => {
+            Some("transfer-encoding:")
+        }
+        _ => None,
+    }
+}
+
+#[test]
+fn a_rejection_says_which_byte_decided_and_its_line() {
+    for vector in load_all() {
+        let (name, wire) = (&vector.name, &vector.wire);
+        let outcome = whole(wire);
+        let Some(place) = outcome.place else { continue };
+        let at = place.start + place.offset as usize;
+        let before = wire.get(place.start..at).expect("no place outside the wire");
+        if let Some(line) = place.line {
+            let ended = before.iter().filter(|b| **b == b'\n').count();
+            assert_eq!(line as usize, ended + 1, "{name}");
+        }
+        let Stop::Rejected { rule, .. } = &outcome.stop else {
+            assert_eq!(at, wire.len(), "{name}: an end of input is behind all that came");
+            continue;
+        };
+        if let Some(field) = field_of(rule) {
+            let line = wire[at..].get(..field.len()).expect("a field line");
+            assert!(line.eq_ignore_ascii_case(field.as_bytes()), "{name}");
+        } else if matches!(rule.as_str(), "MissingHost" | "TooManyFields") {
+            assert!(wire[..=at].ends_with(b"\r\n\r\n"), "{name}");
+        } else if place.line.is_none() && rule == "BodyTooLong" && before.ends_with(b"\r\n\r\n") {
+            // The first byte of a body whose Content-Length is over the limit.
+        } else {
+            // Without that byte nothing was decided. A line is judged at its end, so with it something may be open still.
+            let stop = drive(Limits::default(), &wire[..at], [at]).outcome.stop;
+            assert!(
+                !matches!(stop, Stop::Rejected { .. }),
+                "{name}: {stop} before byte {at}"
+            );
+        }
+    }
+}
+
 #[test]
 fn no_verdict_waits_past_the_end_of_the_line_or_head_that_breaks_a_rule() {
     for Vector { name, wire, .. } in load_all() {

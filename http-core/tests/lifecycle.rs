@@ -236,7 +236,7 @@ fn a_rejection_says_what_was_broken_and_where_it_stands() {
     assert_eq!((rejection.rule, rejection.status()), (Rule::MissingHost, 400));
     assert_eq!(
         rejection.to_string(),
-        "MissingHost: an HTTP/1.1 request has no Host field (RFC 9112 section 3.2)"
+        "MissingHost: an HTTP/1.1 request has no Host field (RFC 9112 section 3.2), at byte 17 in line 2"
     );
     let _: &dyn std::error::Error = &rejection;
 }

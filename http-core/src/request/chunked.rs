@@ -1,6 +1,7 @@
 //! The chunked decoder (RFC 9112 section 7.1): a machine that names the octet it waits for, so that no octet between a
 //! size and its data passes unread, however the input is cut.
 
+use super::Fault::{self, Broken};
 use crate::bytes::{self, TOKEN, VALUE};
 use crate::limits::Caps;
 use crate::rules::Rule;
@@ -38,29 +39,22 @@ pub(crate) enum Step {
     DataCr,
     /// The LF behind the data.
     DataLf,
-}
-
-/// What the decoder found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Found {
-    /// All input was framing; more is needed.
-    More,
-    /// Data begins here.
-    Data,
-    /// The last chunk's line has ended: the trailer section begins here.
+    /// Nothing: the line of the last chunk has ended.
     Last,
 }
 
-/// A decoder in the middle of a body.
+/// A decoder in the middle of a body. Packed, so that a connection stays small.
 #[derive(Clone, Copy, Debug)]
+#[repr(Rust, packed)]
 pub(crate) struct Chunked {
     /// The size as far as it is read, then what is left of the chunk.
     left: u64,
     /// How much data may still come.
     allowed: u64,
-    /// Octets of framing that the data has not earned.
-    overhead: u32,
-    /// Octets of extensions so far.
+    /// Bytes of framing that the data has not earned, those of the open line included; it stays at its largest value, which
+    /// is over each limit.
+    overhead: u16,
+    /// Bytes of extensions so far.
     extensions: u16,
     step: Step,
 }
@@ -76,8 +70,8 @@ impl Chunked {
         }
     }
 
-    /// The short way: data whose chunk line, if one comes first, is plain and has arrived whole. Answers how many octets
-    /// that took and the data; or nothing, and then nothing has changed, and the long way tells why.
+    /// Fast path: a chunk line without extensions that arrived whole, or more data of a chunk. Returns how many bytes were
+    /// consumed, and the data. `None` leaves the decoder unchanged, and `advance` decides.
     #[inline(always)]
     pub(crate) fn data<'a>(&mut self, input: &'a [u8]) -> Option<(usize, &'a [u8])> {
         let at = match self.step {
@@ -87,7 +81,8 @@ impl Chunked {
         };
         let (size, start) = plain_line(input, at)?;
         let data = prefix(&input[start..], size);
-        // A line of up to 14 octets and two CRs and LFs owe no more than the least that a chunk earns.
+        // The line with its CRLF is at most 14 bytes and the CRLF behind the data is 2: a chunk earns at least as many, so
+        // there is no debt, and `overhead` stays 0.
         if data.is_empty() || size > self.allowed || self.overhead > 0 || start - at > 14 {
             return None;
         }
@@ -97,41 +92,44 @@ impl Chunked {
         Some((start + data.len(), data))
     }
 
-    /// Reads framing up to the next data. Answers how many octets that took.
+    /// Reads framing up to the next data or the end of the last chunk's line. Returns how many bytes that took.
     #[inline(never)]
-    pub(crate) fn advance(&mut self, input: &[u8], caps: &Caps) -> Result<(usize, Found), Rule> {
+    pub(crate) fn advance(&mut self, input: &[u8], caps: &Caps) -> Result<usize, Fault> {
         if self.step == Step::Data {
-            return Ok((
-                0,
-                if input.is_empty() {
-                    Found::More
-                } else {
-                    Found::Data
-                },
-            ));
+            return Ok(0);
         }
         for (i, &byte) in input.iter().enumerate() {
-            if !matches!(self.step, Step::DataCr | Step::DataLf) {
-                self.overhead += 1;
-            }
-            let zero = self.step == Step::Size && self.left == 0;
-            self.step = self.octet(byte)?;
-            // A digit behind nothing but zeros: the zero before it was a leading one. A line that would be over the limit
-            // with one byte of data has too many of them.
-            if zero && self.step == Step::Size && self.owed(1) > u64::from(caps.chunk_overhead) {
-                return Err(Rule::ChunkOverhead);
-            }
-            if self.in_extension() {
-                if self.extensions >= caps.chunk_extensions {
-                    return Err(Rule::ChunkExtensionsTooLong);
-                }
-                self.extensions += 1;
-            }
-            if self.step == Step::Data {
-                return self.line_ends(caps).map(|found| (i + 1, found));
+            self.line_byte(byte, caps).map_err(|rule| Broken(i, rule))?;
+            if matches!(self.step, Step::Data | Step::Last) {
+                return Ok(i + 1);
             }
         }
-        Ok((input.len(), Found::More))
+        Ok(input.len())
+    }
+
+    /// Takes a step, and judges what the line comes to with it.
+    #[inline(always)]
+    fn line_byte(&mut self, byte: u8, caps: &Caps) -> Result<(), Rule> {
+        if !matches!(self.step, Step::DataCr | Step::DataLf) {
+            self.overhead = self.overhead.saturating_add(1);
+        }
+        let zero = self.step == Step::Size && self.left == 0;
+        self.step = self.byte(byte)?;
+        // A digit behind nothing but zeros: the zero before it was a leading one. A line that would be over the limit with
+        // one byte of data has too many of them.
+        if zero && self.step == Step::Size && self.owed(1) > u64::from(caps.chunk_overhead) {
+            return Err(Rule::ChunkOverhead);
+        }
+        if self.in_extension() {
+            if self.extensions >= caps.chunk_extensions {
+                return Err(Rule::ChunkExtensionsTooLong);
+            }
+            self.extensions += 1;
+        }
+        if self.step == Step::Data {
+            self.step = self.line_ends(caps)?;
+        }
+        Ok(())
     }
 
     /// Lets `allowed` more bytes of data come, and the rest of the chunk whose data has begun.
@@ -140,15 +138,25 @@ impl Chunked {
         self.allowed = allowed.saturating_sub(begun);
     }
 
-    /// What is left of the chunk whose data has begun.
+    /// How many bytes are left of the data that has begun; 0 in framing.
     #[inline(always)]
-    pub(crate) const fn left(&self) -> u64 {
-        self.left
+    pub(crate) const fn left_of_data(&self) -> u64 {
+        match self.step {
+            Step::Data => self.left,
+            _ => 0,
+        }
     }
 
-    /// Takes `taken` octets of data out of the chunk.
+    /// Whether the line of the last chunk has ended: the trailer section begins.
+    #[inline(always)]
+    pub(crate) const fn was_last(&self) -> bool {
+        matches!(self.step, Step::Last)
+    }
+
+    /// Takes `taken` bytes of data out of the chunk.
     #[inline(always)]
     pub(crate) fn take(&mut self, taken: usize) {
+        debug_assert!(taken as u64 <= { self.left }, "more data than the chunk has left");
         self.left -= taken as u64;
         self.step = if self.left == 0 { Step::DataCr } else { Step::Data };
     }
@@ -156,7 +164,13 @@ impl Chunked {
     const fn in_extension(&self) -> bool {
         !matches!(
             self.step,
-            Step::SizeStart | Step::Size | Step::LineLf | Step::Data | Step::DataCr | Step::DataLf
+            Step::SizeStart
+                | Step::Size
+                | Step::LineLf
+                | Step::Data
+                | Step::DataCr
+                | Step::DataLf
+                | Step::Last
         )
     }
 
@@ -168,24 +182,24 @@ impl Chunked {
     }
 
     /// The chunk line has ended: judges the size.
-    fn line_ends(&mut self, caps: &Caps) -> Result<Found, Rule> {
+    fn line_ends(&mut self, caps: &Caps) -> Result<Step, Rule> {
         if self.left > self.allowed {
             return Err(Rule::BodyTooLong);
         }
         if self.left == 0 {
-            return Ok(Found::Last);
+            return Ok(Step::Last);
         }
         self.allowed -= self.left;
         let owed = self.owed(self.left);
         if owed > u64::from(caps.chunk_overhead) {
             return Err(Rule::ChunkOverhead);
         }
-        self.overhead = owed as u32;
-        Ok(Found::Data)
+        self.overhead = owed as u16;
+        Ok(Step::Data)
     }
 
     /// The step after `byte`, or the rule that it breaks.
-    fn octet(&mut self, byte: u8) -> Result<Step, Rule> {
+    fn byte(&mut self, byte: u8) -> Result<Step, Rule> {
         let token = bytes::is(byte, TOKEN);
         match self.step {
             Step::SizeStart => match HEX[usize::from(byte)] {
@@ -196,7 +210,7 @@ impl Chunked {
                     Ok(Step::Size)
                 }
             },
-            Step::Size => self.size_octet(byte),
+            Step::Size => self.size_byte(byte),
             Step::BeforeExtension => match byte {
                 b' ' | b'\t' => Ok(Step::BeforeExtension),
                 b';' => Ok(Step::ExtensionStart),
@@ -247,11 +261,11 @@ impl Chunked {
             Step::DataCr if byte == b'\r' => Ok(Step::DataLf),
             Step::DataLf if byte == b'\n' => Ok(Step::SizeStart),
             Step::DataCr | Step::DataLf => Err(Rule::BadChunkDataEnd),
-            Step::Data => Ok(Step::Data),
+            Step::Data | Step::Last => Ok(self.step),
         }
     }
 
-    fn size_octet(&mut self, byte: u8) -> Result<Step, Rule> {
+    fn size_byte(&mut self, byte: u8) -> Result<Step, Rule> {
         match HEX[usize::from(byte)] {
             NO_HEX => match byte {
                 b'\r' => Ok(Step::LineLf),

@@ -1,286 +1,39 @@
-//! What was parsed: views of the caller's octets.
+//! A head: the request line, the field lines, and what they mean together.
 
-use super::parts::{Expectation, Framing, Method, Target, Version};
-use super::table::{Form, Info, MethodKind, Slot, Table};
-use crate::bytes::{self, text};
-use core::fmt;
+use super::Fault::{self, Broken};
+use super::known::{self, KnownFields};
+use super::line;
+use super::section::Section;
+use super::table::{Slot, Table};
+use crate::limits::{Caps, TargetPolicy};
+use crate::rules::Rule;
 
-/// The value of the first field line called `name`, without regard to case.
-fn value_of<'a>(name: &str, bytes: &'a [u8], table: &'a Table<[Slot]>) -> Option<&'a [u8]> {
-    let mut slots = table.filled().iter();
-    slots
-        .find(|slot| slot.name(bytes).eq_ignore_ascii_case(name.as_bytes()))
-        .map(|slot| slot.value(bytes))
-}
-
-/// The field lines of a section, in their order: names as received, values without white space around them.
-#[derive(Clone)]
-pub struct FieldLines<'a> {
-    bytes: &'a [u8],
-    slots: core::slice::Iter<'a, Slot>,
-}
-
-impl<'a> FieldLines<'a> {
-    fn new(bytes: &'a [u8], table: &'a Table<[Slot]>) -> Self {
-        Self {
-            bytes,
-            slots: table.filled().iter(),
+/// Parses a whole head. Returns its length.
+///
+/// Every verdict depends on the bytes up to the one that proves it and on no later one, so that a prefix of `bytes` gets the
+/// same one or none.
+#[inline(always)]
+pub(crate) fn parse(
+    bytes: &[u8],
+    caps: &Caps,
+    targets: TargetPolicy,
+    table: &mut Table<[Slot]>,
+) -> Result<usize, Fault> {
+    let section = Section::Head(targets);
+    let longest = caps.head as usize;
+    let bytes = &bytes[..bytes.len().min(longest.saturating_add(1))];
+    let next = match line::parse(bytes, targets, &mut table.info) {
+        Ok(next) if next <= caps.request_line as usize && next <= longest => next,
+        Ok(next) => return Err(section.judge(Broken(next - 1, Rule::HeadTooLong), 0, bytes, caps)),
+        Err(fault) => {
+            table.work.add(bytes.len());
+            return Err(section.judge(fault, 0, bytes, caps));
         }
-    }
-}
-
-impl<'a> Iterator for FieldLines<'a> {
-    type Item = (&'a str, &'a [u8]);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.slots
-            .next()
-            .map(|slot| (text(slot.name(self.bytes)), slot.value(self.bytes)))
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.slots.size_hint()
-    }
-}
-
-impl ExactSizeIterator for FieldLines<'_> {}
-
-impl fmt::Debug for FieldLines<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines = self.clone().map(|(name, value)| (name, value.escape_ascii()));
-        f.debug_map()
-            .entries(lines.map(|(name, value)| (name, Shown(value))))
-            .finish()
-    }
-}
-
-struct Shown<'a>(core::slice::EscapeAscii<'a>);
-
-impl fmt::Debug for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\"", self.0)
-    }
-}
-
-/// The head of a request: a view of the caller's bytes, cheap to copy.
-#[derive(Clone, Copy)]
-pub struct Head<'a> {
-    bytes: &'a [u8],
-    table: &'a Table<[Slot]>,
-}
-
-impl<'a> Head<'a> {
-    #[inline(always)]
-    pub(crate) const fn new(bytes: &'a [u8], table: &'a Table<[Slot]>) -> Self {
-        Self { bytes, table }
-    }
-
-    fn part(&self, start: u32, end: u32) -> &'a str {
-        text(self.bytes.get(start as usize..end as usize).unwrap_or(&[]))
-    }
-
-    /// The method (RFC 9110 section 9).
-    #[inline]
-    #[must_use]
-    pub fn method(&self) -> Method<'a> {
-        match self.table.info.method {
-            MethodKind::Get => Method::Get,
-            MethodKind::Head => Method::Head,
-            MethodKind::Post => Method::Post,
-            MethodKind::Put => Method::Put,
-            MethodKind::Delete => Method::Delete,
-            MethodKind::Connect => Method::Connect,
-            MethodKind::Options => Method::Options,
-            MethodKind::Trace => Method::Trace,
-            MethodKind::Patch => Method::Patch,
-            MethodKind::Extension => Method::Extension(self.part(0, u32::from(self.table.info.method_end))),
-        }
-    }
-
-    /// The target, in its form (RFC 9112 section 3.2).
-    #[inline]
-    #[must_use]
-    pub fn target(&self) -> Target<'a> {
-        let Info {
-            target,
-            target_end,
-            path: path_start,
-            path_end,
-            ..
-        } = self.table.info;
-        let path = self.part(path_start, path_end);
-        let query = (path_end < target_end).then(|| self.part(path_end + 1, target_end));
-        match self.table.info.form {
-            Form::Origin => Target::Origin { path, query },
-            Form::Absolute => {
-                let before = self.part(target, path_start);
-                let (scheme, authority) = before.split_once("://").unwrap_or((before, ""));
-                Target::Absolute {
-                    scheme,
-                    authority,
-                    path,
-                    query,
-                }
-            }
-            Form::Authority => Target::Authority(self.part(target, target_end)),
-            Form::Asterisk => Target::Asterisk,
-        }
-    }
-
-    /// The path of the target as octets, for a comparison that costs nothing: `/` where an absolute target has none, and
-    /// empty if the target is an authority or `*`.
-    #[inline]
-    #[must_use]
-    pub fn path(&self) -> &'a [u8] {
-        let info = &self.table.info;
-        match info.form {
-            Form::Absolute if info.path == info.path_end => b"/",
-            _ => self
-                .bytes
-                .get(info.path as usize..info.path_end as usize)
-                .unwrap_or(&[]),
-        }
-    }
-
-    /// The target as it stands in the request line.
-    #[must_use]
-    pub fn target_str(&self) -> &'a str {
-        self.part(self.table.info.target, self.table.info.target_end)
-    }
-
-    /// The version (RFC 9112 section 2.3).
-    #[inline]
-    #[must_use]
-    pub const fn version(&self) -> Version {
-        self.table.info.version
-    }
-
-    /// The value of the first field line called `name`, without regard to case (RFC 9110 section 5.1).
-    #[must_use]
-    pub fn field(&self, name: &str) -> Option<&'a [u8]> {
-        value_of(name, self.bytes, self.table)
-    }
-
-    /// All field lines, in their order.
-    #[must_use]
-    pub fn fields(&self) -> FieldLines<'a> {
-        FieldLines::new(self.bytes, self.table)
-    }
-
-    /// How the end of the body is known (RFC 9112 section 6.3).
-    #[inline]
-    #[must_use]
-    pub const fn framing(&self) -> Framing {
-        self.table.info.framing
-    }
-
-    /// The host that the request is for: of the target, if that names one, else of Host (RFC 9112 section 3.3).
-    #[must_use]
-    pub fn host(&self) -> Option<&'a str> {
-        match self.target() {
-            Target::Absolute { authority, .. } | Target::Authority(authority) => Some(authority),
-            Target::Origin { .. } | Target::Asterisk => self
-                .table
-                .slots
-                .get(usize::from(self.table.info.host))
-                .map(|slot| text(slot.value(self.bytes))),
-        }
-    }
-
-    /// What Expect asks for; always nothing in HTTP/1.0 (RFC 9110 section 10.1.1).
-    #[inline]
-    #[must_use]
-    pub const fn expectation(&self) -> Expectation {
-        self.table.info.expectation
-    }
-
-    /// Whether the client waits for 100 before it sends the body that it announced.
-    ///
-    /// Who answers without 100 should call [`close_after_response`](crate::Connection::close_after_response) first: a
-    /// client that then leaves the body out would have its next request taken for the body.
-    #[inline]
-    #[must_use]
-    pub const fn expects_continue(&self) -> bool {
-        matches!(self.table.info.expectation, Expectation::Continue)
-            && !matches!(self.table.info.framing, Framing::Empty)
-    }
-
-    /// Whether the client lets the connection persist (RFC 9112 section 9.3).
-    #[inline]
-    #[must_use]
-    pub const fn keep_alive(&self) -> bool {
-        self.table.info.keep_alive
-    }
-
-    /// The protocols that the client would change to, in its order of preference: none unless Connection names Upgrade
-    /// and the version is 1.1 (RFC 9110 section 7.8), and none with POST, whose Upgrade is ignored. `h2c` is left out: RFC
-    /// 9113 section 3.1 took it back.
-    pub fn upgrade(&self) -> impl Iterator<Item = &'a str> + use<'a> {
-        let bytes = self.bytes;
-        let slots = if self.table.info.upgrade {
-            self.table.filled()
-        } else {
-            &[]
-        };
-        slots
-            .iter()
-            .filter(move |slot| slot.name(bytes).eq_ignore_ascii_case(b"upgrade"))
-            .flat_map(move |slot| bytes::list(slot.value(bytes)))
-            .filter(|protocol| can_be_switched_to(protocol))
-            .map(text)
-    }
-}
-
-/// `token ["/" token]` (RFC 9110 section 7.8); anything else names no protocol. `h2c` is left out: RFC 9113 section 3.1
-/// took it back.
-pub(crate) fn can_be_switched_to(protocol: &[u8]) -> bool {
-    let mut parts = protocol.splitn(2, |&byte| byte == b'/');
-    parts.all(|part| !part.is_empty() && bytes::all(part, bytes::TOKEN))
-        && !protocol.eq_ignore_ascii_case(b"h2c")
-}
-
-impl fmt::Debug for Head<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Head")
-            .field("method", &self.method())
-            .field("target", &self.target())
-            .field("version", &self.version())
-            .field("framing", &self.framing())
-            .field("expectation", &self.expectation())
-            .field("keep_alive", &self.keep_alive())
-            .field("fields", &self.fields())
-            .finish()
-    }
-}
-
-/// The trailer section of a chunked body (RFC 9112 section 7.1.2), without the fields that must not be there; never
-/// merged into the head.
-#[derive(Clone, Copy)]
-pub struct Trailers<'a> {
-    bytes: &'a [u8],
-    table: &'a Table<[Slot]>,
-}
-
-impl<'a> Trailers<'a> {
-    pub(crate) const fn new(bytes: &'a [u8], table: &'a Table<[Slot]>) -> Self {
-        Self { bytes, table }
-    }
-
-    /// The value of the first field line called `name`, without regard to case.
-    #[must_use]
-    pub fn field(&self, name: &str) -> Option<&'a [u8]> {
-        value_of(name, self.bytes, self.table)
-    }
-
-    /// All field lines, in their order.
-    #[must_use]
-    pub fn fields(&self) -> FieldLines<'a> {
-        FieldLines::new(self.bytes, self.table)
-    }
-}
-
-impl fmt::Debug for Trailers<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Trailers").field(&self.fields()).finish()
+    };
+    let mut known = KnownFields::default();
+    let length = section.fields(bytes, next, caps, table, &mut known)?;
+    match known.decide(bytes, table) {
+        Ok(()) => Ok(length),
+        Err(rule) => Err(Broken(known::place(rule, bytes, length, table.filled()), rule)),
     }
 }

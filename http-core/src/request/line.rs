@@ -3,7 +3,7 @@
 use super::Fault::{self, Broken, Incomplete};
 use super::host;
 use super::parts::Version;
-use super::table::{Form, Info, MethodKind};
+use super::table::{Form, Info, MethodKind, Span};
 use crate::bytes::{self, TOKEN};
 use crate::limits::{self, TargetPolicy};
 use crate::rules::Rule;
@@ -18,8 +18,7 @@ pub(crate) fn parse(bytes: &[u8], targets: TargetPolicy, info: &mut Info) -> Res
     info.method_end = end as u8;
     let start = end + 1;
     let end = target(bytes, start, targets, info)?;
-    info.target = start as u32;
-    info.target_end = end as u32;
+    info.target = Span::new(start, end);
     if bytes.get(end + 1..end + 11) == Some(b"HTTP/1.1\r\n") {
         info.version = Version::Http11;
         return Ok(end + 11);
@@ -75,7 +74,7 @@ fn target(bytes: &[u8], start: usize, targets: TargetPolicy, info: &mut Info) ->
             info.form = Form::Origin;
             path_and_query(bytes, start, targets, info)
         }
-        _ => rare_target(bytes, start, targets, info),
+        _ => other_form(bytes, start, targets, info),
     }
 }
 
@@ -87,11 +86,11 @@ fn path_and_query(
     targets: TargetPolicy,
     info: &mut Info,
 ) -> Result<usize, Fault> {
-    info.path = start as u32;
+    info.path.start = start as u32;
     let end = bytes::long_span(bytes, start, targets.path());
     match bytes.get(end) {
         Some(b' ') => {
-            info.path_end = end as u32;
+            info.path.end = end as u32;
             Ok(end)
         }
         _ => rest_of_target(bytes, end, targets, info),
@@ -112,12 +111,12 @@ fn rest_of_target(
             None => return Err(Incomplete),
             Some(b' ') => {
                 if class == targets.path() {
-                    info.path_end = at as u32;
+                    info.path.end = at as u32;
                 }
                 return Ok(at);
             }
             Some(b'?') => {
-                info.path_end = at as u32;
+                info.path.end = at as u32;
                 class = targets.query();
             }
             Some(b'%') => at = percent(bytes, at)?,
@@ -141,11 +140,10 @@ fn percent(bytes: &[u8], at: usize) -> Result<usize, Fault> {
 
 /// Judges a target that is not in origin-form.
 #[inline(never)]
-fn rare_target(bytes: &[u8], start: usize, targets: TargetPolicy, info: &mut Info) -> Result<usize, Fault> {
+fn other_form(bytes: &[u8], start: usize, targets: TargetPolicy, info: &mut Info) -> Result<usize, Fault> {
     let connect = info.method == MethodKind::Connect;
     // The two forms that have no path have an empty one.
-    info.path = start as u32;
-    info.path_end = start as u32;
+    info.path = Span::new(start, start);
     match bytes.get(start) {
         None => Err(Incomplete),
         Some(_) if connect => {
@@ -204,7 +202,7 @@ fn absolute(bytes: &[u8], start: usize, targets: TargetPolicy, info: &mut Info) 
     if bytes[end] == b'/' {
         path_and_query(bytes, end, targets, info)
     } else {
-        info.path = end as u32;
+        info.path.start = end as u32;
         rest_of_target(bytes, end, targets, info)
     }
 }

@@ -26,15 +26,39 @@ pub(crate) enum Form {
     Asterisk,
 }
 
+/// A part of the caller's bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    pub(crate) start: u32,
+    /// The index behind the last byte.
+    pub(crate) end: u32,
+}
+
+impl Span {
+    pub(crate) const EMPTY: Self = Self { start: 0, end: 0 };
+
+    #[inline(always)]
+    pub(crate) const fn new(start: usize, end: usize) -> Self {
+        Self {
+            start: start as u32,
+            end: end as u32,
+        }
+    }
+
+    /// The part of `bytes`; empty if the caller has changed them so that there is none.
+    #[inline(always)]
+    pub(crate) fn of<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        bytes.get(self.start as usize..self.end as usize).unwrap_or(&[])
+    }
+}
+
 /// The facts about a head that are no field lines; offsets count from the first octet of the method.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Info {
     pub(crate) framing: Framing,
-    pub(crate) target: u32,
-    pub(crate) target_end: u32,
-    pub(crate) path: u32,
-    /// Where the `?` is, or else where the path ends.
-    pub(crate) path_end: u32,
+    pub(crate) target: Span,
+    /// It ends at the `?`, if there is one.
+    pub(crate) path: Span,
     /// How many slots are filled.
     pub(crate) count: u16,
     /// The slot of Host, or `u16::MAX`.
@@ -48,29 +72,20 @@ pub(crate) struct Info {
     pub(crate) upgrade: bool,
 }
 
-/// Where one field line is: offsets of its name and its value.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Slot {
-    pub(crate) name: u32,
-    pub(crate) name_end: u32,
-    pub(crate) value: u32,
-    pub(crate) value_end: u32,
+impl Info {
+    pub(crate) const fn method_span(&self) -> Span {
+        Span {
+            start: 0,
+            end: self.method_end as u32,
+        }
+    }
 }
 
-impl Slot {
-    #[inline(always)]
-    pub(crate) fn name<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
-        bytes
-            .get(self.name as usize..self.name_end as usize)
-            .unwrap_or(&[])
-    }
-
-    #[inline(always)]
-    pub(crate) fn value<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
-        bytes
-            .get(self.value as usize..self.value_end as usize)
-            .unwrap_or(&[])
-    }
+/// Where one field line is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slot {
+    pub(crate) name: Span,
+    pub(crate) value: Span,
 }
 
 /// Counts the octets that parsers look at, so that tests can hold the work to the bytes. Only with debug assertions.
@@ -129,10 +144,8 @@ impl<const N: usize> Fields<N> {
         const { assert!(N < u16::MAX as usize, "65,534 field lines are enough") };
         let info = Info {
             framing: Framing::Empty,
-            target: 0,
-            target_end: 0,
-            path: 0,
-            path_end: 0,
+            target: Span::EMPTY,
+            path: Span::EMPTY,
             count: 0,
             host: u16::MAX,
             method: MethodKind::Get,
@@ -144,10 +157,8 @@ impl<const N: usize> Fields<N> {
             upgrade: false,
         };
         let slot = Slot {
-            name: 0,
-            name_end: 0,
-            value: 0,
-            value_end: 0,
+            name: Span::EMPTY,
+            value: Span::EMPTY,
         };
         let work = Work {
             #[cfg(debug_assertions)]

@@ -3,7 +3,7 @@
 use super::fields::FieldBlock;
 use super::head::FramingLine;
 use crate::misuse::Misuse;
-use crate::request;
+use crate::request::trailers::may_trail;
 use alloc::vec::Vec;
 
 /// The body of a response.
@@ -106,7 +106,7 @@ impl Sending {
     /// Ends the body.
     pub(crate) fn end(self, out: &mut Vec<u8>, trailers: Option<&FieldBlock>) -> Result<(), Misuse> {
         if let Some(trailers) = trailers {
-            if !trailers.names().all(request::may_trail) {
+            if !trailers.names().all(may_trail) {
                 return Err(Misuse::ForbiddenTrailer);
             }
             if matches!(self, Self::Known(_)) {

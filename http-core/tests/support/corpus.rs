@@ -9,6 +9,7 @@
 //! body BYTES                 trailer NAME: VALUE          end
 //! need-more | closed | reject RULE STATUS                 how it ends, exactly one of these
 //! eof ok | eof reject RULE STATUS                         after need-more: what an end of input means there
+//! at N [line N]                                           after reject: the byte that decided, from the request's first, and its line
 //! decided N                  fed byte by byte, the verdict comes with the Nth byte and not before
 //! ```
 

@@ -9,8 +9,8 @@
 pub mod corpus;
 pub mod outcome;
 
-use http_core::{Connection, Event, Fields, Limits, ResponseHead};
-pub use outcome::{Outcome, Request, Seen, Stop};
+use http_core::{Connection, Event, Fields, Limits, Rejection, ResponseHead, limits};
+pub use outcome::{Outcome, Place, Request, Seen, Stop};
 
 /// Field slots of every test connection: more than `Limits::default()` allows, so that the limit decides.
 pub const SLOTS: usize = 256;
@@ -101,6 +101,11 @@ fn assert_same(got: &Outcome, want: &Outcome, wire: &[u8], how: &str) {
     );
 }
 
+/// How many bytes of empty lines stand at the beginning of the input.
+fn empty_lines(input: &[u8]) -> usize {
+    2 * input.chunks(2).take_while(|line| *line == b"\r\n").count()
+}
+
 /// A connection, its fields, and the notes taken.
 pub struct Driver {
     pub conn: Connection,
@@ -108,6 +113,11 @@ pub struct Driver {
     answer: ResponseHead,
     seen: Vec<Seen>,
     consumed: usize,
+    /// Where the last request begins that was seen.
+    start: usize,
+    /// How many bytes belong to requests that were answered.
+    answered: usize,
+    place: Option<Place>,
     pub stop: Option<Stop>,
     pub written: Vec<u8>,
     /// A request was seen and not yet answered.
@@ -122,6 +132,9 @@ impl Driver {
             answer: ResponseHead::new(404),
             seen: Vec::new(),
             consumed: 0,
+            start: 0,
+            answered: 0,
+            place: None,
             stop: None,
             written: Vec::new(),
             open: false,
@@ -143,9 +156,14 @@ impl Driver {
     /// One call of receive. Answers whether another call with the same bytes makes sense.
     #[track_caller]
     fn step(&mut self, input: &[u8]) -> bool {
+        if !self.open {
+            let skipped = self.consumed - self.answered + empty_lines(input);
+            self.start = self.answered + skipped.min(2 * usize::from(limits::EMPTY_LINES));
+        }
         let received = match self.conn.receive(input, &mut self.fields) {
             Ok(received) => received,
             Err(rejection) => {
+                self.rejected_at(&rejection);
                 self.stop = Some(Stop::rejected(rejection));
                 // Nothing is read after it, so how much of a broken line was consumed means nothing.
                 self.consumed = 0;
@@ -198,6 +216,14 @@ impl Driver {
         again
     }
 
+    fn rejected_at(&mut self, rejection: &Rejection) {
+        self.place = Some(Place {
+            start: self.start,
+            offset: rejection.offset,
+            line: rejection.line,
+        });
+    }
+
     /// Answers the open request with an empty 404, so that the cycle ends.
     #[track_caller]
     fn answer(&mut self) {
@@ -206,6 +232,7 @@ impl Driver {
             .expect("a 404 is legal after every request");
         assert!(self.conn.response_ended(), "reply ends the response");
         self.open = false;
+        self.answered = self.consumed;
     }
 
     /// Ends the drive: what the connection says to an end of input where it waits, and to more bytes where it does not.
@@ -215,11 +242,11 @@ impl Driver {
         let mut eof = None;
         match &stop {
             Stop::NeedMore => {
-                eof = Some(
-                    self.conn
-                        .end_of_input()
-                        .map_err(|r| Stop::rejected(r).to_string()),
-                )
+                let verdict = self.conn.end_of_input();
+                if let Err(rejection) = &verdict {
+                    self.rejected_at(rejection);
+                }
+                eof = Some(verdict.map_err(|r| Stop::rejected(r).to_string()));
             }
             Stop::Rejected { .. } | Stop::Closed => self.assert_stays_ended(),
             Stop::Paused | Stop::Upgraded => {}
@@ -227,6 +254,7 @@ impl Driver {
         Outcome {
             seen: std::mem::take(&mut self.seen),
             stop,
+            place: self.place,
             consumed: self.consumed,
             eof,
             written: std::mem::take(&mut self.written),

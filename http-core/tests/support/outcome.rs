@@ -8,12 +8,31 @@ use std::fmt;
 pub struct Outcome {
     pub seen: Vec<Seen>,
     pub stop: Stop,
+    /// Where the byte is that decided, if it was rejected, here or at the end of input.
+    pub place: Option<Place>,
     pub consumed: usize,
     /// What `end_of_input` said, where the drive ended waiting for more.
     pub eof: Option<Result<(), String>>,
     /// What was written in answer.
     pub written: Vec<u8>,
     pub must_close: bool,
+}
+
+/// Where a rejection says that the decision fell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Where the request begins in the wire.
+    pub start: usize,
+    /// Counted from there.
+    pub offset: u32,
+    pub line: Option<u32>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at {}", self.offset)?;
+        self.line.map_or(Ok(()), |line| write!(f, " line {line}"))
+    }
 }
 
 /// One event, with consecutive `Data` joined.
@@ -140,6 +159,7 @@ impl Outcome {
             Some(Err(verdict)) => lines.push(format!("eof {verdict}")),
             None => {}
         }
+        lines.extend(self.place.map(|place| place.to_string()));
         lines
     }
 }
