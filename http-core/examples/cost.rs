@@ -5,7 +5,8 @@
 //! `valgrind`.
 
 use http_core::{
-    Body, Connection, DateLine, Event, FieldLine, Fields, Limits, Misuse, Received, Rejection, ResponseHead,
+    Body, Connection, DateLine, Event, FieldLine, Fields, Limits, Misuse, PreparedHead, Received, Rejection,
+    ResponseHead,
 };
 use std::hint::black_box;
 use std::mem::MaybeUninit;
@@ -126,6 +127,16 @@ const CASES: &[Case] = &[
         name: "write a head of 6 fields",
         operations: 1,
         run: write_head,
+    },
+    Case {
+        name: "fill and reply, 6 fields",
+        operations: 1,
+        run: fill_and_reply,
+    },
+    Case {
+        name: "reply with a prepared head of 6 fields",
+        operations: 1,
+        run: reply_prepared,
     },
     Case {
         name: "fill a head of 6 fields",
@@ -386,6 +397,52 @@ fn write_head(turns: u64) {
         counted_respond(&mut conn, &mut out, black_box(&head)).expect("a response");
         black_box(&out);
     }
+}
+
+/// A connection whose request is whole and waits for its answer.
+fn asked() -> Connection {
+    let mut conn = Connection::server(Limits::default());
+    conn.receive(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", &mut Fields::<64>::new())
+        .expect("a request");
+    conn
+}
+
+fn fill_and_reply(turns: u64) {
+    let (asked, mut out) = (asked(), Vec::with_capacity(4096));
+    let mut head = ResponseHead::new(200);
+    for _ in 0..turns {
+        out.clear();
+        counted_fill(&mut head);
+        counted_reply(&mut asked.clone(), &mut out, black_box(&head)).expect("a response");
+        black_box(&out);
+    }
+}
+
+#[inline(never)]
+fn counted_reply(conn: &mut Connection, out: &mut Vec<u8>, head: &ResponseHead) -> Result<(), Misuse> {
+    conn.reply(out, head, b"Hello, World!")
+}
+
+fn reply_prepared(turns: u64) {
+    let (asked, mut out) = (asked(), Vec::with_capacity(4096));
+    // Date is not among the lines that are prepared.
+    let mut head = answer();
+    head.remove_all("date");
+    let head = PreparedHead::new(&head, 13).expect("a head");
+    for _ in 0..turns {
+        out.clear();
+        counted_reply_prepared(&mut asked.clone(), &mut out, black_box(&head)).expect("a response");
+        black_box(&out);
+    }
+}
+
+#[inline(never)]
+fn counted_reply_prepared(
+    conn: &mut Connection,
+    out: &mut Vec<u8>,
+    head: &PreparedHead,
+) -> Result<(), Misuse> {
+    conn.reply_prepared(out, head, Some(&DATE), b"Hello, World!")
 }
 
 fn fill_head(turns: u64) {

@@ -113,4 +113,5 @@ pub use request::view::{FieldLines, Head, Trailers};
 pub use response::body::Body;
 pub use response::fields::{DateLine, FieldBlock, FieldLine, FieldName, Name};
 pub use response::head::ResponseHead;
+pub use response::prepared::PreparedHead;
 pub use rules::{Rejection, Rule};

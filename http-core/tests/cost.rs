@@ -2,7 +2,7 @@
 
 mod support;
 
-use http_core::{Connection, Event, Fields, Limits, ResponseHead};
+use http_core::{Connection, Event, Fields, Limits, ResponseHead, TargetPolicy};
 use support::corpus::load_all;
 
 /// Feeds the wire in steps and answers what is complete; answers the octets that were looked at.
@@ -73,12 +73,17 @@ fn the_work_on_large_heads_is_at_most_four_times_the_bytes_whatever_the_cut() {
         field_line: 1 << 20,
         request_line: 1 << 20,
         body: 1 << 20,
+        targets: TargetPolicy::Browsers,
         ..Limits::default()
     };
     let long = |n: usize| "v".repeat(n);
     let wires = [
         format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", long(65_536)),
         format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", long(65_536)),
+        format!(
+            "GET /[a]%?{{b}} HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n",
+            long(65_536)
+        ),
         format!(
             "GET / HTTP/1.1\r\nHost: a\r\n{}\r\n",
             format!("X: {}\r\n", long(700)).repeat(90)

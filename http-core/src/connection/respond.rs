@@ -3,8 +3,9 @@
 use super::{Connection, Flags};
 use crate::misuse::Misuse;
 use crate::response::body::{Body, Sending};
-use crate::response::fields::FieldBlock;
+use crate::response::fields::{DateLine, FieldBlock};
 use crate::response::head::{FramingLine, Options, ResponseHead};
+use crate::response::prepared::PreparedHead;
 use crate::state::{Input, State};
 use alloc::vec::Vec;
 
@@ -88,7 +89,7 @@ impl Connection {
     /// [`Misuse`], and nothing is written, if no response is due or the head or the body does not fit the request.
     pub fn respond(&mut self, out: &mut Vec<u8>, head: &ResponseHead, body: Body) -> Result<(), Misuse> {
         let sending = self.prepare(head.status(), body)?;
-        let options = self.options(head, sending);
+        let options = self.options(head.has_upgrade(), sending);
         head.write(
             out,
             options,
@@ -104,15 +105,21 @@ impl Connection {
     /// # Errors
     /// As `respond`.
     pub fn reply(&mut self, out: &mut Vec<u8>, head: &ResponseHead, body: &[u8]) -> Result<(), Misuse> {
-        if self.is_plain(head) {
+        if self.is_plain() && head.status() == 200 && !head.has_upgrade() {
             head.write_plain_200(out, body.len() as u64);
             out.extend_from_slice(body);
             self.state = AFTER_PLAIN;
             return Ok(());
         }
+        self.reply_slowly(out, head, body)
+    }
+
+    /// A reply about which more has to be decided. Apart, so that the common one saves no registers for it.
+    #[inline(never)]
+    fn reply_slowly(&mut self, out: &mut Vec<u8>, head: &ResponseHead, body: &[u8]) -> Result<(), Misuse> {
         let known = Body::Known(body.len() as u64);
         let sending = self.prepare(head.status(), known)?;
-        let options = self.options(head, sending);
+        let options = self.options(head.has_upgrade(), sending);
         head.write(
             out,
             options,
@@ -126,14 +133,71 @@ impl Connection {
         Ok(())
     }
 
-    /// Whether nothing but the length of the body has to be decided: a 200 to a whole HTTP/1.1 request that is no HEAD and
-    /// no CONNECT, asks for no upgrade, and lets the connection persist. [`reply`](Self::reply) is short for those.
+    /// As [`respond`](Self::respond), with a head that was prepared, for the length that it was prepared for. Date is
+    /// appended if it is given.
+    ///
+    /// # Errors
+    /// As `respond`.
+    pub fn respond_prepared(
+        &mut self,
+        out: &mut Vec<u8>,
+        head: &PreparedHead,
+        date: Option<&DateLine>,
+    ) -> Result<(), Misuse> {
+        let sending = self.prepare(head.status(), Body::Known(head.length()))?;
+        head.write(out, date, self.options(head.has_upgrade(), sending), 0);
+        self.commit(sending);
+        Ok(())
+    }
+
+    /// As [`reply`](Self::reply), with a head that was prepared. Date is appended if it is given.
+    ///
+    /// # Errors
+    /// As `reply`; and [`Misuse::BodyTooShort`] or [`Misuse::BodyTooLong`] if the response has a body and it has not the
+    /// length that the head was prepared for.
+    pub fn reply_prepared(
+        &mut self,
+        out: &mut Vec<u8>,
+        head: &PreparedHead,
+        date: Option<&DateLine>,
+        body: &[u8],
+    ) -> Result<(), Misuse> {
+        if self.is_plain() && head.has_content() && !head.has_upgrade() {
+            head.expects(body)?;
+            head.write(out, date, Options::None, body.len());
+            out.extend_from_slice(body);
+            self.state = AFTER_PLAIN;
+            return Ok(());
+        }
+        self.reply_prepared_slowly(out, head, date, body)
+    }
+
+    #[inline(never)]
+    fn reply_prepared_slowly(
+        &mut self,
+        out: &mut Vec<u8>,
+        head: &PreparedHead,
+        date: Option<&DateLine>,
+        body: &[u8],
+    ) -> Result<(), Misuse> {
+        let sending = self.prepare(head.status(), Body::Known(head.length()))?;
+        if sending.has_body() {
+            head.expects(body)?;
+        }
+        head.write(out, date, self.options(head.has_upgrade(), sending), body.len());
+        if sending.has_body() {
+            out.extend_from_slice(body);
+        }
+        self.commit(sending);
+        self.finish();
+        Ok(())
+    }
+
+    /// Whether the request leaves nothing to decide about a final response but the length of its body: it is whole,
+    /// HTTP/1.1, no HEAD and no CONNECT, asks for no upgrade, and lets the connection persist.
     #[inline(always)]
-    fn is_plain(&self, head: &ResponseHead) -> bool {
-        matches!(self.state, State::Due)
-            && self.flags.0 & !Flags::BROWSERS == 0
-            && head.status() == 200
-            && !head.has_upgrade()
+    fn is_plain(&self) -> bool {
+        matches!(self.state, State::Due) && self.flags.0 & !Flags::BROWSERS == 0
     }
 
     /// Decides how a final response is sent, without changing anything.
@@ -180,9 +244,9 @@ impl Connection {
 
     /// What the Connection field of the response has to say.
     #[inline(always)]
-    fn options(&self, head: &ResponseHead, sending: Sending) -> Options {
+    fn options(&self, upgrade: bool, sending: Sending) -> Options {
         let close = self.flags.has(Flags::CLOSE) || self.cannot_persist(sending);
-        match (close, head.has_upgrade()) {
+        match (close, upgrade) {
             (true, false) => Options::Close,
             (true, true) => Options::CloseAndUpgrade,
             (false, true) if self.flags.has(Flags::TELL_KEEP) => Options::KeepAliveAndUpgrade,

@@ -306,8 +306,7 @@ static HEX: [u8; 256] = {
     table
 };
 
-/// A chunk line of 1 to 16 digits without extensions and leading zeros that has arrived whole: its size and the index
-/// behind it.
+/// A chunk line of 1 to 16 digits without extensions that has arrived whole: its size and the index behind it.
 #[inline(always)]
 fn plain_line(input: &[u8], from: usize) -> Option<(u64, usize)> {
     let rest = input.get(from..)?;
@@ -315,7 +314,7 @@ fn plain_line(input: &[u8], from: usize) -> Option<(u64, usize)> {
     for (digits, &byte) in rest[..rest.len().min(17)].iter().enumerate() {
         let digit = HEX[usize::from(byte)];
         if digit == NO_HEX {
-            let whole = digits > 0 && rest[0] != b'0' && rest[digits..].starts_with(b"\r\n");
+            let whole = digits > 0 && rest[digits..].starts_with(b"\r\n");
             return whole.then_some((size, from + digits + 2));
         }
         size = size << 4 | u64::from(digit);

@@ -207,6 +207,14 @@ impl DateLine {
         }
         Self(line)
     }
+
+    /// How long a line is, with its CRLF.
+    pub(crate) const LENGTH: usize = 37;
+
+    #[inline(always)]
+    pub(crate) const fn as_bytes(&self) -> &[u8; Self::LENGTH] {
+        &self.0
+    }
 }
 
 /// Checked field lines, serialised: of a head, or of a trailer section.

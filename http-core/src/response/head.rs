@@ -17,7 +17,7 @@ pub(crate) enum Options {
 }
 
 impl Options {
-    const fn line(self) -> &'static [u8] {
+    pub(crate) const fn line(self) -> &'static [u8] {
         match self {
             Self::None => b"",
             Self::Close => b"connection: close\r\n",
@@ -35,6 +35,18 @@ pub(crate) enum FramingLine {
     None,
     Length(u64),
     Chunked,
+}
+
+impl FramingLine {
+    /// Appends the line and the empty one.
+    #[inline(always)]
+    pub(crate) fn write(self, out: &mut Vec<u8>) {
+        match self {
+            Self::None => out.extend_from_slice(b"\r\n"),
+            Self::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n\r\n"),
+            Self::Length(length) => content_length(out, length),
+        }
+    }
 }
 
 /// The status and the field lines of a response. One of them can serve any number of responses by
@@ -136,6 +148,16 @@ impl ResponseHead {
 
     /// Appends the head: the status line, the field lines, and those of the connection.
     pub(crate) fn write(&self, out: &mut Vec<u8>, options: Options, framing: FramingLine) {
+        self.write_lines(out);
+        if options != Options::None {
+            out.extend_from_slice(options.line());
+        }
+        framing.write(out);
+    }
+
+    /// Appends the status line and the field lines, and makes room for what follows them in a head.
+    #[inline(always)]
+    pub(crate) fn write_lines(&self, out: &mut Vec<u8>) {
         let status = status_line(self.status);
         out.reserve(status.len() + self.fields.lines.len() + 128);
         out.extend_from_slice(status);
@@ -143,14 +165,6 @@ impl ResponseHead {
             unnamed_status(out, self.status);
         }
         out.extend_from_slice(&self.fields.lines);
-        if options != Options::None {
-            out.extend_from_slice(options.line());
-        }
-        match framing {
-            FramingLine::None => out.extend_from_slice(b"\r\n"),
-            FramingLine::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n\r\n"),
-            FramingLine::Length(length) => content_length(out, length),
-        }
     }
 
     /// Appends the head of a 200 with no more of the connection's lines than Content-Length: the most common one.

@@ -3,4 +3,5 @@
 pub(crate) mod body;
 pub(crate) mod fields;
 pub(crate) mod head;
+pub(crate) mod prepared;
 mod status;

@@ -7,6 +7,7 @@ mod limits;
 mod oracle;
 mod order;
 mod persistence;
+mod prepared;
 mod refusals;
 mod switching;
 
