@@ -183,9 +183,6 @@ pub(crate) fn is_name<const N: usize>(name: &[u8], lower: &[u8; N]) -> bool {
     let Ok(name) = <&[u8; N]>::try_from(name) else {
         return false;
     };
-    if name[0] | 0x20 != lower[0] {
-        return false;
-    }
     let mut difference = 0;
     for (a, b) in name.iter().zip(lower) {
         difference |= (a | 0x20) ^ b;

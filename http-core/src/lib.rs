@@ -9,7 +9,7 @@
 //! [`Connection`] is one connection, [`Fields`] is room for the field lines of one head, [`ResponseHead`] is a head to
 //! send. All three can be used again and again.
 //!
-//! ```
+//! ```edition2021
 //! use http_core::{Connection, Event, Fields, Misuse, Rejection, ResponseHead};
 //!
 //! /// Answers what can be answered of `input`, and takes it out. `false`: send `output`, then close.

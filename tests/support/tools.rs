@@ -1,5 +1,6 @@
 //! Outside programs, which a machine may lack.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -7,7 +8,8 @@ use std::{env, thread};
 
 /// Looks for a program in `PATH`.
 ///
-/// Without it the test that asks is skipped: this prints `SKIPPED test: needs program` and answers `None`.
+/// Without it the test that asks is skipped: this writes `SKIPPED test: needs program` to the standard error of the process,
+/// past libtest, which swallows what a passing test prints, and returns `None`.
 ///
 /// # Panics
 ///
@@ -24,12 +26,14 @@ pub fn tool(name: &str) -> Option<PathBuf> {
             env::var_os("CI").is_none_or(|ci| ci != "true"),
             "{test} needs {name}, which CI has to install"
         );
-        println!("SKIPPED {test}: needs {name}");
+        // On a line of its own, also behind "test NAME ...".
+        let line = format!("\nSKIPPED {test}: needs {name}; nothing was tested\n");
+        let _ = std::io::stderr().write_all(line.as_bytes());
     }
     found
 }
 
-/// Runs a program to its end and answers what it wrote.
+/// Runs a program to its end and returns what it wrote.
 ///
 /// # Panics
 ///
@@ -39,7 +43,7 @@ pub fn run(program: &Path, args: &[&str], patience: Duration) -> Output {
     finish(Command::new(program).args(args).stdin(Stdio::null()), patience)
 }
 
-/// Runs a prepared command to its end and answers what it wrote.
+/// Runs a prepared command to its end and returns what it wrote.
 ///
 /// # Panics
 ///
@@ -81,4 +85,33 @@ fn read_all(pipe: Option<impl std::io::Read>) -> Vec<u8> {
         let _ = pipe.read_to_end(&mut bytes);
     }
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Command, env, tool};
+
+    const NAME: &str = "no-such-program-for-a-test";
+
+    /// Not a test of its own: what the next one runs.
+    #[test]
+    fn child_asks_for_a_tool() {
+        if env::var_os("ASK_FOR_A_TOOL").is_some() {
+            assert!(tool(NAME).is_none());
+        }
+    }
+
+    #[test]
+    fn a_skipped_test_is_told_past_the_capture_of_a_passing_test() {
+        let output = Command::new(env::current_exe().expect("this program"))
+            .args(["--exact", "tools::tests::child_asks_for_a_tool"])
+            .env("ASK_FOR_A_TOOL", "1")
+            .env_remove("CI")
+            .output()
+            .expect("this program runs");
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        let skipped = format!("SKIPPED tools::tests::child_asks_for_a_tool: needs {NAME}");
+        assert!(output.status.success(), "{text}");
+        assert!(text.lines().any(|line| line.starts_with(&skipped)), "{text}");
+    }
 }
