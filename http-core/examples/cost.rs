@@ -1,8 +1,13 @@
-//! What things cost, in instructions: `cargo run --release -p http-core --features std --example cost [CASE]...`
+//! What things cost, in instructions: `cargo run --release -p http-core --features std --example cost [CASE]...`, and in time:
+//! the same with `--time` before the cases.
 //!
 //! Each case runs in callgrind with N and with 2 N turns; the difference, divided by N, is what one turn costs, whatever
 //! starting and ending the process costs. Only the functions called `counted_…` count, not the loop around them. Needs
 //! `valgrind`.
+//!
+//! Times are of whole turns, the loop around what is counted included. Each case runs in many short rounds that take turns with
+//! those of the other cases; the fastest round is what the machine does when nothing disturbs it, and the median says how
+//! disturbed it was.
 
 use http_core::{
     Body, Connection, DateLine, Event, FieldLine, Fields, Limits, Misuse, PreparedHead, Received, Rejection,
@@ -11,6 +16,7 @@ use http_core::{
 use std::hint::black_box;
 use std::mem::MaybeUninit;
 use std::process::{Command, ExitCode};
+use std::time::Instant;
 
 const TURNS: u64 = 200;
 
@@ -104,6 +110,16 @@ const CASES: &[Case] = &[
         run: |turns| cycle(&head(3), turns),
     },
     Case {
+        name: "ureq-proto, whole exchange, 3 fields",
+        operations: 1,
+        run: |turns| exchange(&head(3), turns, counted_ureq_proto),
+    },
+    Case {
+        name: "hoot, whole exchange, 3 fields",
+        operations: 1,
+        run: |turns| exchange(&head(3), turns, counted_hoot),
+    },
+    Case {
         name: "one octet at a time, per call",
         operations: 12,
         run: octet_by_octet,
@@ -157,7 +173,15 @@ fn main() -> ExitCode {
         (case.run)(turns.parse().expect("a number of turns"));
         return ExitCode::SUCCESS;
     }
-    let wanted = |case: &&Case| arguments.is_empty() || arguments.iter().any(|word| case.name.contains(word));
+    let (timed, words) = match &arguments[..] {
+        [flag, words @ ..] if flag == "--time" => (true, words),
+        words => (false, words),
+    };
+    let wanted = |case: &&Case| words.is_empty() || words.iter().any(|word| case.name.contains(word));
+    if timed {
+        print_times(&CASES.iter().filter(wanted).collect::<Vec<_>>());
+        return ExitCode::SUCCESS;
+    }
     for case in CASES.iter().filter(wanted) {
         match (instructions(case.name, TURNS), instructions(case.name, 2 * TURNS)) {
             (Some(once), Some(twice)) => {
@@ -174,6 +198,23 @@ fn main() -> ExitCode {
         }
     }
     ExitCode::SUCCESS
+}
+
+/// Prints what an operation of each case takes, in nanoseconds.
+fn print_times(cases: &[&Case]) {
+    const ROUNDS: usize = 400;
+    let mut times = vec![Vec::with_capacity(ROUNDS); cases.len()];
+    for _ in 0..ROUNDS {
+        for (case, times) in cases.iter().zip(&mut times) {
+            let start = Instant::now();
+            (case.run)(TURNS);
+            times.push(start.elapsed().as_nanos() as u64 / TURNS / case.operations);
+        }
+    }
+    for (case, mut times) in cases.iter().zip(times) {
+        times.sort_unstable();
+        println!("{:>8} ns, median {}: {}", times[0], times[ROUNDS / 2], case.name);
+    }
 }
 
 /// How many instructions this program executes for so many turns of a case.
@@ -289,6 +330,74 @@ fn counted_cycle(
     head.push_date(&DATE);
     head.push_line(PLAIN);
     conn.reply(out, head, b"Hello, World!").expect("a reply");
+}
+
+/// A whole exchange with another sans-IO crate: a request comes, and the answer of [`counted_cycle`] is written.
+fn exchange(wire: &[u8], turns: u64, counted: fn(&[u8], &mut [u8]) -> usize) {
+    let mut out = vec![0; 4096];
+    for _ in 0..turns {
+        let written = counted(black_box(wire), &mut out);
+        let text = out[..written].to_ascii_lowercase();
+        for part in [
+            "http/1.1 200 ok\r\n",
+            "content-type: text/plain\r\n",
+            "content-length: 13\r\n",
+            "date: ",
+        ] {
+            let found = text.windows(part.len()).any(|window| window == part.as_bytes());
+            assert!(found, "no {part} in {}", text.escape_ascii());
+        }
+        assert!(text.ends_with(b"\r\n\r\nhello, world!"));
+    }
+}
+
+const DATE_TEXT: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+
+#[inline(never)]
+fn counted_ureq_proto(wire: &[u8], out: &mut [u8]) -> usize {
+    use ureq_proto::server::{RecvRequestResult, Reply, SendResponseResult};
+    let mut reply = Reply::new().expect("a cycle");
+    let (used, request) = reply.try_request(wire).expect("a request");
+    assert_eq!(used, wire.len());
+    black_box(request.expect("a whole one").uri().path().len());
+    let Some(RecvRequestResult::ProvideResponse(reply)) = reply.proceed() else {
+        unreachable!()
+    };
+    let response = http::Response::builder()
+        .header("date", DATE_TEXT)
+        .header("content-type", "text/plain")
+        .header("content-length", "13")
+        .body(())
+        .expect("a response");
+    let mut reply = reply.provide(response).expect("a legal one");
+    let head = reply.write(out).expect("room");
+    let SendResponseResult::SendBody(mut reply) = reply.proceed() else {
+        unreachable!()
+    };
+    let (_, body) = reply.write(b"Hello, World!", &mut out[head..]).expect("room");
+    assert!(reply.is_finished());
+    black_box(reply.proceed().must_close_connection());
+    head + body
+}
+
+#[inline(never)]
+fn counted_hoot(wire: &[u8], out: &mut [u8]) -> usize {
+    use hoot::server::{Request, Response, ResponseVariant};
+    let mut request = Request::new();
+    let attempt = request.try_read_request(wire, out).expect("a request");
+    assert_eq!(attempt.input_used(), wire.len());
+    black_box(attempt.line().expect("a whole one").path().len());
+    let ResponseVariant::Get(token) = request.proceed().into_response().expect("no body") else {
+        unreachable!()
+    };
+    let mut response = Response::resume(token, out)
+        .send_status(200, "OK")
+        .and_then(|response| response.header("date", DATE_TEXT))
+        .and_then(|response| response.header("content-type", "text/plain"))
+        .and_then(|response| response.with_body(13_u64))
+        .expect("room");
+    response.write_bytes(b"Hello, World!").expect("room");
+    response.flush().as_bytes().len()
 }
 
 #[inline(never)]

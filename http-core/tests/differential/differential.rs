@@ -7,11 +7,13 @@ mod generate;
 mod support;
 
 mod differences;
+mod sansio_differences;
 
 use differences::{DIFFERENCES, excused};
 use http_core::{Limits, TargetPolicy, limits};
 use peers::{Head, Request, Verdict};
 use proptest::prelude::*;
+use sansio_differences::BY_REASON;
 use std::collections::BTreeSet;
 use support::corpus::{Vector, load, load_all};
 use support::{Outcome, Seen, Stop, drive, whole};
@@ -105,8 +107,8 @@ fn chunked_difference(body: &[u8]) -> Option<String> {
     }
 }
 
-/// A difference over a whole connection.
-fn connection_difference(wire: &[u8]) -> Option<String> {
+/// A difference over a whole connection from what a peer saw of it, and whether it refused what followed.
+fn connection_difference(wire: &[u8], (mut theirs, refused): (Vec<Request>, bool)) -> Option<String> {
     let outcome = whole(wire);
     let mut ours: Vec<Request> = Vec::new();
     for seen in &outcome.seen {
@@ -122,7 +124,6 @@ fn connection_difference(wire: &[u8]) -> Option<String> {
         }
     }
     ours.retain(|r| r.ended);
-    let (mut theirs, refused) = peers::http_parser(wire);
     theirs.retain(|r| r.ended);
     match &outcome.stop {
         Stop::Rejected { rule, .. } if !refused || theirs.len() > ours.len() => Some(format!("takes {rule}")),
@@ -161,7 +162,12 @@ fn differences_of(vector: &Vector) -> Vec<String> {
         "picohttpparser",
         head_difference(TargetPolicy::Rfc3986, wire, &peers::pico_head(wire)),
     );
-    note("http-parser", connection_difference(wire));
+    note(
+        "http-parser",
+        connection_difference(wire, peers::http_parser(wire)),
+    );
+    note("ureq-proto", connection_difference(wire, peers::ureq_proto(wire)));
+    note("hoot", connection_difference(wire, peers::hoot(wire)));
     if is_chunked(vector) {
         let head = wire.windows(4).position(|w| w == b"\r\n\r\n").expect("a head");
         note(
@@ -181,13 +187,19 @@ fn is_chunked(vector: &Vector) -> bool {
         .is_some_and(|r| r.framing == http_core::Framing::Chunked)
 }
 
+/// All differences that are meant.
+fn listed() -> impl Iterator<Item = &'static str> {
+    let grouped = BY_REASON.iter().flat_map(|(_, differences)| *differences);
+    DIFFERENCES
+        .iter()
+        .map(|(difference, _)| *difference)
+        .chain(grouped.copied())
+}
+
 #[test]
 fn every_difference_over_the_corpus_is_listed_and_every_listed_one_shows() {
     let found: BTreeSet<String> = load_all().iter().flat_map(differences_of).collect();
-    let listed: BTreeSet<String> = DIFFERENCES
-        .iter()
-        .map(|(difference, _)| (*difference).to_owned())
-        .collect();
+    let listed: BTreeSet<String> = listed().map(str::to_owned).collect();
     let unlisted: Vec<_> = found.difference(&listed).collect();
     let stale: Vec<_> = listed.difference(&found).collect();
     assert!(
@@ -202,9 +214,11 @@ fn every_difference_over_the_corpus_is_listed_and_every_listed_one_shows() {
 
 #[test]
 fn the_list_gives_a_reason_for_each_difference_and_names_none_twice() {
-    let names: BTreeSet<_> = DIFFERENCES.iter().map(|(difference, _)| difference).collect();
-    assert_eq!(names.len(), DIFFERENCES.len());
-    assert!(DIFFERENCES.iter().all(|(_, reason)| reason.len() > 10));
+    let names: BTreeSet<_> = listed().collect();
+    assert_eq!(names.len(), listed().count());
+    let reasons = DIFFERENCES.iter().map(|(_, reason)| reason);
+    let grouped = BY_REASON.iter().map(|(reason, _)| reason);
+    assert!(reasons.chain(grouped).all(|reason| reason.len() > 10));
 }
 
 #[test]
@@ -254,7 +268,7 @@ proptest! {
             for targets in [TargetPolicy::Rfc3986, TargetPolicy::Browsers] {
                 let Some(difference) = head_difference(targets, wire, &theirs) else { continue };
                 let name = format!("{peer} {difference}");
-                let listed = DIFFERENCES.iter().any(|(listed, _)| *listed == name) || excused(&name, wire);
+                let listed = listed().any(|listed| listed == name) || excused(&name, wire);
                 prop_assert!(listed, "{name}: {}", wire.escape_ascii());
             }
         }

@@ -1,8 +1,10 @@
 //! Other parsers behind one face: what each makes of the first head of a wire, of a chunked body, and of a connection.
 
 mod ffi;
+mod sansio;
 
 pub use ffi::{PicoSlots, pico_chunked, pico_head, pico_length};
+pub use sansio::{hoot, ureq_proto};
 
 /// What a parser says about a wire.
 #[derive(Debug, Clone, PartialEq, Eq)]

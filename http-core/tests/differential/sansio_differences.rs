@@ -1,0 +1,196 @@
+//! The differences to ureq-proto and hoot that are meant, by their reasons. Reviewed by hand, as those in `differences.rs` are.
+
+/// A reason, and the differences that it is for: `PEER DIFFERENCE[: VECTOR]`.
+pub(crate) const BY_REASON: &[(&str, &[&str])] = &[
+    (
+        "http-core judges the whole head; they read it with httparse, which leaves hosts, framing and repetition to its caller",
+        &[
+            "ureq-proto takes BadAuthority",
+            "ureq-proto takes BadHost",
+            "ureq-proto takes BadTarget",
+            "ureq-proto takes MissingHost",
+            "ureq-proto takes RepeatedContentType",
+            "ureq-proto takes RepeatedHost",
+            "ureq-proto takes WrongTargetForm",
+            "hoot takes BadAuthority",
+            "hoot takes BadHost",
+            "hoot takes BadTarget",
+            "hoot takes MissingHost",
+            "hoot takes RepeatedContentType",
+            "hoot takes RepeatedHost",
+            "hoot takes WrongTargetForm",
+        ],
+    ),
+    (
+        "httparse takes LF alone as the end of a line, and skips any number of empty lines, bare LFs among them",
+        &[
+            "ureq-proto takes BareLf",
+            "ureq-proto takes BadMethod",
+            "hoot takes BareLf",
+            "hoot takes BadMethod",
+        ],
+    ),
+    (
+        "they look at Transfer-Encoding before Content-Length and at the word chunked alone, in either version",
+        &[
+            "ureq-proto takes BothFramings",
+            "ureq-proto takes BadTransferEncoding",
+            "ureq-proto takes TransferEncodingInHttp10",
+            "ureq-proto takes UnsupportedTransferCoding",
+            "hoot takes BothFramings",
+            "hoot takes BadTransferEncoding",
+            "hoot takes TransferEncodingInHttp10",
+            "hoot takes UnsupportedTransferCoding",
+        ],
+    ),
+    (
+        "limits are left to the caller, or there are none",
+        &[
+            "ureq-proto takes BodyTooLong",
+            "ureq-proto takes ChunkOverhead",
+            "ureq-proto takes FieldLineTooLong",
+            "ureq-proto takes HeadTooLong",
+            "ureq-proto takes TrailersTooLong",
+            "hoot takes BodyTooLong",
+            "hoot takes ChunkOverhead",
+            "hoot takes FieldLineTooLong",
+            "hoot takes HeadTooLong",
+            "hoot takes TrailersTooLong",
+            "ureq-proto takes MethodTooLong",
+            "ureq-proto takes TooManyFields",
+            "hoot takes ChunkExtensionsTooLong",
+            "hoot takes RequestLineTooLong",
+        ],
+    ),
+    (
+        "their chunked decoders do not judge what stands between a size and its LF, nor what follows the data",
+        &[
+            "ureq-proto takes BadChunkDataEnd",
+            "ureq-proto takes BadChunkExtension",
+            "ureq-proto takes BadChunkLineEnd",
+            "ureq-proto takes BadChunkSize",
+            "hoot takes BadChunkDataEnd",
+            "hoot takes BadChunkExtension",
+            "hoot takes BadChunkLineEnd",
+            "hoot takes BadChunkSize",
+        ],
+    ),
+    (
+        "trailers are skipped or refused, not parsed",
+        &[
+            "ureq-proto takes BadFieldValue",
+            "ureq-proto takes BareCr",
+            "ureq-proto takes LineFolding",
+            "ureq-proto takes MissingColon",
+            "ureq-proto takes SpaceBeforeColon",
+            "hoot takes BadFieldValue",
+            "hoot takes BareCr",
+            "hoot takes LineFolding",
+            "hoot takes MissingColon",
+            "hoot takes SpaceBeforeColon",
+        ],
+    ),
+    (
+        "a list, or a Content-Length that is no number, is no length to them, so that they see no body",
+        &[
+            "ureq-proto takes RepeatedContentLength",
+            "hoot takes BadContentLength",
+        ],
+    ),
+    (
+        "they know 1.0 and 1.1 only; RFC 9110 section 2.5 has a server handle a higher minor version",
+        &[
+            "ureq-proto refuses what we take: valid/version-1-2",
+            "ureq-proto refuses what we take: valid/version-1-9",
+            "hoot refuses what we take: valid/version-1-2",
+            "hoot refuses what we take: valid/version-1-9",
+        ],
+    ),
+    (
+        "a POST, PUT or PATCH without framing has a chunked body to it; by RFC 9112 section 6.3 it has none",
+        &[
+            "ureq-proto reads otherwise: valid/method-patch",
+            "ureq-proto reads otherwise: valid/method-post",
+            "ureq-proto reads otherwise: valid/method-put",
+            "ureq-proto refuses what we take: invalid/no-framing-post-with-bytes",
+            "ureq-proto refuses what we take: valid/no-framing-post",
+        ],
+    ),
+    (
+        "a body of HEAD is not skipped but read as the next request, the shape of a smuggled one",
+        &["ureq-proto reads otherwise: valid/body-on-head"],
+    ),
+    (
+        "a body of these methods is not skipped but read as the next request, the shape of a smuggled one",
+        &[
+            "hoot refuses what we take: valid/body-on-delete",
+            "hoot refuses what we take: valid/body-on-get",
+            "hoot refuses what we take: valid/body-on-head",
+            "hoot refuses what we take: valid/body-on-options",
+            "hoot refuses what we take: valid/te-in-get",
+        ],
+    ),
+    (
+        "the target is shown as the crate http writes it: the scheme in lower case, and a slash for an empty path",
+        &[
+            "ureq-proto reads otherwise: valid/target-absolute-query-without-path",
+            "ureq-proto reads otherwise: valid/target-absolute-upper-case-scheme",
+            "ureq-proto reads otherwise: valid/target-absolute-without-path",
+        ],
+    ),
+    (
+        "a chunk line has at most 20 bytes in it, so that long extensions and zeros do not fit",
+        &[
+            "ureq-proto refuses what we take: valid/chunked-extensions",
+            "ureq-proto refuses what we take: valid/chunked-leading-zeros-many",
+        ],
+    ),
+    (
+        "it knows a list of methods; any token is one",
+        &[
+            "hoot refuses what we take: valid/method-all-token-characters",
+            "hoot refuses what we take: valid/method-extension",
+            "hoot refuses what we take: valid/method-lower-case",
+            "hoot refuses what we take: valid/method-mixed-case",
+            "hoot refuses what we take: valid/body-on-brew",
+        ],
+    ),
+    (
+        "bytes behind a body of a known length are an error to it: it knows no pipelining",
+        &[
+            "hoot refuses what we take: ambiguous/gpost",
+            "hoot refuses what we take: valid/expect-unknown",
+            "hoot refuses what we take: valid/leading-crlf-between",
+            "hoot refuses what we take: valid/pipelined-framing-does-not-leak",
+            "hoot refuses what we take: valid/pipelined-three",
+            "hoot refuses what we take: valid/upgrade-post-keeps-framing",
+        ],
+    ),
+    (
+        "it knows no trailers",
+        &[
+            "hoot refuses what we take: valid/chunked-trailers",
+            "hoot refuses what we take: ambiguous/trailer-forbidden-authorization",
+            "hoot refuses what we take: ambiguous/trailer-forbidden-cache-control",
+            "hoot refuses what we take: ambiguous/trailer-forbidden-connection",
+            "hoot refuses what we take: ambiguous/trailer-forbidden-content-encoding",
+            "hoot refuses what we take: ambiguous/trailer-forbidden-content-length",
+            "hoot refuses what we take: ambiguous/trailer-forbidden-content-range",
+            "hoot refuses what we take: ambiguous/trailer-forbidden-content-type",
+            "hoot refuses what we take: ambiguous/trailer-forbidden-cookie",
+            "hoot refuses what we take: ambiguous/trailer-forbidden-expect",
+            "hoot refuses what we take: ambiguous/trailer-forbidden-host",
+            "hoot refuses what we take: ambiguous/trailer-forbidden-te",
+            "hoot refuses what we take: ambiguous/trailer-forbidden-trailer",
+            "hoot refuses what we take: ambiguous/trailer-forbidden-transfer-encoding",
+        ],
+    ),
+    (
+        "white space before the semicolon of an extension is an error to it; RFC 9112 section 7.1.1 has BWS there",
+        &["hoot refuses what we take: valid/chunked-extension-bws"],
+    ),
+    (
+        "the body ends for it with the line of the last chunk, and what follows is not waited for",
+        &["hoot reads otherwise: valid/prefix-of-last-chunk"],
+    ),
+];
