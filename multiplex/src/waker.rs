@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::process;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crate::poller::Poller;
 use crate::sys::{Queue, Signal};
@@ -15,10 +15,12 @@ use crate::token::{Kind, Token};
 /// it; several wakes may be reported as one; after the last one there is always a report. If several threads wait on
 /// the poller, one of them is told.
 ///
-/// Dropping the waker ends its registration. It may outlive the poller; then its wakes go nowhere. A child of fork(2) that
-/// drops its copy leaves the registration to the process that made it.
+/// Dropping the waker ends its registration, and loses a wake that no wait has reported yet: keep the waker until the
+/// waiting thread has ended, as an `Arc` or a scope does. It may outlive the poller, whose queue it does not keep open; then
+/// its wakes go nowhere. A child of fork(2) that drops its copy leaves the registration to the process that made it.
 pub struct Waker {
-    queue: Arc<Queue>,
+    /// Weak, because a queue that stayed open would be reported by an outer poller for ever.
+    queue: Weak<Queue>,
     signal: Signal,
     /// The process whose registration it is: a child has the fds of an epoll, but none of a kqueue.
     process: u32,
@@ -37,10 +39,9 @@ impl Waker {
     /// It takes one fd with epoll, none with EVFILT_USER, and two where a kqueue has no such filter: NetBSD before 10, and a
     /// process of OpenBSD that has as many of them as it may.
     pub fn new(poller: &Poller, token: Token) -> io::Result<Self> {
-        let queue = Arc::clone(poller.queue());
-        let signal = Signal::new(&queue, token.tagged(Kind::Waker)?)?;
+        let signal = Signal::new(poller.queue(), token.tagged(Kind::Waker)?)?;
         Ok(Self {
-            queue,
+            queue: Arc::downgrade(poller.queue()),
             signal,
             process: process::id(),
         })
@@ -63,8 +64,10 @@ impl Waker {
 
 impl Drop for Waker {
     fn drop(&mut self) {
-        if self.process == process::id() {
-            self.signal.detach(&self.queue);
+        if self.process == process::id()
+            && let Some(queue) = self.queue.upgrade()
+        {
+            self.signal.detach(&queue);
         }
     }
 }

@@ -16,6 +16,31 @@ use support::*;
 /// Long enough for the threads to meet, short enough for every commit.
 const RUN: Duration = Duration::from_millis(400);
 
+/// What is dropped stays dropped: an outer poller, which is told of a queue for as long as it is open, hears nothing more.
+#[test]
+fn a_wake_that_races_the_drop_of_its_poller_neither_fails_nor_keeps_the_queue_open() {
+    let mut outer = Watch::new();
+    let end = Instant::now() + RUN;
+    while Instant::now() < end {
+        let inner = Poller::new().unwrap();
+        outer
+            .poller
+            .add(&inner, Token::new(1), READABLE, Trigger::Level)
+            .unwrap();
+        let waker = Waker::new(&inner, Token::new(2)).unwrap();
+        let start = Barrier::new(2);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                start.wait();
+                (0..50).for_each(|_| waker.wake().unwrap());
+            });
+            start.wait();
+            drop(inner);
+        });
+        outer.expect_silence();
+    }
+}
+
 /// Each source is read by whichever thread is told, while another thread changes its registration all the time.
 #[test]
 fn no_byte_is_lost_while_registrations_change_under_the_waiters() {

@@ -4,7 +4,7 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::Instant;
 
-use multiplex::{Event, Events, Poller, Token, Waker};
+use multiplex::{Event, Events, Poller, Token, Trigger, Waker};
 
 use super::support::*;
 
@@ -129,6 +129,25 @@ fn a_waker_may_outlive_its_poller() {
     let waker = Waker::new(&poller, Token::new(1)).unwrap();
     drop(poller);
     waker.wake().unwrap();
+}
+
+#[test]
+fn a_waker_does_not_keep_the_queue_of_its_poller_open() {
+    let mut outer = Watch::new();
+    let inner = Poller::new().unwrap();
+    let wakers = [1, 2].map(|token| Waker::new(&inner, Token::new(token)).unwrap());
+    outer
+        .poller
+        .add(&inner, Token::new(1), READABLE, Trigger::Level)
+        .unwrap();
+    wakers[0].wake().unwrap();
+    outer.expect(1, Event::is_readable);
+    drop(inner);
+    outer.expect_silence();
+    for waker in wakers {
+        waker.wake().unwrap();
+    }
+    outer.expect_silence();
 }
 
 #[test]

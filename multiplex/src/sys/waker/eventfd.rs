@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
+use std::sync::Weak;
 
 use super::{Queue, ffi};
 use crate::interest::{Interest, Trigger};
@@ -23,7 +24,7 @@ impl Signal {
         Ok(Self { counter })
     }
 
-    pub(crate) fn raise(&self, _: &Queue) -> io::Result<()> {
+    pub(crate) fn raise(&self, _: &Weak<Queue>) -> io::Result<()> {
         let one = 1_u64.to_ne_bytes();
         match (&self.counter).write(&one) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -61,7 +62,7 @@ mod tests {
             .unwrap();
         queue.wait(&mut events, Some(Duration::from_secs(20))).unwrap();
         for _ in 0..3 {
-            signal.raise(&queue).unwrap();
+            signal.raise(&Weak::new()).unwrap();
             queue.wait(&mut events, Some(Duration::from_secs(20))).unwrap();
             assert_eq!(events.len(), 1);
         }

@@ -1,13 +1,14 @@
 //! The waker's signal on a kqueue: EVFILT_USER, which macOS, iOS, FreeBSD, DragonFly, NetBSD 10 and OpenBSD have.
 
 use std::io;
+use std::sync::Weak;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::pipe::Pipe;
 use super::{Queue, RawEvent, ffi};
 use crate::token::Tagged;
 
-/// A knote that the program itself triggers, and that the wait resets which reports it; or a pipe.
+/// Either an EVFILT_USER knote, reset by the wait that reports it (EV_CLEAR), or a pipe.
 pub(crate) enum Signal {
     User(UserFilter),
     Pipe(Pipe),
@@ -21,9 +22,10 @@ impl Signal {
         }
     }
 
-    pub(crate) fn raise(&self, queue: &Queue) -> io::Result<()> {
+    /// A queue that is gone has nobody to wake. One that is dropped meanwhile lives until this call has ended.
+    pub(crate) fn raise(&self, queue: &Weak<Queue>) -> io::Result<()> {
         match self {
-            Signal::User(filter) => filter.raise(queue),
+            Signal::User(filter) => queue.upgrade().map_or(Ok(()), |queue| filter.raise(&queue)),
             Signal::Pipe(pipe) => pipe.raise(),
         }
     }
