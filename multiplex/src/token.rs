@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::sys::Bits;
+
 /// The caller's number for a registration: it comes back in every [`Event`](crate::Event) of that registration.
 ///
 /// The poller never interprets it. An index into a slab, with a generation against stale events, is the usual
@@ -10,8 +12,15 @@ use std::io;
 pub struct Token(usize);
 
 impl Token {
-    /// The largest token that can be registered: the two highest bits of a `usize` belong to the poller.
-    pub const MAX: Token = Token(usize::MAX >> KIND_BITS);
+    /// The largest token that can be registered: what the kernel keeps beside a registration, without its two highest bits,
+    /// which belong to the poller.
+    ///
+    /// # Portability
+    ///
+    /// - On 64 bits it is 2⁶² - 1. An address in memory fits, unless the allocator marks it in the highest byte, as on Android
+    ///   (since 11, on arm64): such an address is refused, so use an index there.
+    /// - On 32 bits an epoll keeps 64 bits, so every `usize` fits. A kqueue keeps 32: the largest is 2³⁰ - 1.
+    pub const MAX: Token = Token(largest());
 
     /// Makes a token of `value`.
     ///
@@ -33,7 +42,7 @@ impl Token {
         if self > Self::MAX {
             return Err(too_large());
         }
-        Ok(Tagged(self.0 | kind.bits()))
+        Ok(Tagged(self.0 as Bits | kind.bits()))
     }
 }
 
@@ -43,12 +52,21 @@ fn too_large() -> io::Error {
 }
 
 const KIND_BITS: u32 = 2;
-const KIND_MASK: usize = !(usize::MAX >> KIND_BITS);
+const KIND_MASK: Bits = !(Bits::MAX >> KIND_BITS);
+
+const fn largest() -> usize {
+    let most = !KIND_MASK;
+    if most as u128 > usize::MAX as u128 {
+        usize::MAX
+    } else {
+        most as usize
+    }
+}
 
 /// What was registered. An accept is told from a read by this, and a wake from both, without a table.
 ///
-/// A bit for each kind but the usual one, rather than a number in two bits: a loop that has asked whether an event is an
-/// accept and whether it is a wake leaves the compiler in no doubt that the token beside them is as it was given.
+/// One bit per special kind instead of a two-bit number: once a caller has ruled out accept and wake, the compiler knows that
+/// both bits are 0 and drops the mask in `token()`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Source = 0,
@@ -58,30 +76,30 @@ pub(crate) enum Kind {
 
 impl Kind {
     #[inline]
-    const fn bits(self) -> usize {
-        (self as usize) << (usize::BITS - KIND_BITS)
+    const fn bits(self) -> Bits {
+        (self as Bits) << (Bits::BITS - KIND_BITS)
     }
 }
 
 /// A token with its kind in the two highest bits: what the kernel keeps and gives back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Tagged(usize);
+pub(crate) struct Tagged(Bits);
 
 impl Tagged {
     /// Takes back what [`Tagged::bits`] gave to the kernel.
     #[inline]
-    pub(crate) const fn from_bits(bits: usize) -> Self {
+    pub(crate) const fn from_bits(bits: Bits) -> Self {
         Self(bits)
     }
 
     #[inline]
-    pub(crate) const fn bits(self) -> usize {
+    pub(crate) const fn bits(self) -> Bits {
         self.0
     }
 
     #[inline]
     pub(crate) const fn token(self) -> Token {
-        Token(self.0 & !KIND_MASK)
+        Token((self.0 & !KIND_MASK) as usize)
     }
 
     #[inline]
@@ -108,9 +126,14 @@ mod tests {
 
     #[test]
     fn a_token_past_the_largest_is_invalid_input() {
-        let error = Token::new(Token::MAX.value() + 1)
-            .tagged(Kind::Source)
-            .unwrap_err();
+        let Some(larger) = Token::MAX.value().checked_add(1) else {
+            assert!(
+                Bits::BITS > usize::BITS,
+                "the kernel keeps no more than a `usize`"
+            );
+            return;
+        };
+        let error = Token::new(larger).tagged(Kind::Source).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
     }
 }

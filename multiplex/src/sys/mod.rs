@@ -2,6 +2,7 @@
 //!
 //! - `Queue`: the kernel's queue, with `new`, `add`, `modify`, `remove`, `add_listener`, `wait` and `AsFd`. `wait` asks
 //!   the kernel once and may end early or with `Interrupted`; the poller waits on.
+//! - `Bits`: the number that the kernel keeps with a registration and gives back.
 //! - `RawEvent`: what the kernel writes, and `report`, which says it in our words.
 //! - `Signal`: what a waker raises, with `new`, `raise` and `detach`.
 //!
@@ -35,7 +36,7 @@ mod backend;
 )))]
 compile_error!("multiplex needs epoll or kqueue: Linux, Android, macOS, iOS or a BSD");
 
-pub(crate) use backend::{Queue, RawEvent, Signal, report};
+pub(crate) use backend::{Bits, Queue, RawEvent, Signal, report};
 
 /// What is said about a file that the kernel refuses to watch.
 #[cold]

@@ -1,10 +1,11 @@
 //! What callers get wrong: an error that says what, never a hang.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
+use std::net::TcpStream;
 use std::os::fd::AsFd;
 
-use multiplex::{Fanout, Token, Trigger, Waker};
+use multiplex::{Event, Fanout, Token, Trigger, Waker};
 
 use super::support::*;
 
@@ -12,7 +13,10 @@ use super::support::*;
 fn a_token_past_the_largest_is_invalid_input() {
     let mut watch = Watch::new();
     let (a, _b) = pair();
-    let token = Token::new(Token::MAX.value() + 1);
+    let Some(larger) = Token::MAX.value().checked_add(1) else {
+        return; // each `usize` is a token here, as the next test shows
+    };
+    let token = Token::new(larger);
     let results = [
         watch.poller.add(&a, token, READABLE, Trigger::Level),
         watch.poller.modify(&a, token, READABLE, Trigger::Level),
@@ -25,6 +29,35 @@ fn a_token_past_the_largest_is_invalid_input() {
     }
     expect_not_registered(&watch.poller, &a);
     watch.expect_silence();
+}
+
+/// An address in memory, as runtimes take it for a token; and on 32 bits every address for an epoll, which keeps 64.
+#[test]
+fn a_token_is_as_wide_as_what_the_kernel_keeps() {
+    let epoll = cfg!(any(target_os = "linux", target_os = "android")) && !cfg!(multiplex_kqueue);
+    let whole = epoll && usize::BITS == 32;
+    let largest = if whole { usize::MAX } else { usize::MAX >> 2 };
+    assert_eq!(Token::MAX.value(), largest);
+    for value in [0, 1 << (usize::BITS - 3), largest] {
+        let mut watch = Watch::new();
+        let ((a, b), listener) = (pair(), tcp_listener());
+        (&b).write_all(b"!").unwrap();
+        let waker = Waker::new(&watch.poller, Token::new(value)).unwrap();
+        watch
+            .poller
+            .add(&a, Token::new(value), READABLE, Trigger::Level)
+            .unwrap();
+        watch.expect(value, Event::is_readable);
+        waker.wake().unwrap();
+        watch.expect(value, Event::is_wake);
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let token = Token::new(value);
+        watch
+            .poller
+            .add_listener(&listener, token, Fanout::Shared)
+            .unwrap();
+        watch.expect(value, Event::is_acceptable);
+    }
 }
 
 #[test]

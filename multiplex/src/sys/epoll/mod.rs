@@ -16,6 +16,9 @@ use crate::token::Tagged;
 pub(crate) use eventfd::Signal;
 pub(crate) use ffi::RawEvent;
 
+/// What an `epoll_event` carries for us, also on 32 bits.
+pub(crate) type Bits = u64;
+
 /// An epoll instance.
 pub(crate) struct Queue {
     epoll: OwnedFd,
@@ -147,8 +150,7 @@ impl AsFd for Queue {
     }
 }
 
-/// Goes on after `op` failed. Apart, and without the queue itself, so that what nearly always works is a handful of
-/// instructions in its caller.
+/// Slow path after `op` failed. A separate #[cold] function keeps the success path small enough to inline.
 #[cold]
 fn register_after(
     mut op: i32,
@@ -183,12 +185,12 @@ fn forget(epoll: BorrowedFd<'_>, fd: BorrowedFd<'_>) -> io::Result<()> {
     }
 }
 
-/// What is asked of the kernel, with what it is to give back.
+/// Builds the `epoll_event`: the mask, and the token that the kernel gives back.
 #[inline]
 fn record(data: Tagged, mask: u32) -> RawEvent {
     RawEvent {
         events: mask,
-        u64: data.bits() as u64,
+        u64: data.bits(),
     }
 }
 
@@ -229,7 +231,7 @@ pub(crate) fn report(raw: &RawEvent) -> Event {
         .with(Ready::READ_CLOSED, has(ffi::EPOLLRDHUP | ffi::EPOLLHUP))
         .with(Ready::WRITE_CLOSED, has(ffi::EPOLLHUP))
         .with(Ready::ERROR, has(ffi::EPOLLERR));
-    Event::new(Tagged::from_bits(data as usize), ready, None)
+    Event::new(Tagged::from_bits(data), ready, None)
 }
 
 /// Says what to do about a file that epoll does not take.

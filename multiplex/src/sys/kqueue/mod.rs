@@ -19,6 +19,9 @@ use crate::token::Tagged;
 pub(crate) use ffi::RawEvent;
 pub(crate) use user_filter::Signal;
 
+/// What the `udata` of a kevent carries for us: it is as wide as a pointer.
+pub(crate) type Bits = usize;
+
 /// A kqueue.
 pub(crate) struct Queue {
     kqueue: OwnedFd,
@@ -152,8 +155,8 @@ impl AsFd for Queue {
 /// One-shot is EV_DISPATCH, which disables the knote, and not EV_ONESHOT, which deletes it: so the source stays
 /// registered, as with epoll. With EV_CLEAR or EV_ONESHOT beside it, each system does something else.
 ///
-/// EV_ENABLE is for the knote that another thread added since ours was deleted, and that was reported and disabled since
-/// then: EV_ADD alone leaves it disabled.
+/// EV_ENABLE: between our EV_DELETE and EV_ADD another thread may add the knote and an event may disable it (EV_DISPATCH);
+/// EV_ADD alone would leave it disabled.
 #[inline]
 fn request(fd: BorrowedFd<'_>, data: Tagged, trigger: Trigger) -> [RawEvent; 2] {
     let again = match trigger {
