@@ -102,6 +102,58 @@ impl Poller {
             .modify(source.as_fd(), token.tagged(Kind::Source)?, interest, trigger)
     }
 
+    /// Registers `source` if it is not registered yet: [`Poller::add`], but strict.
+    ///
+    /// For a program in which two parts might register one fd: the second one is told, and does not take the registration over
+    /// with a token that is not its own.
+    ///
+    /// # Errors
+    ///
+    /// `AlreadyExists` if `source` is registered; else those of [`Poller::add`].
+    ///
+    /// # Portability
+    ///
+    /// - epoll_ctl(2) refuses by itself, and the registration stays as it was.
+    /// - A kqueue replaces without a word. Its deletes tell what was there, so the error comes, but the source is left *unregistered*.
+    ///   When a signal interrupts kevent(2), that answer is lost: then the call succeeds, as `add` does.
+    #[inline]
+    pub fn add_new(
+        &self,
+        source: impl AsFd,
+        token: Token,
+        interest: Interest,
+        trigger: Trigger,
+    ) -> io::Result<()> {
+        self.queue
+            .add_new(source.as_fd(), token.tagged(Kind::Source)?, interest, trigger)
+    }
+
+    /// Changes how `source` is registered if it is: [`Poller::modify`], but strict.
+    ///
+    /// A number that was closed and is used for another file now is not registered by this: the error tells that its
+    /// registration has gone with the old file.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` if `source` is not registered, and it is not registered then either; else those of [`Poller::add`].
+    ///
+    /// # Portability
+    ///
+    /// epoll_ctl(2) refuses by itself. On a kqueue the deletes tell; when a signal interrupts kevent(2), their answer is lost, and the
+    /// call succeeds, as `modify` does. While another thread changes the source on a kqueue, there is a moment at which it is not
+    /// registered.
+    #[inline]
+    pub fn modify_existing(
+        &self,
+        source: impl AsFd,
+        token: Token,
+        interest: Interest,
+        trigger: Trigger,
+    ) -> io::Result<()> {
+        self.queue
+            .modify_existing(source.as_fd(), token.tagged(Kind::Source)?, interest, trigger)
+    }
+
     /// Ends the registration of `source`.
     ///
     /// Events that a wait has already fetched may still name it.

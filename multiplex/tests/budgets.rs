@@ -42,8 +42,10 @@ fn each_operation_is_one_system_call() {
     // The names of pairs hold two operations.
     for (name, wanted) in [
         ("modify", 1.0),
+        ("modify_existing", 1.0),
         ("remove", 1.0),
         ("add_and_remove", 2.0),
+        ("add_new_and_remove", 2.0),
         ("wait_for_ever", 1.0),
         ("wait_no_time", 1.0),
         ("wait_a_second", 1.0),
@@ -71,8 +73,10 @@ fn is_within_instructions(name: &str, bare: &str, most: f64) {
 #[test]
 fn a_change_is_25_user_instructions_over_the_bare_call() {
     is_within_instructions("modify", "bare_modify", 25.0);
+    is_within_instructions("modify_existing", "bare_modify", 25.0);
     is_within_instructions("remove", "bare_remove", 25.0);
     is_within_instructions("add_and_remove", "bare_add_and_remove", 50.0);
+    is_within_instructions("add_new_and_remove", "bare_add_and_remove", 50.0);
 }
 
 #[test]

@@ -25,6 +25,8 @@ mod registration;
 mod room;
 #[path = "contract/sharing.rs"]
 mod sharing;
+#[path = "contract/strict.rs"]
+mod strict;
 #[path = "contract/time.rs"]
 mod time;
 #[path = "contract/wakers.rs"]

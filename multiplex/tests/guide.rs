@@ -9,9 +9,6 @@ use std::time::Duration;
 use multiplex::{Events, Fanout, Poller, Token, Trigger};
 use support::*;
 
-/// Whether the backend at hand is epoll.
-const EPOLL: bool = cfg!(any(target_os = "linux", target_os = "android")) && !cfg!(multiplex_kqueue);
-
 /// Chapter `dup`.
 #[test]
 fn a_source_closed_without_a_removal_while_a_dup_lives_stays_in_epoll_only() {

@@ -6,7 +6,7 @@
 
 mod support;
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
@@ -20,8 +20,7 @@ use support::*;
 /// What is done to one end of one connection.
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    Add(Interest, Trigger),
-    Modify(Interest, Trigger),
+    Register(Form, Interest, Trigger),
     Remove,
     Write(usize),
     Fill,
@@ -31,6 +30,15 @@ enum Step {
     Close,
     /// Closes both ends, and opens a connection in their place.
     Reopen,
+}
+
+/// The four calls that register a source.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Form {
+    Add,
+    Modify,
+    AddNew,
+    ModifyExisting,
 }
 
 const CONNECTIONS: usize = 4;
@@ -48,9 +56,14 @@ fn step() -> impl Strategy<Value = Step> {
     let trigger =
         prop_oneof![6 => Just(Trigger::Level), 1 => Just(Trigger::Edge), 1 => Just(Trigger::OneShot)];
     let wanted = (interest, trigger);
+    let form = prop_oneof![
+        3 => Just(Form::Add),
+        3 => Just(Form::Modify),
+        1 => Just(Form::AddNew),
+        2 => Just(Form::ModifyExisting),
+    ];
     prop_oneof![
-        5 => wanted.clone().prop_map(|(interest, trigger)| Step::Add(interest, trigger)),
-        5 => wanted.prop_map(|(interest, trigger)| Step::Modify(interest, trigger)),
+        12 => (form, wanted).prop_map(|(form, (interest, trigger))| Step::Register(form, interest, trigger)),
         2 => Just(Step::Remove),
         4 => (1..5_000_usize).prop_map(Step::Write),
         2 => Just(Step::Fill),
@@ -138,8 +151,7 @@ impl Model {
     fn act(&mut self, (connection, end, step): Act) {
         let index = connection * 2 + end;
         match step {
-            Step::Add(interest, trigger) => self.register(index, interest, trigger, true),
-            Step::Modify(interest, trigger) => self.register(index, interest, trigger, false),
+            Step::Register(form, interest, trigger) => self.register(index, form, interest, trigger),
             Step::Remove => self.remove(index),
             Step::Write(size) => drop(self.ends[index].write(size)),
             Step::Fill => while self.ends[index].write(4_096) || self.ends[index].write(1) {},
@@ -163,21 +175,33 @@ impl Model {
         }
     }
 
-    fn register(&mut self, index: usize, interest: Interest, trigger: Trigger, add: bool) {
+    fn register(&mut self, index: usize, form: Form, interest: Interest, trigger: Trigger) {
         let end = &self.ends[index];
         let Some(fd) = end.fd().filter(|_| end.allows(interest)) else {
             return;
         };
         let (poller, token) = (&self.watch.poller, Token::new(index));
-        let result = match add {
-            true => poller.add(fd, token, interest, trigger),
-            false => poller.modify(fd, token, interest, trigger),
+        let result = match form {
+            Form::Add => poller.add(fd, token, interest, trigger),
+            Form::Modify => poller.modify(fd, token, interest, trigger),
+            Form::AddNew => poller.add_new(fd, token, interest, trigger),
+            Form::ModifyExisting => poller.modify_existing(fd, token, interest, trigger),
         };
-        self.registered[index] = match result {
-            Ok(()) => Some((interest, trigger)),
-            Err(error) => {
+        let before = self.registered[index];
+        self.registered[index] = match result.map_err(|error| (error.kind(), error)) {
+            Ok(()) => {
+                let refused = before.is_some() && form == Form::AddNew
+                    || before.is_none() && form == Form::ModifyExisting;
+                assert!(!refused || answers_get_lost(), "{form:?} of {before:?} is Ok");
+                Some((interest, trigger))
+            }
+            Err((ErrorKind::AlreadyExists, _)) if form == Form::AddNew && before.is_some() => {
+                before.filter(|_| EPOLL)
+            }
+            Err((ErrorKind::NotFound, _)) if form == Form::ModifyExisting && before.is_none() => None,
+            Err((_, error)) => {
                 // What a kqueue may say of a pipe whose reader has gone.
-                assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe);
+                assert_eq!(error.kind(), ErrorKind::BrokenPipe);
                 assert!(matches!(end, End::Writer(_)) && !matches!(self.ends[index ^ 1], End::Reader(_)));
                 None
             }

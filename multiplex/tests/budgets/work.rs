@@ -1,7 +1,7 @@
 //! What is counted: each operation so many times, by the crate and by the bare call.
 
 use std::hint::black_box;
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
@@ -12,6 +12,11 @@ use super::ffi;
 
 /// More than any test removes.
 const SOURCES: usize = 2_000;
+
+/// A method of the poller that registers.
+trait Change: Fn(&Poller, &UnixStream, Token, Interest, Trigger) -> io::Result<()> {}
+
+impl<F: Fn(&Poller, &UnixStream, Token, Interest, Trigger) -> io::Result<()>> Change for F {}
 
 struct Stage {
     poller: Poller,
@@ -30,11 +35,21 @@ pub(crate) fn run(name: &str, rounds: usize) {
         _peer: peer,
     };
     match name {
-        "modify" => stage.modify(rounds),
+        "modify" => stage.modify(rounds, |poller, source, token, interest, trigger| {
+            poller.modify(source, token, interest, trigger)
+        }),
+        "modify_existing" => stage.modify(rounds, |poller, source, token, interest, trigger| {
+            poller.modify_existing(source, token, interest, trigger)
+        }),
         "bare_modify" => stage.bare_modify(rounds),
         "remove" => stage.remove(rounds),
         "bare_remove" => stage.bare_remove(rounds),
-        "add_and_remove" => stage.add_and_remove(rounds),
+        "add_and_remove" => stage.add_and_remove(rounds, |poller, source, token, interest, trigger| {
+            poller.add(source, token, interest, trigger)
+        }),
+        "add_new_and_remove" => stage.add_and_remove(rounds, |poller, source, token, interest, trigger| {
+            poller.add_new(source, token, interest, trigger)
+        }),
         "bare_add_and_remove" => stage.bare_add_and_remove(rounds),
         "wait_for_ever" => stage.wait(rounds, 1, None),
         "wait_no_time" => stage.wait(rounds, 1, Some(Duration::ZERO)),
@@ -63,20 +78,15 @@ impl Stage {
         twins
     }
 
-    fn modify(&mut self, rounds: usize) {
+    #[inline(always)]
+    fn modify(&mut self, rounds: usize, modify: impl Change) {
         self.poller
             .add(&self.source, Token::new(1), Interest::READABLE, Trigger::Level)
             .unwrap();
         for token in 0..rounds {
             let interest = black_box(Interest::READABLE);
-            self.poller
-                .modify(
-                    &self.source,
-                    Token::new(token),
-                    interest,
-                    black_box(Trigger::Level),
-                )
-                .unwrap();
+            let trigger = black_box(Trigger::Level);
+            modify(&self.poller, &self.source, Token::new(token), interest, trigger).unwrap();
         }
     }
 
@@ -113,17 +123,12 @@ impl Stage {
         }
     }
 
-    fn add_and_remove(&mut self, rounds: usize) {
+    #[inline(always)]
+    fn add_and_remove(&mut self, rounds: usize, add: impl Change) {
         for token in 0..rounds {
             let interest = black_box(Interest::READABLE);
-            self.poller
-                .add(
-                    &self.source,
-                    Token::new(token),
-                    interest,
-                    black_box(Trigger::Level),
-                )
-                .unwrap();
+            let trigger = black_box(Trigger::Level);
+            add(&self.poller, &self.source, Token::new(token), interest, trigger).unwrap();
             self.poller.remove(&self.source).unwrap();
         }
     }

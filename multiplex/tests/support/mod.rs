@@ -27,6 +27,15 @@ pub(crate) fn both() -> Interest {
     READABLE | WRITABLE
 }
 
+/// Whether the backend at hand is epoll.
+pub(crate) const EPOLL: bool =
+    cfg!(any(target_os = "linux", target_os = "android")) && !cfg!(multiplex_kqueue);
+
+/// Under chaos a signal may take a kqueue's answer away, and with it what a strict form is told by.
+pub(crate) fn answers_get_lost() -> bool {
+    std::env::var("KQUEUE_SHIM").is_ok_and(|mode| mode.contains("chaos"))
+}
+
 /// A poller and the events of its last wait.
 pub(crate) struct Watch {
     pub(crate) poller: Poller,

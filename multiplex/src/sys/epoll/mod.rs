@@ -54,6 +54,36 @@ impl Queue {
     }
 
     #[inline]
+    pub(crate) fn add_new(
+        &self,
+        fd: BorrowedFd<'_>,
+        data: Tagged,
+        interest: Interest,
+        trigger: Trigger,
+    ) -> io::Result<()> {
+        self.control(ffi::ADD, fd, data, request(interest, trigger))
+            .map_err(explained)
+    }
+
+    #[inline]
+    pub(crate) fn modify_existing(
+        &self,
+        fd: BorrowedFd<'_>,
+        data: Tagged,
+        interest: Interest,
+        trigger: Trigger,
+    ) -> io::Result<()> {
+        match self.control(ffi::MOD, fd, data, request(interest, trigger)) {
+            // epoll_ctl(2), ERRORS: an entry that is exclusive cannot be modified, only made anew. Only what is registered
+            // can be exclusive.
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+                self.modify(fd, data, interest, trigger)
+            }
+            result => result.map_err(explained),
+        }
+    }
+
+    #[inline]
     pub(crate) fn remove(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
         match ffi::remove(self.as_fd(), fd) {
             Err(error) if is_unregistered(&error) => Err(io::Error::from_raw_os_error(libc::ENOENT)),

@@ -45,7 +45,7 @@ impl Queue {
         interest: Interest,
         trigger: Trigger,
     ) -> io::Result<()> {
-        self.register(fd, data, interest, trigger)
+        self.register(fd, data, interest, trigger).map(drop)
     }
 
     #[inline]
@@ -56,7 +56,35 @@ impl Queue {
         interest: Interest,
         trigger: Trigger,
     ) -> io::Result<()> {
-        self.register(fd, data, interest, trigger)
+        self.register(fd, data, interest, trigger).map(drop)
+    }
+
+    #[inline]
+    pub(crate) fn add_new(
+        &self,
+        fd: BorrowedFd<'_>,
+        data: Tagged,
+        interest: Interest,
+        trigger: Trigger,
+    ) -> io::Result<()> {
+        match self.register(fd, data, interest, trigger)? {
+            Found::Registered => self.take_back(fd, libc::EEXIST),
+            Found::Nothing | Found::Unknown => Ok(()),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn modify_existing(
+        &self,
+        fd: BorrowedFd<'_>,
+        data: Tagged,
+        interest: Interest,
+        trigger: Trigger,
+    ) -> io::Result<()> {
+        match self.register(fd, data, interest, trigger)? {
+            Found::Nothing => self.take_back(fd, libc::ENOENT),
+            Found::Registered | Found::Unknown => Ok(()),
+        }
     }
 
     #[inline]
@@ -86,7 +114,7 @@ impl Queue {
         )
     }
 
-    /// Leaves `fd` registered like this, by deleting and adding each direction in one call.
+    /// Leaves `fd` registered like this, by deleting and adding each direction in one call. Returns what the deletes found.
     ///
     /// A second EV_ADD never changes EV_CLEAR or EV_DISPATCH of a knote, and EV_ENABLE alone does not report what is pending
     /// on NetBSD before 10. No kernel applies the changes of one call as a whole: a call of another thread may come between
@@ -97,7 +125,7 @@ impl Queue {
         data: Tagged,
         interest: Interest,
         trigger: Trigger,
-    ) -> io::Result<()> {
+    ) -> io::Result<Found> {
         if fd.as_raw_fd() == self.kqueue.as_raw_fd() {
             // NetBSD takes it, and panics when an event comes.
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
@@ -109,6 +137,7 @@ impl Queue {
             _ => &[no_read, no_write, write],
         };
         let receipts = self.control(changes)?;
+        let mut found = Found::Nothing;
         for (change, errno) in changes.iter().zip(receipts.errnos()) {
             let was_not_there = errno == libc::ENOENT && change.has(ffi::EV_DELETE);
             if errno != 0 && !was_not_there {
@@ -116,8 +145,18 @@ impl Queue {
                 let _ = self.control(&deletes(fd));
                 return Err(explained(errno, fd, change.filter()));
             }
+            if errno == 0 && change.has(ffi::EV_DELETE) {
+                found = Found::Registered;
+            }
         }
-        Ok(())
+        Ok(if receipts.resent { Found::Unknown } else { found })
+    }
+
+    /// Unregisters what a strict change has registered and should not have.
+    #[cold]
+    fn take_back(&self, fd: BorrowedFd<'_>, errno: i32) -> io::Result<()> {
+        self.control(&deletes(fd))?;
+        Err(io::Error::from_raw_os_error(errno))
     }
 
     /// Sends changes that all ask for a receipt: with a slot for each of them, the kernel applies all and answers all.
@@ -217,6 +256,14 @@ fn is_always_ready(fd: BorrowedFd<'_>) -> bool {
 
 /// FreeBSD kevent(2), BUGS: a timeout is limited to 24 hours.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60 - 1);
+
+/// What a registration replaced.
+enum Found {
+    Nothing,
+    Registered,
+    /// The changes were sent twice, so the second deletes found our own.
+    Unknown,
+}
 
 /// The answers to the changes of one call, in their order.
 struct Receipts {
