@@ -56,13 +56,21 @@
 //! that slot's timers move to lower levels: most timers of a server are cancelled or re-armed before that, and a timer
 //! moves at most once per level.
 //!
-//! This splitting of a slot is the one step that takes longer the more timers there are. With 100,000 live ones over a
-//! minute, every four seconds a slot of 7,000 is split, in less than a millisecond; with 1,000,000 it is 68,000, and tens
-//! of milliseconds on a machine whose memory is slow. Several wheels, as several threads have them, divide that.
+//! Such a slot may hold many timers: every 4 minutes all those that are due within the next 4 minutes move. No turn of the
+//! event loop pays for that: between two `None`s [`Timers::expire`] moves at most 1,024 timers, and goes on in the next turns, for
+//! which [`Timers::next_timeout`] says zero. Until the slot is split nothing fires, so timers may be late meanwhile: with n timers to
+//! move by at most n / 1,024 turns, rounded up, and none is early.
+//!
+//! The timers lie in chunks of 256. A wheel that grows allocates a chunk, and copies nothing but the list of the chunks, which has
+//! 8 bytes for each.
+
+mod store;
 
 use std::fmt;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
+
+use store::{Links, NIL, Store};
 
 /// Binary digits of a tick that choose the slot within one level.
 const BITS: u32 = 6;
@@ -70,14 +78,14 @@ const BITS: u32 = 6;
 const SLOTS: usize = 1 << BITS;
 /// Levels enough for each 64-bit tick to have a slot.
 const LEVELS: usize = u64::BITS.div_ceil(BITS) as usize;
-/// The index that means "no entry".
-const NIL: u32 = u32::MAX;
+/// Timers that one turn moves at most: about as many as a thread moves in 200 µs when none of them is in its cache.
+const MOVES: u32 = 1024;
 
 /// A timing wheel: holds values until their deadlines, with a resolution of one millisecond.
 ///
 /// `insert`, `cancel` and `rearm` take a constant number of instructions, however many timers there are and however
-/// far ahead they lie. No timer fires early; each is due at its deadline rounded up to the next whole millisecond since
-/// [`new`](Self::new). Time does not run backwards here: a `now` before one that [`expire`](Self::expire) saw already is
+/// far ahead they lie; one `insert` in 256 allocates, unless there is [room](Self::reserve). No timer fires early; each is due at
+/// its deadline rounded up to the next whole millisecond since [`new`](Self::new). Time does not run backwards here: a `now` before one that [`expire`](Self::expire) saw already is
 /// taken for that one.
 ///
 /// A timer takes 24 bytes beside its value. The memory of a timer that is gone serves the next one; it goes back to the
@@ -86,37 +94,22 @@ pub struct Timers<T> {
     start: Instant,
     /// The current tick. No live timer has an earlier one.
     tick: u64,
+    /// The latest tick that `expire` was asked for. The current one stays behind it until all that is due before has fired.
+    seen: u64,
+    /// The first of the timers that are still to be moved out of the slot that is being split. They are due at the current
+    /// tick or later, and lie in no slot.
+    splitting: u32,
+    /// How many timers may be moved before `expire` returns `None`.
+    moves: u32,
     /// Which levels have an occupied slot: bit `level`.
     levels: u16,
     /// Which slots of each level are occupied: bit `slot`.
     occupied: [u64; LEVELS],
     /// The first entry of each slot's list. Boxed, so that a wheel moves cheaply.
     heads: Box<[[u32; SLOTS]; LEVELS]>,
-    entries: Vec<Entry<T>>,
-    /// The first vacant entry.
-    vacant: u32,
-    len: usize,
+    store: Store<T>,
 }
 
-/// One timer, or a place for one.
-///
-/// Both variants hold the generation, rather than a struct around them, because then the compiler finds room for the
-/// tag beside it: 24 bytes and a value, where an `Option<T>` inside would cost up to 16 more.
-enum Entry<T> {
-    Live {
-        tick: u64,
-        previous: u32,
-        next: u32,
-        generation: NonZeroU32,
-        value: T,
-    },
-    Vacant {
-        next: u32,
-        generation: NonZeroU32,
-    },
-}
-
-const _: () = assert!(size_of::<Entry<u64>>() <= 24 + size_of::<u64>());
 const _: () = assert!(size_of::<TimerId>() == 8 && size_of::<Option<TimerId>>() == 8);
 
 /// Names a timer of one [`Timers`].
@@ -142,106 +135,140 @@ impl<T> Timers<T> {
         Self {
             start: now,
             tick: 0,
+            seen: 0,
+            splitting: NIL,
+            moves: MOVES,
             levels: 0,
             occupied: [0; LEVELS],
             heads: Box::new([[NIL; SLOTS]; LEVELS]),
-            entries: Vec::new(),
-            vacant: NIL,
-            len: 0,
+            store: Store::new(),
         }
+    }
+
+    /// Makes an empty wheel with room for `capacity` timers: until there are more, `insert` allocates nothing.
+    ///
+    /// # Panics
+    ///
+    /// If so many timers do not fit into memory.
+    pub fn with_capacity(now: Instant, capacity: usize) -> Self {
+        let mut timers = Self::new(now);
+        timers.reserve(capacity);
+        timers
+    }
+
+    /// Makes room for `additional` more timers than there are, so that inserting them allocates nothing.
+    ///
+    /// # Panics
+    ///
+    /// If so many timers do not fit into memory.
+    pub fn reserve(&mut self, additional: usize) {
+        self.store.reserve(additional);
     }
 
     /// Adds a timer that is due at `deadline`; one whose millisecond is past is due at once.
     ///
     /// # Panics
     ///
-    /// With 2³² - 1 timers in the wheel.
+    /// With 2³² - 256 timers in the wheel.
     pub fn insert(&mut self, deadline: Instant, value: T) -> TimerId {
         let tick = self.due_tick(deadline);
-        let TimerId { index, generation } = self.claim();
-        let (previous, next) = (NIL, NIL);
-        self.entries[index as usize] = Entry::Live {
-            tick,
-            previous,
-            next,
-            generation,
-            value,
-        };
-        self.len += 1;
-        self.link(index, tick);
-        TimerId { index, generation }
+        let place = self.place(tick);
+        let (previous, next) = (NIL, self.heads[place.level][place.slot]);
+        let links = Links { tick, previous, next };
+        let id = self.store.insert(links, value);
+        self.put_first(place, id.index, next);
+        id
     }
 
     /// Removes a timer and returns its value; `None` if it fired or was cancelled before.
     pub fn cancel(&mut self, id: TimerId) -> Option<T> {
-        let tick = self.tick_of(id)?;
-        self.unlink(id.index, self.place(tick));
-        self.vacate(id.index)
+        let links = self.store.find(id)?;
+        self.unlink(id.index, links);
+        self.store.vacate(id.index)
     }
 
     /// Moves a timer to another deadline, earlier or later; `false` if it fired or was cancelled before.
     ///
     /// The timer keeps its id and its value.
     pub fn rearm(&mut self, id: TimerId, deadline: Instant) -> bool {
-        let Some(old) = self.tick_of(id) else { return false };
-        let new = self.due_tick(deadline);
-        if self.place(old) != self.place(new) {
-            self.unlink(id.index, self.place(old));
-            self.link(id.index, new);
-        } else if let Entry::Live { tick, .. } = &mut self.entries[id.index as usize] {
-            *tick = new;
+        let Some(links) = self.store.find(id) else {
+            return false;
+        };
+        let tick = self.due_tick(deadline);
+        if self.place(links.tick) != self.place(tick) {
+            self.unlink(id.index, links);
+            self.link(id.index, tick);
+        } else if let Some(links) = self.store.links_mut(id.index) {
+            links.tick = tick;
         }
         true
     }
 
-    /// Tells how long to wait before calling [`expire`](Self::expire) again; `None` when there is no timer.
+    /// Returns how long to wait before calling [`expire`](Self::expire) again; `None` when there is no timer.
     ///
     /// After this time the nearest timer is due, or its slot is to be split: an event loop that sleeps for it and calls
     /// `expire` fires each timer within the millisecond after its deadline, as far as the system wakes it in time and `now`
     /// is the time at which it goes to sleep. It may wake for nothing, at most once per
     /// level for a timer (twice for one that is a minute away); never so for a timer that has its slot to itself. Zero
-    /// means that something is due.
+    /// means that something is due, or that timers are still to be moved.
     pub fn next_timeout(&self, now: Instant) -> Option<Duration> {
+        if self.splitting != NIL {
+            return Some(Duration::ZERO);
+        }
         let place = self.nearest()?;
         let first = self.heads[place.level][place.slot];
-        let tick = match self.entries[first as usize] {
-            Entry::Live { tick, next: NIL, .. } => tick,
+        let tick = match self.store.links(first) {
+            Some((Links { tick, next: NIL, .. }, _)) => tick,
             _ => self.first_tick(place),
         };
-        Some(Duration::from_millis(tick).saturating_sub(now.saturating_duration_since(self.start)))
+        let seen = Duration::from_millis(self.seen);
+        let now = now.saturating_duration_since(self.start).max(seen);
+        Some(Duration::from_millis(tick).saturating_sub(now))
     }
 
-    /// Removes one timer that is due at `now` and returns it; `None` when no more are due.
+    /// Removes one timer that is due at `now` and returns it; `None` when no more are due, or when this turn has moved as many
+    /// timers as a turn may, and the next one goes on.
     ///
     /// Earlier milliseconds come first; the order within one is not specified. A timer inserted between two calls
     /// with a deadline of `now` or before is due in the same loop, so a timer that is always inserted anew with the
     /// deadline `now` would keep a `while let` running for ever.
     pub fn expire(&mut self, now: Instant) -> Option<(TimerId, T)> {
-        let target = whole_milliseconds(now.saturating_duration_since(self.start)).max(self.tick);
-        while let Some(place) = self.nearest() {
-            let first_tick = self.first_tick(place);
-            if first_tick > target {
-                break;
-            }
-            self.tick = first_tick;
-            if place.level == 0 {
-                return self.take_first(place);
-            }
-            self.split(place);
+        let due = self.expire_within_this_turn(now);
+        if due.is_none() {
+            self.moves = MOVES;
         }
-        // No occupied slot begins before `target`, so each timer's place is the same as seen from there.
-        self.tick = target;
-        None
+        due
     }
 
     /// How many timers there are.
     pub fn len(&self) -> usize {
-        self.len
+        self.store.len()
     }
 
     /// Whether there is no timer.
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.len() == 0
+    }
+
+    /// Goes on to the next timer that is due at `now`. `None` when none is, or when the moves are used up.
+    fn expire_within_this_turn(&mut self, now: Instant) -> Option<(TimerId, T)> {
+        let now = whole_milliseconds(now.saturating_duration_since(self.start));
+        self.seen = self.seen.max(now);
+        while self.finish_split() {
+            let reached = self.nearest().map(|place| (place, self.first_tick(place)));
+            let Some((place, tick)) = reached.filter(|(_, tick)| *tick <= self.seen) else {
+                // No occupied slot begins before `seen`, so each timer's place is the same as seen from there.
+                self.tick = self.seen;
+                return None;
+            };
+            self.tick = tick;
+            if place.level == 0 {
+                return self.take_first(place);
+            }
+            self.splitting = self.heads[place.level][place.slot];
+            self.empty(place);
+        }
+        None
     }
 
     /// The tick at which a deadline is due: rounded up, and not before the current one.
@@ -251,38 +278,6 @@ impl<T> Timers<T> {
         whole_milliseconds(after_start)
             .saturating_add(part.into())
             .max(self.tick)
-    }
-
-    /// Takes an entry out of the list of the vacant ones, or makes one; answers the id for its next timer.
-    fn claim(&mut self) -> TimerId {
-        let index = self.vacant;
-        if let Some(Entry::Vacant { next, generation }) = self.entries.get(index as usize) {
-            self.vacant = *next;
-            let generation = *generation;
-            return TimerId { index, generation };
-        }
-        assert!(self.entries.len() < NIL as usize, "2^32 - 1 timers in one wheel");
-        let id = TimerId {
-            index: self.entries.len() as u32,
-            generation: NonZeroU32::MIN,
-        };
-        // By an eighth: doubled, a wheel of ten thousand timers would leave six thousand places unused.
-        if self.entries.len() == self.entries.capacity() {
-            self.entries.reserve_exact(self.entries.len() / 8 + 64);
-        }
-        self.entries.push(Entry::Vacant {
-            next: NIL,
-            generation: id.generation,
-        });
-        id
-    }
-
-    /// The tick of a live timer.
-    fn tick_of(&self, id: TimerId) -> Option<u64> {
-        match self.entries.get(id.index as usize) {
-            Some(Entry::Live { tick, generation, .. }) if *generation == id.generation => Some(*tick),
-            _ => None,
-        }
     }
 
     /// Where `tick`, which is not before the current one, lies as seen from there.
@@ -313,106 +308,82 @@ impl<T> Timers<T> {
     }
 
     /// Puts an entry that lies in no list at the head of its slot's.
-    fn link(&mut self, index: u32, new: u64) {
-        let Place { level, slot } = self.place(new);
-        let head = std::mem::replace(&mut self.heads[level][slot], index);
-        if let Entry::Live {
-            tick, previous, next, ..
-        } = &mut self.entries[index as usize]
-        {
-            (*tick, *previous, *next) = (new, NIL, head);
+    fn link(&mut self, index: u32, tick: u64) {
+        let place = self.place(tick);
+        let (previous, next) = (NIL, self.heads[place.level][place.slot]);
+        if let Some(links) = self.store.links_mut(index) {
+            *links = Links { tick, previous, next };
         }
-        if let Some(Entry::Live { previous, .. }) = self.entries.get_mut(head as usize) {
-            *previous = index;
+        self.put_first(place, index, next);
+    }
+
+    /// Makes an entry the head of a slot's list, whose head was `next`, as the entry itself says already.
+    fn put_first(&mut self, Place { level, slot }: Place, index: u32, next: u32) {
+        if let Some(links) = self.store.links_mut(next) {
+            links.previous = index;
         }
+        self.heads[level][slot] = index;
         self.occupied[level] |= 1 << slot;
         self.levels |= 1 << level;
     }
 
-    /// Takes an entry out of the list of its slot.
-    fn unlink(&mut self, index: u32, Place { level, slot }: Place) {
-        let Entry::Live {
-            previous: before,
-            next: after,
-            ..
-        } = self.entries[index as usize]
-        else {
-            return;
-        };
-        if let Some(Entry::Live { previous, .. }) = self.entries.get_mut(after as usize) {
-            *previous = before;
+    /// Takes an entry out of the list in which it lies.
+    fn unlink(&mut self, index: u32, links: Links) {
+        if let Some(after) = self.store.links_mut(links.next) {
+            after.previous = links.previous;
         }
-        if let Some(Entry::Live { next, .. }) = self.entries.get_mut(before as usize) {
-            *next = after;
-            return;
-        }
-        self.heads[level][slot] = after;
-        if after == NIL {
-            self.mark_empty(Place { level, slot });
+        if let Some(before) = self.store.links_mut(links.previous) {
+            before.next = links.next;
+        } else if self.splitting == index {
+            self.splitting = links.next;
+        } else {
+            let place = self.place(links.tick);
+            self.heads[place.level][place.slot] = links.next;
+            if links.next == NIL {
+                self.empty(place);
+            }
         }
     }
 
-    fn mark_empty(&mut self, Place { level, slot }: Place) {
+    /// Forgets the list of a slot.
+    fn empty(&mut self, Place { level, slot }: Place) {
+        self.heads[level][slot] = NIL;
         self.occupied[level] &= !(1 << slot);
         if self.occupied[level] == 0 {
             self.levels &= !(1 << level);
         }
     }
 
-    /// Turns a live entry that lies in no list into a vacant one and returns its value.
-    fn vacate(&mut self, index: u32) -> Option<T> {
-        let entry = &mut self.entries[index as usize];
-        let Entry::Live { generation, .. } = *entry else {
-            return None;
-        };
-        // An entry whose generations are used up stays vacant and out of the list for ever, so that no id comes twice.
-        let vacant = match generation.checked_add(1) {
-            Some(generation) => Entry::Vacant {
-                next: std::mem::replace(&mut self.vacant, index),
-                generation,
-            },
-            None => Entry::Vacant {
-                next: NIL,
-                generation,
-            },
-        };
-        self.len -= 1;
-        match std::mem::replace(entry, vacant) {
-            Entry::Live { value, .. } => Some(value),
-            Entry::Vacant { .. } => None,
-        }
-    }
-
-    /// Removes the first timer of an occupied slot.
+    /// Removes the first timer of an occupied slot of the lowest level, which is due at the current tick.
     fn take_first(&mut self, place: Place) -> Option<(TimerId, T)> {
         let index = self.heads[place.level][place.slot];
-        let Some(Entry::Live { generation, .. }) = self.entries.get(index as usize) else {
-            return None;
-        };
-        let id = TimerId {
-            index,
-            generation: *generation,
-        };
-        self.unlink(index, place);
-        self.vacate(index).map(|value| (id, value))
+        let (links, generation) = self.store.links(index)?;
+        self.unlink(index, links);
+        let value = self.store.vacate(index)?;
+        Some((TimerId { index, generation }, value))
     }
 
-    /// Moves the timers of a slot that the current tick has just reached to lower levels.
-    fn split(&mut self, place: Place) {
-        let mut index = std::mem::replace(&mut self.heads[place.level][place.slot], NIL);
-        self.mark_empty(place);
-        while let Some(Entry::Live { tick, next, .. }) = self.entries.get(index as usize) {
-            let (tick, next) = (*tick, *next);
+    /// Moves the timers of the slot that is being split to lower levels, as many as may be moved. Returns true when none is left.
+    fn finish_split(&mut self) -> bool {
+        while let Some(links) = self.store.links_mut(self.splitting) {
+            if self.moves == 0 {
+                // The one before it lies in another list by now.
+                links.previous = NIL;
+                return false;
+            }
+            let Links { tick, next, .. } = *links;
+            self.moves -= 1;
+            let index = std::mem::replace(&mut self.splitting, next);
             self.link(index, tick);
-            index = next;
         }
+        true
     }
 }
 
 impl<T> fmt::Debug for Timers<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Timers")
-            .field("len", &self.len)
+            .field("len", &self.len())
             .field("tick", &self.tick)
             .finish_non_exhaustive()
     }
@@ -427,58 +398,4 @@ fn whole_milliseconds(duration: Duration) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_place_whose_generations_are_used_up_is_given_up() {
-        let now = Instant::now();
-        let mut timers = Timers::new(now);
-        let first = timers.insert(now, ());
-        timers.cancel(first);
-        let Entry::Vacant { generation, .. } = &mut timers.entries[0] else {
-            panic!("cancelled, yet live")
-        };
-        *generation = NonZeroU32::MAX;
-
-        let last = timers.insert(now, ());
-        assert_eq!((last.index, last.generation), (0, NonZeroU32::MAX));
-        assert_eq!(timers.cancel(last), Some(()));
-        let elsewhere = timers.insert(now, ());
-        assert_eq!(elsewhere.index, 1);
-        for stale in [first, last] {
-            assert_eq!(timers.cancel(stale), None);
-            assert!(!timers.rearm(stale, now));
-        }
-        assert_eq!(timers.expire(now), Some((elsewhere, ())));
-        assert_eq!(
-            timers.insert(now, ()).index,
-            1,
-            "the place given up must not come back"
-        );
-    }
-
-    #[test]
-    fn each_tick_lies_in_its_own_place_on_every_level() {
-        let mut timers = Timers::<()>::new(Instant::now());
-        for current in [0, 1, 63, 64, 4095, 1 << 35, u64::MAX - 64] {
-            timers.tick = current;
-            for level in 0..LEVELS {
-                let step = 1 << (level as u32 * BITS);
-                let Some(tick) = current.checked_add(step) else {
-                    continue;
-                };
-                let place = timers.place(tick);
-                assert!(place.level >= level, "{tick} seen from {current}");
-                assert!(timers.first_tick(place) <= tick, "{tick} seen from {current}");
-                assert!(timers.first_tick(place) > current, "{tick} seen from {current}");
-            }
-        }
-    }
-
-    #[test]
-    fn durations_beyond_a_u64_of_milliseconds_saturate() {
-        assert_eq!(whole_milliseconds(Duration::MAX), u64::MAX);
-        assert_eq!(whole_milliseconds(Duration::from_micros(1999)), 1);
-    }
-}
+mod tests;

@@ -12,8 +12,9 @@ mod tools;
 #[path = "budgets/work.rs"]
 mod work;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use multiplex::timers::Timers;
 use multiplex::{Events, Interest, Poller, Token, Trigger, Waker};
 
 /// Does nothing in a usual run; under a tool it is the program that is counted.
@@ -127,4 +128,43 @@ fn nothing_is_allocated_after_the_buffer_was_made() {
         ffi::allocations_of_this_thread() > 0,
         "the allocator does not count"
     );
+}
+
+/// Timers of a full wheel that has no room left, each with a value of eight bytes.
+const TIMERS: usize = 256 * 1024;
+
+#[test]
+fn a_wheel_that_grows_copies_no_timer() {
+    let now = Instant::now();
+    let before = ffi::memory_of_this_thread();
+    let mut timers = Timers::new(now);
+    for n in 0..TIMERS {
+        timers.insert(now + Duration::from_micros(n as u64), n as u64);
+    }
+    let after = ffi::memory_of_this_thread();
+    let (each, grown) = ((after.held - before.held) / TIMERS as isize, after.largest_grown);
+    println!("{each} bytes a timer, the largest block that grew had {grown} bytes");
+    assert!(grown < TIMERS / 8, "a block of {grown} bytes was copied");
+    assert!((32..=33).contains(&each), "{each} bytes a timer");
+    assert_eq!(timers.len(), TIMERS);
+}
+
+#[test]
+fn an_insert_into_room_that_was_reserved_allocates_nothing() {
+    let now = Instant::now();
+    let mut timers = Timers::with_capacity(now, 1000);
+    for round in 0..3 {
+        let before = ffi::allocations_of_this_thread();
+        let ids = [(); 1000].map(|()| timers.insert(now, round));
+        assert_eq!(ffi::allocations_of_this_thread() - before, 0, "round {round}");
+        if round < 2 {
+            assert!(ids.iter().all(|id| timers.cancel(*id).is_some()));
+        }
+    }
+    timers.reserve(5_000);
+    let before = ffi::allocations_of_this_thread();
+    for n in 0..5_000 {
+        timers.insert(now, n);
+    }
+    assert_eq!(ffi::allocations_of_this_thread() - before, 0);
 }

@@ -9,34 +9,59 @@ struct Counting;
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-thread_local!(static ALLOCATIONS: Cell<usize> = const { Cell::new(0) });
+/// What one thread did with memory.
+#[derive(Clone, Copy)]
+pub(crate) struct Memory {
+    /// How often it took some.
+    pub(crate) allocations: usize,
+    /// Bytes that it took and did not give back. Negative for a thread that frees what another one took.
+    pub(crate) held: isize,
+    /// The largest block that had to grow, and so was copied, perhaps.
+    pub(crate) largest_grown: usize,
+}
+
+thread_local!(static MEMORY: Cell<Memory> = const { Cell::new(Memory { allocations: 0, held: 0, largest_grown: 0 }) });
+
+/// What the calling thread has done so far.
+pub(crate) fn memory_of_this_thread() -> Memory {
+    MEMORY.get()
+}
 
 /// How often the calling thread took memory.
 pub(crate) fn allocations_of_this_thread() -> usize {
-    ALLOCATIONS.get()
+    MEMORY.get().allocations
 }
 
-fn count() {
+fn count(taken: usize, given_back: usize) {
     // A thread that ends takes memory after its own variables have gone.
-    let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
+    let _ = MEMORY.try_with(|memory| {
+        let mut now = memory.get();
+        now.allocations += usize::from(taken > 0);
+        now.held += taken as isize - given_back as isize;
+        if taken > 0 && given_back > 0 {
+            now.largest_grown = now.largest_grown.max(given_back);
+        }
+        memory.set(now);
+    });
 }
 
 // SAFETY: every call goes to the system's allocator with the same arguments; counting takes no memory, because the
 // variable is constant at the start and has nothing to drop.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
+        count(layout.size(), 0);
         // SAFETY: the caller keeps the contract of this same function.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
+        count(size, layout.size());
         // SAFETY: the caller keeps the contract of this same function.
         unsafe { System.realloc(block, layout, size) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        count(0, layout.size());
         // SAFETY: the caller keeps the contract of this same function.
         unsafe { System.dealloc(block, layout) }
     }
