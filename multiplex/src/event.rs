@@ -1,6 +1,7 @@
 //! What the kernel answered: one event, and the buffer that a wait fills.
 
 use std::fmt;
+use std::iter::FusedIterator;
 
 use crate::sys::{self, RawEvent};
 use crate::token::{Kind, Tagged, Token};
@@ -59,12 +60,25 @@ impl Event {
     }
 
     /// True if a read from the source will not block: there is data, the end of the stream, or an error.
+    ///
+    /// # Portability
+    ///
+    /// epoll also sets it for EPOLLERR, and on Linux that has a second meaning: a socket's *error queue* is not empty (IP_RECVERR,
+    /// transmit timestamps, MSG_ZEROCOPY). Then a read says `WouldBlock`, and [`is_error`](Self::is_error) stands beside it: see there.
     #[inline]
     pub const fn is_readable(&self) -> bool {
         self.source_is(Ready::READABLE)
     }
 
     /// True if a write to the source will not block: there is space, or an error.
+    ///
+    /// # Portability
+    ///
+    /// epoll also sets it while a socket's error queue is not empty: see [`is_error`](Self::is_error).
+    ///
+    /// A Unix datagram socket that is not connected is writable for ever on Linux, also when send_to(2) to a full peer says
+    /// `WouldBlock`: the kernel does not know which peer is meant. Connect the socket, which makes it right, or send again after a
+    /// pause.
     #[inline]
     pub const fn is_writable(&self) -> bool {
         self.source_is(Ready::WRITABLE)
@@ -96,6 +110,13 @@ impl Event {
     /// # Portability
     ///
     /// Best effort: that it is not set means nothing. The next read or write tells.
+    ///
+    /// On Linux it also means that the socket's *error queue* is not empty, where a program has asked for one: IP_RECVERR,
+    /// SO_TIMESTAMPING of what was sent, MSG_ZEROCOPY. Then `take_error` has nothing, reads and writes say `WouldBlock`, and with
+    /// [`Level`](crate::Trigger::Level) each wait reports it until the queue is read. So whoever asks for such a queue reads it at each
+    /// event that says `is_error`, by recvmsg(2) with MSG_ERRQUEUE until `WouldBlock`; ip(7) has the format. A program that asks for
+    /// none of the three never meets it. /proc/self/mounts sets it when the mounts have changed: see
+    /// [`sources`](crate::guide::sources).
     #[inline]
     pub const fn is_error(&self) -> bool {
         !self.is_wake() && self.ready.has(Ready::ERROR)
@@ -108,11 +129,29 @@ impl Event {
         self.data.is(Kind::Waker)
     }
 
+    /// The facts that this kind of event tells: none of a wake, and of a listener that is ready its error alone.
+    fn said(&self) -> Ready {
+        match (self.is_wake(), self.is_acceptable()) {
+            (true, _) => Ready::NOTHING,
+            (_, true) => Ready::NOTHING.with(Ready::ERROR, self.is_error()),
+            _ => self.ready,
+        }
+    }
+
     #[inline]
     const fn source_is(&self, ready: Ready) -> bool {
         self.data.is(Kind::Source) && self.ready.has(ready)
     }
 }
+
+/// Two events are equal when all that they say is: token, kind, facts and backlog.
+impl PartialEq for Event {
+    fn eq(&self, other: &Self) -> bool {
+        self.data == other.data && self.said() == other.said() && self.backlog() == other.backlog()
+    }
+}
+
+impl Eq for Event {}
 
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -131,7 +170,7 @@ impl fmt::Debug for Event {
 }
 
 /// The facts of an event, as a backend reports them.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ready(u8);
 
 impl Ready {
@@ -195,6 +234,14 @@ impl Events {
         self.raw.clear();
     }
 
+    /// Returns the event at `index`, in the order of [`iter`](Self::iter); `None` from [`len`](Self::len) on.
+    ///
+    /// For a loop that changes something else while it goes through the events, such as `self`.
+    #[inline]
+    pub fn get(&self, index: usize) -> Option<Event> {
+        self.raw.get(index).map(sys::report)
+    }
+
     /// The events that the last wait reported.
     #[inline]
     pub fn iter(&self) -> Iter<'_> {
@@ -204,6 +251,13 @@ impl Events {
     #[inline]
     pub(crate) fn raw(&mut self) -> &mut Vec<RawEvent> {
         &mut self.raw
+    }
+}
+
+impl Default for Events {
+    /// Makes a buffer for 256 events.
+    fn default() -> Self {
+        Self::with_capacity(256)
     }
 }
 
@@ -223,7 +277,8 @@ impl fmt::Debug for Events {
     }
 }
 
-/// The iterator over [`Events`].
+/// The iterator over [`Events`]. A clone goes on from the same place.
+#[derive(Clone)]
 pub struct Iter<'a> {
     raw: std::slice::Iter<'a, RawEvent>,
 }
@@ -243,6 +298,8 @@ impl Iterator for Iter<'_> {
 }
 
 impl ExactSizeIterator for Iter<'_> {}
+
+impl FusedIterator for Iter<'_> {}
 
 impl fmt::Debug for Iter<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

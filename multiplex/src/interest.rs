@@ -32,6 +32,25 @@ impl Interest {
     /// Reports both, as `READABLE | WRITABLE` does.
     pub const BOTH: Interest = Interest(NonZeroU8::new(READABLE | WRITABLE).unwrap());
 
+    /// Makes an interest of two bools, as many libraries give them; `None` if neither is wanted.
+    ///
+    /// ```
+    /// use multiplex::Interest;
+    ///
+    /// assert_eq!(Interest::new(true, false), Some(Interest::READABLE));
+    /// assert_eq!(Interest::new(false, false), None);
+    /// ```
+    #[inline]
+    #[must_use]
+    pub const fn new(readable: bool, writable: bool) -> Option<Self> {
+        match (readable, writable) {
+            (true, true) => Some(Self::BOTH),
+            (true, false) => Some(Self::READABLE),
+            (false, true) => Some(Self::WRITABLE),
+            (false, false) => None,
+        }
+    }
+
     /// True if readable is asked for.
     #[inline]
     pub const fn is_readable(self) -> bool {
@@ -132,6 +151,18 @@ mod tests {
             Interest::WRITABLE.without(Interest::READABLE),
             Some(Interest::WRITABLE)
         );
+    }
+
+    #[test]
+    fn two_bools_make_each_interest_and_none_of_nothing() {
+        for (readable, writable) in [(true, true), (true, false), (false, true)] {
+            let interest = Interest::new(readable, writable).unwrap();
+            assert_eq!(
+                (interest.is_readable(), interest.is_writable()),
+                (readable, writable)
+            );
+        }
+        assert_eq!(Interest::new(false, false), None);
     }
 
     #[test]

@@ -160,7 +160,9 @@ impl Poller {
     ///
     /// # Errors
     ///
-    /// `NotFound` if it is not registered.
+    /// `NotFound` if it is not registered, also when the kernel has forgotten it because its file was closed. Of a number that is
+    /// closed epoll says EBADF and a kqueue `NotFound`: such a number may name another file a moment later, and a removal ends that
+    /// one's registration. Remove before the close.
     ///
     /// # Portability
     ///
@@ -200,6 +202,9 @@ impl Poller {
     /// never returns early: a signal makes it wait on for the time that is left. It may be called from many threads at
     /// once; with edge and one-shot triggers one of them is told, with level several may be.
     ///
+    /// Time that the machine is suspended for does not count, neither here nor in [`Instant`]: a wait of a minute ends a minute of
+    /// running time later. For the time of day use a source that counts suspension, such as a timerfd of CLOCK_BOOTTIME.
+    ///
     /// # Errors
     ///
     /// None is expected of a poller that this process made. After fork(2) a child has no kqueue (EBADF).
@@ -211,25 +216,57 @@ impl Poller {
     #[inline]
     pub fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         match timeout {
-            None => self.wait_until(events, None, End::Never),
-            Some(Duration::ZERO) => self.wait_until(events, Some(Duration::ZERO), End::Now),
+            None => self.wait_and_on(events, None, End::Never),
+            Some(Duration::ZERO) => self.wait_and_on(events, Some(Duration::ZERO), End::Now),
             Some(timeout) => self.wait_for(events, timeout),
         }
     }
 
-    /// Waits once, as [`Poller::wait`] does but for a signal, which ends it.
+    /// Waits until something is ready or the clock says `deadline`; a deadline that is past only looks.
     ///
-    /// For a loop that reads the clock itself in each turn and does not mind to be woken for nothing: to wait on after a
-    /// signal, `wait` has to read the clock before each wait with a timeout, and this never does. `events` is cleared
-    /// first, also when a signal comes. A timeout of more than a day may end early.
+    /// For a loop that knows when it has to do something next, and would else subtract. As [`Poller::wait`] in all the rest.
+    ///
+    /// ```
+    /// use multiplex::{Events, Poller};
+    /// use std::time::{Duration, Instant};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let (poller, mut events) = (Poller::new()?, Events::default());
+    /// let deadline = Instant::now() + Duration::from_millis(2);
+    /// poller.wait_until(&mut events, deadline)?;
+    /// assert!(events.is_empty() && Instant::now() >= deadline);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// `Interrupted` when a signal handler ran (EINTR); else those of `wait`.
+    /// Those of `wait`.
     ///
     /// # Portability
     ///
-    /// That of `wait`. A handler installed with SA_RESTART ends it too: signal(7) for epoll_wait(2), kevent(2).
+    /// That of `wait`. It reads the clock once before the wait.
+    pub fn wait_until(&self, events: &mut Events, deadline: Instant) -> io::Result<()> {
+        let now = Instant::now();
+        let timeout = deadline.saturating_duration_since(now);
+        self.wait_and_on(events, Some(timeout), End::After(now, timeout))
+    }
+
+    /// Waits once, as [`Poller::wait`] does but for a signal, which ends it.
+    ///
+    /// For loops that read the clock anyway and tolerate an early return: it never reads the clock, because it returns
+    /// `Interrupted` instead of waiting on. `events` is cleared first, also when a signal comes. A timeout of more than a day may
+    /// end early.
+    ///
+    /// # Errors
+    ///
+    /// `Interrupted` when a signal handler ran, and when the process was stopped and continued (EINTR); else those of `wait`.
+    ///
+    /// # Portability
+    ///
+    /// That of `wait`. A handler installed with SA_RESTART ends it too: signal(7) for epoll_wait(2), kevent(2). Linux ends it without
+    /// any handler after SIGSTOP and SIGCONT, as Ctrl-Z and `fg` or a debugger send them; signal(7), *Interruption of system calls and
+    /// library functions by stop signals*.
     #[inline]
     pub fn wait_interruptible(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         self.queue.wait(events.raw(), timeout)
@@ -238,11 +275,11 @@ impl Poller {
     /// The one kind of wait that reads the clock. Apart, so that the others are small enough for their caller.
     fn wait_for(&self, events: &mut Events, timeout: Duration) -> io::Result<()> {
         let end = End::After(Instant::now(), timeout);
-        self.wait_until(events, Some(timeout), end)
+        self.wait_and_on(events, Some(timeout), end)
     }
 
     #[inline]
-    fn wait_until(&self, events: &mut Events, timeout: Option<Duration>, end: End) -> io::Result<()> {
+    fn wait_and_on(&self, events: &mut Events, timeout: Option<Duration>, end: End) -> io::Result<()> {
         let result = self.queue.wait(events.raw(), timeout);
         if result.is_ok() && !events.is_empty() {
             return Ok(());

@@ -12,8 +12,8 @@ use crate::token::{Kind, Token};
 /// Makes a [`Poller::wait`] return, from any thread.
 ///
 /// A poller may have any number of wakers, each with a token of its own. Wakes that come before a wait are reported by
-/// it; several wakes may be reported as one; after the last one there is always a report. If several threads wait on
-/// the poller, one of them is told.
+/// it; several wakes may be reported as one; after the last one there is always a report, as long as the waker lives. If several
+/// threads wait on the poller, one of them is told: [`threads`](crate::guide::threads) says how to stop all.
 ///
 /// Dropping the waker ends its registration, and loses a wake that no wait has reported yet: keep the waker until the
 /// waiting thread has ended, as an `Arc` or a scope does. It may outlive the poller, whose queue it does not keep open; then
@@ -57,6 +57,9 @@ impl Waker {
     ///
     /// One system call, eventfd(2), EVFILT_USER or a pipe. A caller that wakes often should do so only when its queue
     /// was empty.
+    ///
+    /// A signal handler may call it: it takes no lock and no memory. It makes one write(2), which signal-safety(7) lists, or on a
+    /// kqueue one kevent(2), which is a plain system call too. The handler keeps `errno` as it was, and does not drop the waker.
     pub fn wake(&self) -> io::Result<()> {
         self.signal.raise(&self.queue)
     }

@@ -7,6 +7,8 @@
 //! UPDATE_BEHAVIOUR=1 cargo test -p multiplex -p kqueue-on-linux --test behaviour
 //! ```
 
+#[path = "behaviour/datagrams.rs"]
+mod datagrams;
 #[path = "behaviour/scenarios.rs"]
 mod scenarios;
 mod support;

@@ -11,6 +11,8 @@ mod bad_input;
 mod closing;
 #[path = "contract/edge.rs"]
 mod edge;
+#[path = "contract/events.rs"]
+mod events;
 #[path = "contract/fork.rs"]
 mod fork;
 #[path = "contract/level.rs"]

@@ -16,6 +16,57 @@ use support::*;
 /// Long enough for the threads to meet, short enough for every commit.
 const RUN: Duration = Duration::from_millis(400);
 
+/// Chapter `threads`: each waiter that is told tells the next one.
+#[test]
+fn a_wake_that_is_handed_on_stops_every_waiter() {
+    for _ in 0..20 {
+        let poller = Poller::new().unwrap();
+        let waker = Waker::new(&poller, Token::new(1)).unwrap();
+        let stop = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    let mut events = Events::with_capacity(4);
+                    while !stop.load(SeqCst) {
+                        poller.wait(&mut events, None).unwrap();
+                    }
+                    waker.wake().unwrap();
+                });
+            }
+            thread::sleep(MOMENT / 5);
+            stop.store(true, SeqCst);
+            waker.wake().unwrap();
+        });
+    }
+}
+
+/// Chapter `threads`: the end of a stream, which nobody reads, is reported by level to each wait.
+#[test]
+fn a_level_source_that_stays_ready_stops_every_waiter() {
+    for _ in 0..20 {
+        let poller = Poller::new().unwrap();
+        let (over, keeper) = pair();
+        poller
+            .add(&over, Token::new(1), READABLE, Trigger::Level)
+            .unwrap();
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    let mut events = Events::with_capacity(4);
+                    loop {
+                        poller.wait(&mut events, None).unwrap();
+                        if events.iter().any(|event| event.token() == Token::new(1)) {
+                            break;
+                        }
+                    }
+                });
+            }
+            thread::sleep(MOMENT / 5);
+            drop(keeper);
+        });
+    }
+}
+
 /// What is dropped stays dropped: an outer poller, which is told of a queue for as long as it is open, hears nothing more.
 #[test]
 fn a_wake_that_races_the_drop_of_its_poller_neither_fails_nor_keeps_the_queue_open() {

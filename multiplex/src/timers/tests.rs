@@ -114,6 +114,31 @@ fn what_is_due_fires_in_the_turn_that_ends_the_split() {
     }
 }
 
+/// A list of one timer is the one whose end is easily taken for the end of a slot.
+#[test]
+fn what_is_left_of_a_half_done_split_can_be_cancelled_and_set_anew() {
+    for (left, cancels) in [(1, true), (2, true), (1, false), (2, false)] {
+        let start = Instant::now();
+        let at = |tick| start + Duration::from_millis(tick);
+        let (mut timers, n) = (Timers::new(start), MOVES + left);
+        let ids: Vec<_> = (0..n).map(|n| timers.insert(at(4096), n)).collect();
+        assert_eq!(turn(&mut timers, at(4096)), (vec![], MOVES));
+        let first = timers.splitting;
+        let id = *ids
+            .iter()
+            .find(|id| id.index == first)
+            .expect("it is one of them");
+        if cancels {
+            assert!(timers.cancel(id).is_some());
+        } else {
+            assert!(timers.rearm(id, at(9000)));
+        }
+        assert_eq!(turn(&mut timers, at(4096)).0.len(), n as usize - 1);
+        assert_eq!(turn(&mut timers, at(9000)).0.len(), usize::from(!cancels));
+        assert!(timers.is_empty());
+    }
+}
+
 /// Several splits one after the other, after a clock that jumped, share the moves of a turn.
 #[test]
 fn a_jump_over_many_slots_moves_no_more_in_a_turn() {

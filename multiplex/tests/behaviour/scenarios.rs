@@ -4,12 +4,12 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::net::UnixDatagram;
 use std::thread;
 use std::time::Duration;
 
 use multiplex::{Event, Fanout, Interest, Token, Trigger, Waker};
 
+use super::datagrams;
 use super::support::{self, READABLE, TRIGGERS, WRITABLE, Watch, both, drain, fill};
 use super::table::Row;
 
@@ -32,7 +32,7 @@ pub(crate) fn run() -> Vec<Row> {
             .flatten(),
     );
     rows.extend(
-        [pipe_readers(), pipe_writers(), listeners(), datagrams()]
+        [pipe_readers(), pipe_writers(), listeners(), datagrams::run()]
             .into_iter()
             .flatten(),
     );
@@ -45,14 +45,14 @@ pub(crate) fn run() -> Vec<Row> {
 }
 
 /// One scenario as it is told.
-struct Story {
+pub(crate) struct Story {
     watch: Watch,
     scenario: String,
-    rows: Vec<Row>,
+    pub(crate) rows: Vec<Row>,
 }
 
 impl Story {
-    fn new(scenario: impl Into<String>) -> Self {
+    pub(crate) fn new(scenario: impl Into<String>) -> Self {
         Self {
             watch: Watch::new(),
             scenario: scenario.into(),
@@ -61,11 +61,11 @@ impl Story {
     }
 
     /// Goes on with a new poller.
-    fn renew(&mut self) {
+    pub(crate) fn renew(&mut self) {
         self.watch = Watch::new();
     }
 
-    fn add(&self, source: &impl AsFd, interest: Interest, trigger: Trigger) {
+    pub(crate) fn add(&self, source: &impl AsFd, interest: Interest, trigger: Trigger) {
         self.try_add(source, interest, trigger)
             .expect("a source that every kernel takes");
     }
@@ -75,7 +75,7 @@ impl Story {
     }
 
     /// What a wait says after `step` has happened.
-    fn then(&mut self, step: &str) {
+    pub(crate) fn then(&mut self, step: &str) {
         // TCP takes its time, also over loopback.
         thread::sleep(Duration::from_millis(20));
         let events = self.watch.look();
@@ -98,7 +98,7 @@ impl Story {
         );
     }
 
-    fn say(&mut self, step: &str, report: String) {
+    pub(crate) fn say(&mut self, step: &str, report: String) {
         assert!(
             self.rows.iter().all(|row| row.step != step),
             "two steps are called {step}"
@@ -366,22 +366,6 @@ fn listeners() -> Vec<Row> {
     drop(listener.accept());
     drop(listener.accept());
     story.then("all were accepted");
-    story.rows
-}
-
-fn datagrams() -> Vec<Row> {
-    let mut story = Story::new("Level, both directions: datagrams");
-    let (a, b) = UnixDatagram::pair().expect("socketpair");
-    a.set_nonblocking(true).expect("fcntl");
-    story.add(&a, both(), Trigger::Level);
-    story.then("nothing has come");
-    b.send(b"abc").expect("room");
-    b.send(b"").expect("room");
-    story.then("one of 3 bytes and an empty one came");
-    a.recv(&mut [0; 9]).expect("a datagram waits");
-    story.then("the first was read");
-    a.recv(&mut [0; 9]).expect("a datagram waits");
-    story.then("both were read");
     story.rows
 }
 

@@ -35,6 +35,49 @@ fn a_wait_never_returns_early() {
 }
 
 #[test]
+fn a_wait_until_a_deadline_ends_then_and_not_before() {
+    let mut watch = Watch::new();
+    for nanos in [1, 300_000, 1_000_000, 1_500_000, 20_300_000] {
+        let deadline = Instant::now() + Duration::from_nanos(nanos);
+        watch.poller.wait_until(&mut watch.events, deadline).unwrap();
+        assert!(
+            watch.events.is_empty() && Instant::now() >= deadline,
+            "{nanos} ns"
+        );
+    }
+    // Past, now or far ahead, it reports what is ready.
+    let (a, _b) = pair();
+    watch
+        .poller
+        .add(&a, Token::new(1), WRITABLE, Trigger::Level)
+        .unwrap();
+    let now = Instant::now();
+    for deadline in [now - MOMENT, now, now + 400 * Duration::from_secs(24 * 60 * 60)] {
+        watch.poller.wait_until(&mut watch.events, deadline).unwrap();
+        assert_eq!(watch.events.len(), 1);
+    }
+}
+
+#[test]
+fn a_signal_makes_a_wait_until_a_deadline_go_on() {
+    ffi::catch_signals();
+    let mut watch = Watch::new();
+    let (thread, over) = (ffi::this_thread(), AtomicBool::new(false));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(SeqCst) {
+                ffi::interrupt(thread);
+                thread::sleep(MOMENT / 10);
+            }
+        });
+        let deadline = Instant::now() + 5 * MOMENT;
+        watch.poller.wait_until(&mut watch.events, deadline).unwrap();
+        over.store(true, SeqCst);
+        assert!(watch.events.is_empty() && Instant::now() >= deadline);
+    });
+}
+
+#[test]
 fn the_longest_timeouts_are_waited_for_and_ended_by_an_event() {
     let day = Duration::from_secs(24 * 60 * 60);
     for timeout in [

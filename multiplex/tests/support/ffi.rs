@@ -111,12 +111,23 @@ pub(crate) fn this_thread() -> ThreadName {
 /// Lets SIGUSR1 interrupt system calls and do nothing else.
 pub(crate) fn catch_signals() {
     extern "C" fn ignore(_: c_int) {}
+    catch(libc::SIGUSR1, ignore);
+}
+
+/// Lets `handler` run at a signal. It may only do what signal-safety(7) allows.
+pub(crate) fn catch(signal: c_int, handler: extern "C" fn(c_int)) {
     // SAFETY: zero bytes are a valid sigaction: no flags, so SA_RESTART is off, and an empty mask.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-    action.sa_sigaction = ignore as *const () as usize;
-    // SAFETY: `action` lives until the call returns, and its handler touches nothing.
-    let result = unsafe { libc::sigaction(libc::SIGUSR1, &action, std::ptr::null_mut()) };
+    action.sa_sigaction = handler as *const () as usize;
+    // SAFETY: `action` lives until the call returns, and its handler is a function of the right type that never goes.
+    let result = unsafe { libc::sigaction(signal, &action, std::ptr::null_mut()) };
     assert_eq!(result, 0);
+}
+
+/// kill(2).
+pub(crate) fn kill(process: u32, signal: c_int) {
+    // SAFETY: the call takes no pointers.
+    assert_eq!(unsafe { libc::kill(process as libc::pid_t, signal) }, 0);
 }
 
 /// Sends SIGUSR1 to a thread that has not been joined yet.
@@ -161,4 +172,44 @@ pub(crate) fn open_fds() -> Vec<RawFd> {
     (0..1_000)
         .filter(|fd| unsafe { libc::fcntl(*fd, libc::F_GETFD) } >= 0)
         .collect()
+}
+
+/// Asks for errors in a queue of their own beside the socket's error, by IP_RECVERR, where there is such a thing.
+pub(crate) fn ask_for_an_error_queue(socket: &impl AsFd) {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        let yes: c_int = 1;
+        // SAFETY: the kernel reads one int of this size, which lives until the call returns.
+        let result = unsafe {
+            libc::setsockopt(
+                socket.as_fd().as_raw_fd(),
+                libc::IPPROTO_IP,
+                libc::IP_RECVERR,
+                (&raw const yes).cast(),
+                size_of::<c_int>() as libc::socklen_t,
+            )
+        };
+        assert_eq!(result, 0);
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = socket;
+}
+
+/// Takes what is in that queue, and says how many messages it were.
+pub(crate) fn read_error_queue(socket: &impl AsFd) -> usize {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        // SAFETY: zero bytes are a valid msghdr: no address, no buffers and no control data.
+        let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+        let fd = socket.as_fd().as_raw_fd();
+        // SAFETY: `message` lives until each call returns, and says that there is nothing to be written to.
+        let mut receive =
+            || unsafe { libc::recvmsg(fd, &mut message, libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT) };
+        (0..).take_while(|_| receive() >= 0).count()
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    {
+        let _ = socket;
+        0
+    }
 }
