@@ -59,8 +59,15 @@ const fn largest() -> usize {
     if most as u128 > usize::MAX as u128 {
         usize::MAX
     } else {
-        most as usize
+        narrowed(most)
     }
+}
+
+/// A number that was made of a `usize`.
+#[inline]
+#[allow(clippy::unnecessary_cast, reason = "the kernel keeps a u64 or a usize")]
+const fn narrowed(bits: Bits) -> usize {
+    bits as usize
 }
 
 /// What was registered. An accept is told from a read by this, and a wake from both, without a table.
@@ -99,7 +106,7 @@ impl Tagged {
 
     #[inline]
     pub(crate) const fn token(self) -> Token {
-        Token((self.0 & !KIND_MASK) as usize)
+        Token(narrowed(self.0 & !KIND_MASK))
     }
 
     #[inline]
