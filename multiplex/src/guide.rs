@@ -9,6 +9,9 @@ pub mod dup {}
 #[doc = include_str!("guide/fork.md")]
 pub mod fork {}
 
+#[doc = include_str!("guide/sources.md")]
+pub mod sources {}
+
 #[doc = include_str!("guide/regular_files.md")]
 pub mod regular_files {}
 

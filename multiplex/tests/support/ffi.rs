@@ -213,3 +213,79 @@ pub(crate) fn read_error_queue(socket: &impl AsFd) -> usize {
         0
     }
 }
+
+/// A new pseudoterminal: its master, non-blocking, and a slave that is open.
+pub(crate) fn pseudoterminal() -> (std::fs::File, std::fs::File) {
+    use std::os::fd::FromRawFd;
+    static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _one = ONE_AT_A_TIME.lock();
+    // SAFETY: the call takes no pointers.
+    let master = unsafe { libc::posix_openpt(libc::O_RDWR | libc::O_NOCTTY) };
+    assert!(master >= 0, "{}", std::io::Error::last_os_error());
+    // SAFETY: the call takes no pointers.
+    assert_eq!(unsafe { libc::grantpt(master) }, 0);
+    // SAFETY: the call takes no pointers.
+    assert_eq!(unsafe { libc::unlockpt(master) }, 0);
+    // SAFETY: the call takes no pointers.
+    let name = unsafe { libc::ptsname(master) };
+    assert!(!name.is_null());
+    // SAFETY: it is a string that ends with a zero byte, and is read before any other thread of this test asks for one.
+    let name = unsafe { std::ffi::CStr::from_ptr(name) }.to_owned();
+    // SAFETY: `name` is a string that ends with a zero byte.
+    let slave = unsafe { libc::open(name.as_ptr(), libc::O_RDWR | libc::O_NOCTTY) };
+    assert!(slave >= 0, "{}", std::io::Error::last_os_error());
+    // SAFETY: the kernel just made this fd for us; nobody else has it.
+    let master = unsafe { std::fs::File::from_raw_fd(master) };
+    set_nonblocking(&master);
+    // SAFETY: the kernel just made this fd for us; nobody else has it.
+    (master, unsafe { std::fs::File::from_raw_fd(slave) })
+}
+
+/// mkfifo(3).
+pub(crate) fn make_fifo(path: &std::path::Path) {
+    let path = std::ffi::CString::new(path.as_os_str().as_encoded_bytes()).unwrap();
+    // SAFETY: `path` is a string that ends with a zero byte and lives until the call returns.
+    assert_eq!(unsafe { libc::mkfifo(path.as_ptr(), 0o600) }, 0);
+}
+
+/// shutdown(2) of both directions.
+pub(crate) fn shut_down(socket: &impl AsFd) {
+    // SAFETY: the call takes no pointers.
+    let _ = unsafe { libc::shutdown(socket.as_fd().as_raw_fd(), libc::SHUT_RDWR) };
+}
+
+/// pidfd_open(2): Linux 5.3.
+#[cfg(target_os = "linux")]
+pub(crate) fn open_process(process: u32) -> std::os::fd::OwnedFd {
+    use std::os::fd::FromRawFd;
+    // SAFETY: the call takes no pointers.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, process as libc::pid_t, 0) };
+    assert!(fd >= 0, "{}", std::io::Error::last_os_error());
+    // SAFETY: the kernel just made this fd for us; nobody else has it.
+    unsafe { std::os::fd::OwnedFd::from_raw_fd(fd as RawFd) }
+}
+
+/// ioctl(2) with TUNSETIFF: makes a TUN device of an open /dev/net/tun. Nothing where that is not allowed.
+#[cfg(target_os = "linux")]
+pub(crate) fn make_tun(device: &impl AsFd, name: &str) -> Option<libc::ifreq> {
+    // SAFETY: zero bytes are a valid ifreq.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
+        *to = from as _;
+    }
+    request.ifr_ifru.ifru_flags = (libc::IFF_TUN | libc::IFF_NO_PI) as i16;
+    let device = device.as_fd().as_raw_fd();
+    // SAFETY: the kernel reads and writes one ifreq, which lives until the call returns.
+    let result = unsafe { libc::ioctl(device, libc::TUNSETIFF as _, &mut request) };
+    (result == 0).then_some(request)
+}
+
+/// ioctl(2) with SIOCSIFFLAGS: lets the link of such a device be up.
+#[cfg(target_os = "linux")]
+pub(crate) fn raise_link(mut request: libc::ifreq) {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    request.ifr_ifru.ifru_flags = libc::IFF_UP as i16;
+    // SAFETY: the kernel reads one ifreq, which lives until the call returns.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS as _, &mut request) };
+    assert_eq!(result, 0);
+}
