@@ -12,6 +12,9 @@ pub mod fork {}
 #[doc = include_str!("guide/sources.md")]
 pub mod sources {}
 
+#[doc = include_str!("guide/other_libraries.md")]
+pub mod other_libraries {}
+
 #[doc = include_str!("guide/regular_files.md")]
 pub mod regular_files {}
 
