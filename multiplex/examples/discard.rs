@@ -1,6 +1,6 @@
 //! Reads what each client sends, and does nothing with it: the discard service of RFC 863.
 //!
-//! This is the program on the first screen of the documentation, but for the port. What is too long for that, such as
+//! This is the program on the first screen of the documentation, but for the port. The rest, such as
 //! answers that do not fit, is in `echo_level`.
 //!
 //!     cargo run -p multiplex --example discard

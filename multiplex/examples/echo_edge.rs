@@ -45,7 +45,7 @@ fn main() -> io::Result<()> {
             } else if let Some(connection) = connections.get_mut(&event.token()) {
                 connection.readable |= event.is_readable();
                 connection.writable |= event.is_writable();
-                // Who causes many reports stands in the queue no more often than the others.
+                // A client that causes many reports stands in the queue no more often than the others.
                 if !std::mem::replace(&mut connection.queued, true) {
                     busy.push_back(event.token());
                 }

@@ -88,7 +88,7 @@ impl Server {
         let mut buffer = [0; 4096];
         match stream.read(&mut buffer) {
             Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => return Ok(()),
-            // Who does not read what is echoed is sent away too; `echo_level` waits for such a client.
+            // A client that does not read what is echoed is sent away too; `echo_level` waits for such a client.
             Ok(n) if n > 0 && stream.write_all(&buffer[..n]).is_ok() => {}
             Ok(_) | Err(_) => return self.end(token, ""),
         }

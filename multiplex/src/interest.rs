@@ -63,7 +63,7 @@ impl Interest {
         self.0.get() & WRITABLE != 0
     }
 
-    /// What remains of this interest without the directions of `other`, or `None` if nothing does.
+    /// Returns this interest without the directions of `other`, or `None` if nothing remains.
     #[inline]
     #[must_use]
     pub const fn without(self, other: Self) -> Option<Self> {
@@ -123,7 +123,7 @@ pub enum Trigger {
     Level,
     /// When something arrives. Between two reports the caller drains the source.
     Edge,
-    /// Once per direction, until the source is registered again. What is pending then is reported.
+    /// Once per direction, until the source is registered again. Data or space that is there by then is reported.
     OneShot,
 }
 
@@ -132,7 +132,7 @@ pub enum Trigger {
 pub enum Fanout {
     /// A connection is reported to every poller that waits. One of them accepts it, the others find `WouldBlock`.
     Shared,
-    /// A connection is reported to at least one poller that waits, and as a rule to no more. Whoever is told accepts, or
+    /// A connection is reported to at least one poller that waits, and as a rule to no more. The poller that is told accepts, or
     /// hands on: if it [removes](crate::Poller::remove) the listener instead, or is dropped, nobody else is told of that
     /// connection until another one comes.
     Exclusive,

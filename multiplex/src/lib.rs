@@ -28,7 +28,7 @@
 //! }
 //! ```
 //!
-//! This reads what comes and closes when the client does. Of a read that fails nothing has to be known: `WouldBlock` means
+//! This reads what comes and closes when the client does. A read that fails needs no code of its own: `WouldBlock` means
 //! "not now", and an error comes once, with the end behind it. Without the pause a process that is out of fds would spin, for
 //! a listener whose connection cannot be taken stays ready. The example `echo_level` answers, too, and pauses nobody.
 //!

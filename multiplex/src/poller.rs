@@ -160,8 +160,8 @@ impl Poller {
     ///
     /// # Errors
     ///
-    /// `NotFound` if it is not registered, also when the kernel has forgotten it because its file was closed. Of a number that is
-    /// closed epoll says EBADF and a kqueue `NotFound`: such a number may name another file a moment later, and a removal ends that
+    /// `NotFound` if it is not registered, also when the kernel has forgotten it because its file was closed. For a number that
+    /// is closed epoll says EBADF and a kqueue `NotFound`: such a number may name another file a moment later, and a removal ends that
     /// one's registration. Remove before the close.
     ///
     /// # Portability
@@ -177,7 +177,7 @@ impl Poller {
     /// Registers a listening socket: level-triggered, with events that say
     /// [`is_acceptable`](crate::Event::is_acceptable).
     ///
-    /// The answer is the fanout in force: `Exclusive` becomes `Shared` where the kernel has no such thing. Like
+    /// Returns the fanout in force: `Exclusive` becomes `Shared` where the kernel has no such thing. Like
     /// [`Poller::add`] it leaves the listener registered as asked, whatever it was before.
     ///
     /// # Errors
@@ -188,7 +188,7 @@ impl Poller {
     ///
     /// Exclusive exists since Linux 4.5. There it tells the poller that was registered first among those that wait, and as a
     /// rule only that one: the chapter on [sharing listeners](crate::guide::sharing_listeners) says how to balance that, and what
-    /// whoever is told owes the others. The first such call of a process, and one for a listener that is registered already,
+    /// a poller that is told owes the others. The first such call of a process, and one for a listener that is registered already,
     /// take more than one system call.
     #[inline]
     pub fn add_listener(&self, listener: impl AsFd, token: Token, fanout: Fanout) -> io::Result<Fanout> {
@@ -272,7 +272,7 @@ impl Poller {
         self.queue.wait(events.raw(), timeout)
     }
 
-    /// The one kind of wait that reads the clock. Apart, so that the others are small enough for their caller.
+    /// Waits with a timeout: the one kind of wait that reads the clock. A separate function keeps the others small.
     fn wait_for(&self, events: &mut Events, timeout: Duration) -> io::Result<()> {
         let end = End::After(Instant::now(), timeout);
         self.wait_and_on(events, Some(timeout), end)

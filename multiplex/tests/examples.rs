@@ -64,7 +64,7 @@ impl Example {
             .expect("the example should have printed a line")
     }
 
-    /// Waits for the line "… on ADDRESS" and answers the address.
+    /// Waits for the line "… on ADDRESS" and returns the address.
     fn address(&self) -> String {
         let line = self.line();
         line.split_once(" on ")
@@ -139,7 +139,7 @@ fn pattern(length: usize) -> Vec<u8> {
     (0..length as u32 / 4).flat_map(u32::to_le_bytes).collect()
 }
 
-/// Sends without reading until nothing fits any more, then reads all of it back; answers how much that was.
+/// Sends without reading until nothing fits any more, then reads all of it back. Returns how much that was.
 ///
 /// This is the client that a server without back-pressure would buffer for.
 #[track_caller]
@@ -315,7 +315,7 @@ fn a_free_fd_ends_the_pause_of_echo_level() {
         times.push(start.elapsed());
         clients.push(client);
     }
-    // Who waits for the pause to end waits for the whole of it, 100 ms. Not all do so because the machine is busy.
+    // A client that meets the pause waits for the whole of it, 100 ms; on a busy machine not every client does.
     times.sort();
     let quick = times[times.len() / 4];
     assert!(quick < Duration::from_millis(50), "{times:?}");

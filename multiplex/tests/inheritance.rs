@@ -9,7 +9,7 @@ use multiplex::{Poller, Token, Waker};
 
 use support::ffi;
 
-/// Tells the started program that it is one.
+/// Set for the started program, so that it knows that it is one.
 const STARTED: &str = "MULTIPLEX_INHERITANCE_TEST_STARTED";
 
 #[test]

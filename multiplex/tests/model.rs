@@ -17,7 +17,7 @@ use proptest::test_runner::FileFailurePersistence;
 
 use support::*;
 
-/// What is done to one end of one connection.
+/// An action on one end of one connection.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Register(Form, Interest, Trigger),

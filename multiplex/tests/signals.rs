@@ -13,11 +13,11 @@ use multiplex::{Event, Events, Poller, Token, Waker};
 
 use support::*;
 
-/// Tells the started program what to wait by.
+/// Set for the started program: the kind of wait that it makes.
 const WAITS: &str = "MULTIPLEX_SIGNALS_TEST_WAITS";
 const LONG: Duration = Duration::from_millis(600);
 
-/// What is run as a process of its own: it waits, and says how that ended.
+/// The process of its own: it waits, and says how that ended.
 fn waits(how: &str) {
     let (poller, mut events) = (Poller::new().unwrap(), Events::default());
     println!("\nwaiting");

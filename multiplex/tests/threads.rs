@@ -67,7 +67,7 @@ fn a_level_source_that_stays_ready_stops_every_waiter() {
     }
 }
 
-/// What is dropped stays dropped: an outer poller, which is told of a queue for as long as it is open, hears nothing more.
+/// An outer poller is told of a queue for as long as it is open; after the drop it hears nothing more.
 #[test]
 fn a_wake_that_races_the_drop_of_its_poller_neither_fails_nor_keeps_the_queue_open() {
     let mut outer = Watch::new();

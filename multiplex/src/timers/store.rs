@@ -67,7 +67,7 @@ impl<T> Store<T> {
         }
     }
 
-    /// What links a live entry; `None` for a place whose timer is another one by now, or gone.
+    /// Returns the links of a live entry; `None` for a place whose timer is another one by now, or gone.
     #[inline]
     pub(super) fn find(&self, id: TimerId) -> Option<Links> {
         match self.get(id.index)? {
@@ -78,7 +78,7 @@ impl<T> Store<T> {
         }
     }
 
-    /// What links a live entry, whose index lies in a list.
+    /// Returns the links and the generation of the live entry at an index that lies in a list.
     #[inline]
     pub(super) fn links(&self, index: u32) -> Option<(Links, NonZeroU32)> {
         match self.get(index)? {

@@ -1,4 +1,4 @@
-//! What is seen from inside: places, and how many timers a turn moves.
+//! The wheel from inside: places, and how many timers a turn moves.
 
 use super::*;
 

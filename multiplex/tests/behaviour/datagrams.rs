@@ -59,7 +59,7 @@ fn own_folder() -> std::path::PathBuf {
     folder
 }
 
-/// What is sent to a port that nobody has comes back as an error, and with IP_RECVERR once more in a queue of errors.
+/// A datagram to a port that nobody has comes back as an error, and with IP_RECVERR once more in a queue of errors.
 fn error_queues() -> Vec<Row> {
     let mut story =
         Story::new("Level, both directions: a UDP socket with an error queue (IP_RECVERR, Linux alone)");

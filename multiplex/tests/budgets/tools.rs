@@ -93,7 +93,7 @@ fn optimised() -> &'static Path {
     })
 }
 
-/// Says what is skipped for the want of a tool. In CI nothing may be.
+/// Prints what is skipped for the want of a tool. In CI nothing may be.
 #[track_caller]
 pub(crate) fn has(tool: &str) -> Option<()> {
     let found = Command::new(tool)

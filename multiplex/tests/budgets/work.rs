@@ -1,4 +1,4 @@
-//! What is counted: each operation so many times, by the crate and by the bare call.
+//! The work that is counted: each operation so many times, by the crate and by the bare call.
 
 use std::hint::black_box;
 use std::io::{self, Write};

@@ -31,7 +31,7 @@ fn add_and_modify_leave_what_was_asked_whatever_was_before() {
                 });
                 is_exactly(verb, wanted, |watch, source| {
                     ADD(&watch.poller, source, Token::new(9), before.0, before.1).unwrap();
-                    // What is one-shot has fired now, and what is an edge has been told.
+                    // A one-shot source has fired by now, and an edge has been told.
                     watch.expect(9, any);
                     watch.look();
                 });

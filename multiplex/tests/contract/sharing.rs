@@ -165,7 +165,7 @@ fn one_waker_wakes_all_waiters_one_after_the_other() {
                 let mut events = Events::with_capacity(8);
                 watch.poller.wait(&mut events, Some(PATIENCE)).unwrap();
                 assert!(events.iter().any(|event| event.is_wake()));
-                // Who was told tells the next.
+                // The thread that was told tells the next one.
                 waker.wake().unwrap();
             });
         }

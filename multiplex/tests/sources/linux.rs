@@ -67,7 +67,7 @@ fn a_timerfd_is_readable_when_its_time_has_come() {
     watch.expect_silence();
 }
 
-/// What a thread blocks its children inherit, so the test runs in threads of its own.
+/// A thread hands on what it blocks to the threads that it starts, so the test runs in one of its own.
 #[test]
 fn a_signalfd_reports_the_signals_of_the_process_and_of_the_thread_that_waits() {
     let mut signals = SigSet::empty();

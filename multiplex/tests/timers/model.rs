@@ -286,7 +286,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases / 8, max_shrink_iters: 500, ..ProptestConfig::default() })]
 
-    /// What is cancelled, set anew or inserted while a split is half done is found again.
+    /// Timers that are cancelled, set anew or inserted while a split is half done.
     #[test]
     fn the_wheel_does_so_too_with_thousands_of_timers(steps in prop::collection::vec(step_of_many(), 1..25)) {
         let mut pair = Pair::new();
