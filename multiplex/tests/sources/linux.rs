@@ -102,6 +102,41 @@ fn a_signalfd_reports_the_signals_of_the_process_and_of_the_thread_that_waits() 
     .unwrap();
 }
 
+/// Set for the process in which no other test runs, because a fork takes the locks of other threads along.
+const ALONE: &str = "MULTIPLEX_SOURCES_TEST_ALONE";
+
+/// The second sentence of the row: who is told after a fork.
+#[test]
+fn a_child_of_fork_is_told_of_its_own_signals_after_it_has_registered_the_signalfd_anew() {
+    if std::env::var_os(ALONE).is_none() {
+        let name =
+            "linux::a_child_of_fork_is_told_of_its_own_signals_after_it_has_registered_the_signalfd_anew";
+        let test = Command::new(std::env::current_exe().unwrap())
+            .args([name, "--exact"])
+            .env(ALONE, "1")
+            .output()
+            .unwrap();
+        let output = String::from_utf8_lossy(&test.stdout);
+        assert!(test.status.success() && output.contains("1 passed"), "{output}");
+        return;
+    }
+    let mut signals = SigSet::empty();
+    signals.add(Signal::SIGWINCH);
+    signals.thread_block().unwrap();
+    let fd = SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK).unwrap();
+    let mut watch = Watch::new();
+    level(&watch, &fd);
+    let in_child = || {
+        nix::sys::signal::raise(Signal::SIGWINCH).unwrap();
+        watch.expect_silence();
+        watch.poller.remove(&fd).unwrap();
+        level(&watch, &fd);
+        watch.expect(1, Event::is_readable);
+        fd.read_signal().unwrap().is_some()
+    };
+    assert!(ffi::in_child(in_child, || ()));
+}
+
 #[test]
 fn a_pidfd_is_readable_once_the_process_has_ended() {
     let mut child = Command::new("cat")
