@@ -51,8 +51,9 @@
 //! | timeouts | nanoseconds on 64-bit Linux since 5.11, else milliseconds, rounded up | nanoseconds |
 //! | a [`Waker`] is | an eventfd | EVFILT_USER, or a pipe where the kernel has none |
 //!
-//! The rest of what an event loop should know stands in the [`guide`], with tables for those who come from mio, polling or
-//! libevent, and with [one](guide::behaviour), made by a test, of what each backend reports. [`timers`] are the other half of a
+//! The rest of what an event loop should know stands in the [`guide`]: what to mind with [single kinds of sources](guide::sources) and
+//! with [another library's fds](guide::other_libraries), tables for those who [come from](guide::coming_from) mio, polling or libevent,
+//! and [one](guide::behaviour), made by a test, of what each backend reports. [`timers`] are the other half of a
 //! loop. The examples in the repository are whole programs: echo servers with level and edge triggers, many threads on one poller,
 //! shared listeners, a proxy, wakers with a queue; the ways to use several threads were [measured](guide::threads).
 //!
