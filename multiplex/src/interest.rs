@@ -116,7 +116,8 @@ impl fmt::Debug for Interest {
 /// # Portability
 ///
 /// A one-shot source that asks for both directions is disarmed by an event altogether in epoll, and in a kqueue by
-/// direction: there two threads may be told of one source, of each direction one.
+/// direction: there two threads may be told of one source, of each direction one. On FreeBSD, NetBSD and OpenBSD the writer of
+/// a pipe that was told that it can write may be told once more, without being armed again, that the reader has gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Trigger {
     /// By every wait, as long as the source is ready.

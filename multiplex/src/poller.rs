@@ -44,8 +44,8 @@ impl Poller {
     /// # Errors
     ///
     /// - `InvalidInput`: `token` is larger than [`Token::MAX`], or `source` is this poller.
-    /// - `Unsupported`: `source` is a file that is always ready, such as a regular file. Read and write it without
-    ///   asking.
+    /// - `Unsupported`: `source` is a file that is always ready, such as a regular file, a directory or /dev/null. Read and
+    ///   write it without asking.
     /// - `BrokenPipe`: writable is asked of a pipe whose reader has gone (kqueue; epoll reports an event).
     /// - EBADF: the number is not open. The borrow of an `AsFd` excludes that, unless it was made by
     ///   [`BorrowedFd::borrow_raw`].
@@ -59,8 +59,11 @@ impl Poller {
     /// - A stream socket is added after connect(2) or listen(2) was called. A fresh one is ready for epoll at once and
     ///   forever, and never for a kqueue.
     /// - kqueue: of another poller only readable can be asked; with writable it is `InvalidInput`.
-    /// - NetBSD: the writer of a pipe that is *full* is not told that the reader has gone, unless it asks for readable
-    ///   too.
+    /// - FreeBSD, NetBSD, OpenBSD: a pipe's writer that asks for writable alone gets a second filter, which tells that the reader
+    ///   has gone. The pipes of FreeBSD and OpenBSD go both ways: a program that uses one so asks for both, or has events that
+    ///   say nothing while data waits that it did not ask for. On FreeBSD a writer that asks for both hears of the end as writable
+    ///   once, and as readable and read closed by every wait.
+    /// - kqueue: one fstat(2) comes before the call.
     /// - kqueue: that `source` is this poller is seen by its number alone. A [dup](crate::guide::dup) of it, or pollers in a
     ///   ring, may be taken; NetBSD panics when an event comes to a kqueue that is in itself.
     /// - kqueue: changes of one source by two threads at the same time may mix, unless both ask for the same: one's interest

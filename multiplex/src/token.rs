@@ -83,7 +83,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     #[inline]
-    const fn bits(self) -> Bits {
+    pub(crate) const fn bits(self) -> Bits {
         (self as Bits) << (Bits::BITS - KIND_BITS)
     }
 }

@@ -129,8 +129,6 @@ struct Model {
     watch: Watch,
     ends: Vec<End>,
     registered: Vec<Option<(Interest, Trigger)>>,
-    /// Which ends write to pipes that were full when their readers went.
-    cut_off: Vec<bool>,
 }
 
 impl Model {
@@ -140,7 +138,6 @@ impl Model {
             watch: Watch::with_capacity(3),
             ends: Vec::new(),
             registered: vec![None; CONNECTIONS * 2],
-            cut_off: vec![false; CONNECTIONS * 2],
         };
         for connection in 0..CONNECTIONS {
             model.ends.extend(open(connection));
@@ -218,12 +215,8 @@ impl Model {
 
     /// Without removing it first: nothing else refers to the file, so the kernel forgets it.
     fn close(&mut self, index: usize) {
-        if let (End::Reader(_), End::Writer(writer)) = (&self.ends[index], &self.ends[index ^ 1]) {
-            self.cut_off[index ^ 1] = ffi::poll(writer.as_fd(), libc::POLLOUT) == 0;
-        }
         self.ends[index] = End::Closed;
         self.registered[index] = None;
-        self.cut_off[index] = false;
     }
 
     /// Compares what waits say with what poll(2) says.
@@ -281,11 +274,9 @@ impl Model {
             let revents = ffi::poll(fd, events);
             revents & (events | libc::POLLHUP | libc::POLLERR) != 0
         };
-        // `Poller::add`, Portability: NetBSD does not tell it.
-        let untold = cfg!(target_os = "netbsd") && self.cut_off[index];
         [
             interest.is_readable() && said(libc::POLLIN),
-            interest.is_writable() && said(libc::POLLOUT) && !untold,
+            interest.is_writable() && said(libc::POLLOUT),
         ]
     }
 }

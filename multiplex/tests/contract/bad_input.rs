@@ -84,17 +84,18 @@ fn a_file_that_is_always_ready_is_unsupported_and_the_error_says_so() {
         let mut watch = Watch::new();
         let file = File::open(path).unwrap();
         for interest in [READABLE, WRITABLE, both()] {
-            match watch.poller.add(&file, Token::new(1), interest, Trigger::Level) {
-                // BSD kernels watch some of them.
-                Ok(()) if cfg!(not(target_os = "linux")) => {}
-                Ok(()) => panic!("{path:?} was registered"),
-                Err(error) => {
+            for trigger in TRIGGERS {
+                for result in [
+                    watch.poller.add(&file, Token::new(1), interest, trigger),
+                    watch.poller.modify(&file, Token::new(1), interest, trigger),
+                ] {
+                    let error = result.expect_err("no kernel waits for it");
                     assert_eq!(error.kind(), io::ErrorKind::Unsupported, "{path:?}");
                     assert!(error.to_string().contains("always ready"), "{error}");
-                    expect_not_registered(&watch.poller, &file);
-                    watch.expect_silence();
                 }
             }
+            expect_not_registered(&watch.poller, &file);
+            watch.expect_silence();
         }
     }
 }

@@ -1,20 +1,21 @@
 //! The kqueue backend: macOS, iOS, FreeBSD, NetBSD, OpenBSD and DragonFly.
 
 mod ffi;
+mod file;
 #[path = "../waker/pipe.rs"]
 mod pipe;
 #[path = "../waker/user_filter.rs"]
 mod user_filter;
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::FileTypeExt;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use crate::event::{Event, Ready};
 use crate::interest::{Fanout, Interest, Trigger};
-use crate::token::Tagged;
+use crate::token::{Kind, Tagged};
+use file::File;
 
 pub(crate) use ffi::RawEvent;
 pub(crate) use user_filter::Signal;
@@ -119,6 +120,9 @@ impl Queue {
     /// A second EV_ADD never changes EV_CLEAR or EV_DISPATCH of a knote, and EV_ENABLE alone does not report what is pending
     /// on NetBSD before 10. No kernel applies the changes of one call as a whole: a call of another thread may come between
     /// any two of them.
+    ///
+    /// A pipe's writer that asks for writable alone gets EVFILT_READ too, under a tag of our own, where only that tells that the
+    /// reader has gone: [`File::is_pipe_that_hides_its_end`]. So `remove` finds it after that as well.
     fn register(
         &self,
         fd: BorrowedFd<'_>,
@@ -130,10 +134,16 @@ impl Queue {
             // NetBSD takes it, and panics when an event comes.
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
         }
+        let file = File::of(fd);
+        if file.is_always_ready() {
+            return Err(super::always_ready());
+        }
         let ([no_read, no_write], [read, write]) = (deletes(fd), request(fd, data, trigger));
+        let [end, _] = request(fd, Tagged::from_bits(data.bits() | END), trigger);
         let changes: &[RawEvent] = match (interest.is_readable(), interest.is_writable()) {
             (true, true) => &[no_read, no_write, read, write],
             (true, false) => &[no_read, no_write, read],
+            _ if file.is_pipe_that_hides_its_end() => &[no_read, no_write, end, write],
             _ => &[no_read, no_write, write],
         };
         let receipts = self.control(changes)?;
@@ -143,7 +153,7 @@ impl Queue {
             if errno != 0 && !was_not_there {
                 // The other direction may have been added.
                 let _ = self.control(&deletes(fd));
-                return Err(explained(errno, fd, change.filter()));
+                return Err(explained(errno, fd, &file, change.filter()));
             }
             if errno == 0 && change.has(ffi::EV_DELETE) {
                 found = Found::Registered;
@@ -206,9 +216,15 @@ fn request(fd: BorrowedFd<'_>, data: Tagged, trigger: Trigger) -> [RawEvent; 2] 
     both(fd, ffi::EV_ADD | ffi::EV_ENABLE | again, data)
 }
 
-/// What the kernel answered.
+/// The tag of the EVFILT_READ that waits for the end of a pipe's writer: a kind that no registration has, in the place of its kind.
+const END: Bits = Kind::Waker.bits() | Kind::Listener.bits();
+
+/// What the kernel answered. An end is told apart before the kinds whose bits it has.
 #[inline]
 pub(crate) fn report(raw: &RawEvent) -> Event {
+    if raw.udata() & END == END {
+        return report_end(raw);
+    }
     let (read, write) = (
         raw.filter() == ffi::EVFILT_READ,
         raw.filter() == ffi::EVFILT_WRITE,
@@ -223,35 +239,32 @@ pub(crate) fn report(raw: &RawEvent) -> Event {
     Event::new(Tagged::from_bits(raw.udata()), ready, raw.data())
 }
 
+/// The reader of a pipe has gone, which its writer asked to be told as writable.
+///
+/// Without EV_EOF there is nothing of what was asked for: the pipes of FreeBSD and OpenBSD go both ways, so data may come.
+#[cold]
+fn report_end(raw: &RawEvent) -> Event {
+    let gone = raw.has(ffi::EV_EOF);
+    let ready = Ready::NOTHING
+        .with(Ready::WRITABLE, gone)
+        .with(Ready::WRITE_CLOSED, gone);
+    Event::new(Tagged::from_bits(raw.udata() & !END), ready, None)
+}
+
 /// Says what an error means, where the systems use several for one thing.
 #[cold]
-fn explained(errno: i32, fd: BorrowedFd<'_>, filter: ffi::Filter) -> io::Error {
+fn explained(errno: i32, fd: BorrowedFd<'_>, file: &File, filter: ffi::Filter) -> io::Error {
     match errno {
-        // NetBSD's answer for a pipe whose reader has gone, where others say EPIPE.
-        libc::EBADF if filter == ffi::EVFILT_WRITE && is_pipe(fd) => {
+        // NetBSD's answer for a pipe whose reader has gone, where others say EPIPE: `pipe_kqfilter` in sys_pipe.c. As EBADF a caller
+        // would take it for a bug of its own.
+        libc::EBADF if filter == ffi::EVFILT_WRITE && file.is_fifo() => {
             io::Error::from_raw_os_error(libc::EPIPE)
         }
-        libc::EINVAL | libc::ENODEV | libc::EOPNOTSUPP | libc::EPERM if is_always_ready(fd) => {
+        libc::EINVAL | libc::ENODEV | libc::EOPNOTSUPP | libc::EPERM if file.may_be_always_ready(fd) => {
             super::always_ready()
         }
         _ => io::Error::from_raw_os_error(errno),
     }
-}
-
-/// False for a number that names no open file.
-fn is_pipe(fd: BorrowedFd<'_>) -> bool {
-    ffi::metadata(fd).is_ok_and(|metadata| metadata.file_type().is_fifo())
-}
-
-/// True for files that never block. macOS refuses terminals too, and those do block.
-fn is_always_ready(fd: BorrowedFd<'_>) -> bool {
-    ffi::metadata(fd).is_ok_and(|metadata| {
-        let kind = metadata.file_type();
-        kind.is_file()
-            || kind.is_dir()
-            || kind.is_block_device()
-            || (kind.is_char_device() && !fd.is_terminal())
-    })
 }
 
 /// FreeBSD kevent(2), BUGS: a timeout is limited to 24 hours.
@@ -302,9 +315,8 @@ fn both(fd: BorrowedFd<'_>, flags: ffi::Flags, data: Tagged) -> [RawEvent; 2] {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::File;
-
     use super::*;
+    use crate::token::Token;
 
     #[test]
     fn an_error_is_what_stands_beside_the_end() {
@@ -324,7 +336,8 @@ mod tests {
     #[test]
     fn a_pipe_whose_reader_has_gone_is_one_error_on_every_system() {
         let (_reader, writer) = io::pipe().unwrap();
-        let said = |errno, filter| explained(errno, writer.as_fd(), filter);
+        let (pipe, file) = (writer.as_fd(), File::of(writer.as_fd()));
+        let said = |errno, filter| explained(errno, pipe, &file, filter);
         assert_eq!(
             said(libc::EPIPE, ffi::EVFILT_WRITE).kind(),
             io::ErrorKind::BrokenPipe
@@ -338,26 +351,32 @@ mod tests {
             Some(libc::EBADF)
         );
         let (socket, _peer) = std::os::unix::net::UnixStream::pair().unwrap();
-        let said = explained(libc::EBADF, socket.as_fd(), ffi::EVFILT_WRITE);
+        let file = File::of(socket.as_fd());
+        let said = explained(libc::EBADF, socket.as_fd(), &file, ffi::EVFILT_WRITE);
         assert_eq!(said.raw_os_error(), Some(libc::EBADF));
     }
 
     #[test]
     fn only_what_never_blocks_is_said_to_be_always_ready() {
-        let file = File::open(std::env::current_exe().unwrap()).unwrap();
-        let null = File::open("/dev/null").unwrap();
+        let device = std::fs::File::open("/dev/urandom").unwrap();
         let (reader, _writer) = io::pipe().unwrap();
+        let said = |errno, source| explained(errno, source, &File::of(source), ffi::EVFILT_READ);
         for errno in [libc::EINVAL, libc::ENODEV, libc::EOPNOTSUPP, libc::EPERM] {
-            for source in [file.as_fd(), null.as_fd()] {
-                assert_eq!(
-                    explained(errno, source, ffi::EVFILT_READ).kind(),
-                    io::ErrorKind::Unsupported
-                );
-            }
-            assert_eq!(
-                explained(errno, reader.as_fd(), ffi::EVFILT_READ).raw_os_error(),
-                Some(errno)
-            );
+            assert_eq!(said(errno, device.as_fd()).kind(), io::ErrorKind::Unsupported);
+            assert_eq!(said(errno, reader.as_fd()).raw_os_error(), Some(errno));
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_pipe_is_told_to_its_writer_as_writable_and_never_as_a_wake() {
+        let token = Token::MAX;
+        let tag = token.tagged(Kind::Source).unwrap().bits() | END;
+        let said = |flags| report(&RawEvent::change(5, ffi::EVFILT_READ, flags, 0, tag));
+        for (event, gone) in [(said(ffi::EV_EOF), true), (said(0), false)] {
+            assert_eq!((event.is_writable(), event.is_write_closed()), (gone, gone));
+            assert!(!event.is_readable() && !event.is_read_closed() && !event.is_error());
+            assert!(!event.is_wake() && !event.is_acceptable());
+            assert_eq!((event.token(), event.backlog()), (token, None));
         }
     }
 }
