@@ -9,6 +9,7 @@ use crate::{
     inner::Filter,
     knote::{Knote, Udata},
     lint,
+    mode::Kernel,
     queue::{Errno, State},
 };
 
@@ -16,6 +17,9 @@ impl State {
     /// Applies one change.
     pub(crate) fn change(&mut self, change: &Kevent) -> Result<(), Errno> {
         lint::change(change);
+        if self.kernel == Kernel::FreeBsd && change.flags & EV_ENABLE != 0 && change.flags & EV_DISABLE != 0 {
+            return Err(Errno(libc::EINVAL));
+        }
         let filter = match change.filter {
             EVFILT_READ => Filter::Read,
             EVFILT_WRITE => Filter::Write,
@@ -62,25 +66,30 @@ impl State {
         }
         if filter == Filter::Write && ffi::is_fifo(fd) && ffi::state(fd, libc::POLLOUT) & libc::POLLERR != 0 {
             // NetBSD says EBADF, though the number is open.
-            let like_netbsd = self.chaos.as_mut().is_some_and(Chaos::flip);
+            let flip = self.chaos.as_mut().map(Chaos::flip);
+            let like_netbsd = flip.unwrap_or(self.kernel == Kernel::NetBsd);
             return Err(Errno(if like_netbsd { libc::EBADF } else { libc::EPIPE }));
         }
         let disabled = change.flags & EV_DISABLE != 0;
-        let knote = Knote {
+        let mut knote = Knote {
             fd,
             filter,
             flags: change.flags,
             disabled,
+            silent: false,
             udata: Udata(change.udata as usize),
         };
         let generation = self.knotes.next_generation();
-        self.inner(filter)
-            .add(fd, knote.bits(), generation)
-            .map_err(|Errno(errno)| match errno {
-                // Regular files and directories; the queue itself, or a ring of queues.
-                libc::EPERM | libc::ELOOP | libc::EINVAL => Errno(libc::EINVAL),
-                other => Errno(other),
-            })?;
+        match self.inner(filter).add(fd, knote.bits(), generation) {
+            // Regular files, directories, /dev/null: every kernel here takes them, to write too but for NetBSD. They are silent, or
+            // always ready, as their filesystem or device likes.
+            Err(Errno(libc::EPERM)) if filter == Filter::Read || self.kernel != Kernel::NetBsd => {
+                knote.silent = true;
+            }
+            // The queue itself, or a ring of queues.
+            Err(Errno(libc::EPERM | libc::ELOOP | libc::EINVAL)) => return Err(Errno(libc::EINVAL)),
+            added => added?,
+        }
         self.knotes.insert(generation, knote);
         self.arm(generation)
     }
@@ -92,17 +101,21 @@ impl State {
         let (filter, fd) = (knote.filter, knote.fd);
         lint::change_existing(change, knote);
         if change.flags & EV_DELETE != 0 {
+            let silent = knote.silent;
             let outcome = self.inner(filter).remove(fd);
             self.forget(generation)?;
-            return outcome;
+            // epoll may never have had it.
+            return if silent { Ok(()) } else { outcome };
         }
         if change.flags & EV_DISABLE != 0 {
             knote.disabled = true;
         } else if change.flags & EV_ENABLE != 0 {
             knote.disabled = false;
         }
-        // FreeBSD, OpenBSD and Darwin take udata from every change, not from EV_ADD alone.
-        knote.udata = Udata(change.udata as usize);
+        // FreeBSD and Darwin take udata from every change, not from EV_ADD alone.
+        if self.kernel == Kernel::FreeBsd || change.flags & EV_ADD != 0 {
+            knote.udata = Udata(change.udata as usize);
+        }
         let bits = knote.bits();
         self.deferred.retain(|record| record.generation != generation);
         match self.inner(filter).modify(fd, bits, generation) {

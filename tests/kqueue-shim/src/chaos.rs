@@ -98,17 +98,14 @@ impl Chaos {
 }
 
 impl State {
-    /// An EV_ONESHOT knote that is ready when it is armed may be reported even if it is drained before the wait: FreeBSD
-    /// and NetBSD do not look again. Before they report one with EV_DISPATCH they do: multiplex asks for that, and never
-    /// meets this.
+    /// An EV_ONESHOT knote that is ready when it is armed is reported even if it is drained before the wait: FreeBSD, NetBSD and
+    /// OpenBSD do not look again; under chaos it may be. Before they report one with EV_DISPATCH they do: multiplex asks for that,
+    /// and never meets this.
     pub(crate) fn arm(&mut self, generation: u64) -> Result<(), Errno> {
         let Some(knote) = self.knotes.get(generation).cloned() else {
             return Ok(());
         };
-        let Some(chaos) = &mut self.chaos else {
-            return Ok(());
-        };
-        if knote.flags & EV_ONESHOT == 0 || knote.disabled || !chaos.flip() {
+        if knote.flags & EV_ONESHOT == 0 || knote.disabled || !self.chaos.as_mut().is_none_or(Chaos::flip) {
             return Ok(());
         }
         let bits = knote.filter.bits();
@@ -198,10 +195,11 @@ impl State {
 /// Changes what a program must not rely on: the echo of EV_ADD, `data` but for a listener's backlog, and `fflags`, which are
 /// the socket's error beside EV_EOF and mean nothing without.
 fn distort(chaos: &mut Chaos, event: &mut Kevent) {
-    if chaos.flip() {
-        event.flags &= !EV_ADD;
-    }
     let descriptor = event.filter == EVFILT_READ || event.filter == EVFILT_WRITE;
+    if descriptor {
+        let echo = if chaos.flip() { EV_ADD } else { 0 };
+        event.flags = event.flags & !EV_ADD | echo;
+    }
     let listens = i32::try_from(event.ident).is_ok_and(ffi::listens);
     if descriptor && !listens && chaos.flip() {
         event.data = chaos.next() as isize;

@@ -204,6 +204,32 @@ pub(crate) fn is_epoll(fd: RawFd) -> bool {
         .is_ok_and(|name| name.as_os_str() == "anon_inode:[eventpoll]")
 }
 
+/// Whether `fd` is an end of a pipe(2), which has no name.
+pub(crate) fn is_pipe(fd: RawFd) -> bool {
+    is_fifo(fd)
+        && std::fs::read_link(format!("/proc/self/fd/{fd}"))
+            .is_ok_and(|name| name.as_os_str().as_encoded_bytes().starts_with(b"pipe:"))
+}
+
+/// Whether `fd` is a stream socket whose sending has been shut down: here, or by a Unix peer that reads no more. epoll does not
+/// tell.
+pub(crate) fn sends_no_more(fd: RawFd) -> bool {
+    /// netinet/tcp.h, in the order of the states: what follows once this side has sent its FIN.
+    const AFTER_FIN: [u8; 5] = [4, 5, 6, 9, 11];
+    match option::<c_int>(fd, libc::SOL_SOCKET, libc::SO_DOMAIN) {
+        Some(libc::AF_UNIX) => {
+            // SAFETY: nothing is sent, so nothing is read from the pointer.
+            let sent = unsafe { libc::send(fd, ptr::null(), 0, libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT) };
+            option::<c_int>(fd, libc::SOL_SOCKET, libc::SO_TYPE) == Some(libc::SOCK_STREAM)
+                && sent < 0
+                && last_error() == Errno(libc::EPIPE)
+        }
+        Some(_) => option::<libc::tcp_info>(fd, libc::IPPROTO_TCP, libc::TCP_INFO)
+            .is_some_and(|info| AFTER_FIN.contains(&info.tcpi_state)),
+        None => false,
+    }
+}
+
 /// Whether `fd` is a pipe or FIFO.
 pub(crate) fn is_fifo(fd: RawFd) -> bool {
     let mut status = std::mem::MaybeUninit::<libc::stat>::uninit();

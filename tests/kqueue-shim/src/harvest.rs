@@ -4,6 +4,8 @@ use crate::{
     abi::*,
     ffi::Record,
     inner::Filter,
+    knote::{Knote, MODE},
+    mode::Kernel,
     queue::{Errno, State},
 };
 
@@ -14,6 +16,7 @@ impl State {
     /// At most `room` events. Each harvest that finds some starts with another source, so none starves.
     pub(crate) fn harvest(&mut self, room: usize) -> Result<Vec<Kevent>, Errno> {
         let mut events = Vec::new();
+        self.queued = false;
         for step in 0..SOURCES {
             let left = room - events.len();
             if left == 0 {
@@ -26,12 +29,13 @@ impl State {
             }
         }
         self.disturb(&mut events)?;
-        for (generation, _) in &events {
-            self.delivered(*generation)?;
+        for (generation, event) in &events {
+            self.delivered(*generation, event)?;
         }
         if !events.is_empty() {
             self.turn += 1;
         }
+        self.queued = events.iter().any(|(generation, _)| self.is_level(*generation));
         self.raise_or_lower()?;
         Ok(events.into_iter().map(|(_, event)| event).collect())
     }
@@ -56,20 +60,35 @@ impl State {
                 continue;
             }
             // The stray HUP of a disabled knote; or an event that was put off is in the answer already.
-            if knote.disabled || events.iter().any(|(other, _)| *other == generation) {
+            if knote.disabled || knote.silent || events.iter().any(|(other, _)| *other == generation) {
                 continue;
             }
-            events.push((generation, knote.event(record.bits)));
+            if self.kernel != Kernel::FreeBsd && knote.is_cut_off(record.bits) {
+                self.silence(generation)?;
+                continue;
+            }
+            events.push((generation, knote.event(record.bits, self.kernel)));
         }
         if dead { self.rebuild(filter) } else { Ok(()) }
     }
 
-    /// What a report does to its knote.
-    fn delivered(&mut self, generation: u64) -> Result<(), Errno> {
+    /// `pipe_destroy` of NetBSD and OpenBSD wakes the writer before it cuts it off: the filter finds the pipe full, and is never
+    /// asked again.
+    fn silence(&mut self, generation: u64) -> Result<(), Errno> {
         let Some(knote) = self.knotes.get_mut(generation) else {
             return Ok(());
         };
-        if knote.flags & EV_ONESHOT != 0 {
+        knote.silent = true;
+        let (filter, fd, bits) = (knote.filter, knote.fd, knote.bits());
+        self.inner(filter).modify(fd, bits, generation)
+    }
+
+    /// What a report does to its knote.
+    fn delivered(&mut self, generation: u64, event: &Kevent) -> Result<(), Errno> {
+        let Some(knote) = self.knotes.get_mut(generation) else {
+            return Ok(());
+        };
+        if event.flags & EV_ONESHOT != 0 {
             let (filter, fd) = (knote.filter, knote.fd);
             // The descriptor may have been closed by another thread since the record was taken.
             let _ = self.inner(filter).remove(fd);
@@ -91,7 +110,7 @@ impl State {
             if !self.inner(knote.filter).holds(knote.fd) {
                 self.forget(generation)?;
             } else if events.iter().all(|(other, _)| *other != generation) {
-                events.push((generation, knote.event(bits)));
+                events.push((generation, knote.event(bits, self.kernel)));
                 left -= 1;
             }
         }
@@ -106,7 +125,8 @@ impl State {
             Filter::Write => self.write.replace()?,
         }
         let mut gone = Vec::new();
-        for (generation, knote) in self.knotes.iter().filter(|(_, knote)| knote.filter == filter) {
+        let watched = |(_, knote): &(u64, &Knote)| knote.filter == filter && !knote.silent;
+        for (generation, knote) in self.knotes.iter().filter(watched) {
             if self
                 .inner(filter)
                 .add(knote.fd, knote.bits(), generation)
@@ -119,9 +139,15 @@ impl State {
             .try_for_each(|generation| self.forget(generation))
     }
 
+    fn is_level(&self, generation: u64) -> bool {
+        self.knotes
+            .get(generation)
+            .is_some_and(|knote| knote.flags & MODE == 0)
+    }
+
     /// Makes the queue readable exactly while something waits in user space.
     pub(crate) fn raise_or_lower(&mut self) -> Result<(), Errno> {
-        let pending = self.users.pending() || !self.deferred.is_empty();
+        let pending = self.users.pending() || self.queued || !self.deferred.is_empty();
         self.signal.set(pending)
     }
 }

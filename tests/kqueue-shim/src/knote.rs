@@ -5,7 +5,7 @@ use std::{
     os::fd::RawFd,
 };
 
-use crate::{abi::*, ffi, inner::Filter};
+use crate::{abi::*, ffi, inner::Filter, mode::Kernel};
 
 /// The flags that a knote is created with and keeps: a later EV_ADD does not change them on any BSD.
 pub(crate) const MODE: u16 = EV_ONESHOT | EV_CLEAR | EV_DISPATCH;
@@ -28,13 +28,15 @@ pub(crate) struct Knote {
     /// The flags of the EV_ADD that created it; events echo them.
     pub(crate) flags: u16,
     pub(crate) disabled: bool,
+    /// Never reports: a file that epoll does not take, or a writer that is not told that its reader has gone.
+    pub(crate) silent: bool,
     pub(crate) udata: Udata,
 }
 
 impl Knote {
     /// What its epoll is asked for.
     pub(crate) fn bits(&self) -> u32 {
-        if self.disabled {
+        if self.disabled || self.silent {
             // Without any bit epoll still reports HUP and ERR: so at most once, and that record is ignored.
             return (libc::EPOLLET | libc::EPOLLONESHOT) as u32;
         }
@@ -48,17 +50,36 @@ impl Knote {
         bits
     }
 
+    /// Whether this is a pipe's writer, whose reader has gone while the pipe was full.
+    pub(crate) fn is_cut_off(&self, ready: u32) -> bool {
+        let (gone, space) = (ready & GONE != 0, ready & libc::EPOLLOUT as u32 != 0);
+        self.filter == Filter::Write && gone && !space && ffi::is_pipe(self.fd)
+    }
+
     /// The event that epoll's `ready` bits stand for.
-    pub(crate) fn event(&self, ready: u32) -> Kevent {
+    pub(crate) fn event(&self, ready: u32, kernel: Kernel) -> Kevent {
         let gone = match self.filter {
-            Filter::Read => ready & (libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR) as u32 != 0,
-            Filter::Write => ready & (libc::EPOLLHUP | libc::EPOLLERR) as u32 != 0,
+            Filter::Read => ready & (GONE | libc::EPOLLRDHUP as u32) != 0,
+            Filter::Write => ready & GONE != 0 || ffi::sends_no_more(self.fd),
         };
+        let orphaned = gone && self.filter == Filter::Write && ffi::is_pipe(self.fd);
         let data = match self.filter {
             Filter::Read => readable(self.fd),
-            Filter::Write => writable(self.fd, ready, gone),
+            Filter::Write if orphaned && kernel != Kernel::FreeBsd => 0,
+            Filter::Write => writable(ready),
         };
-        let flags = if gone { self.flags | EV_EOF } else { self.flags };
+        let echoed = match kernel {
+            Kernel::FreeBsd => self.flags & !(EV_ADD | EV_DELETE | EV_DISABLE),
+            Kernel::NetBsd | Kernel::OpenBsd => self.flags,
+        };
+        let ended = if gone { EV_EOF } else { 0 };
+        // kern_event.c, knlist_cleardel: what is left in the list of a pipe's closed end fires once more, and is deleted.
+        let last = if orphaned && kernel == Kernel::FreeBsd {
+            EV_ONESHOT
+        } else {
+            0
+        };
+        let flags = echoed | ended | last;
         let ident = usize::try_from(self.fd).expect("checked when the knote was made");
         Kevent {
             ident,
@@ -80,13 +101,16 @@ fn readable(fd: RawFd) -> isize {
 }
 
 /// Linux does not tell the free space: a page stands for "some".
-fn writable(fd: RawFd, ready: u32, gone: bool) -> isize {
-    if ready & libc::EPOLLOUT as u32 == 0 || (gone && ffi::is_fifo(fd)) {
+fn writable(ready: u32) -> isize {
+    if ready & libc::EPOLLOUT as u32 == 0 {
         0
     } else {
         4096
     }
 }
+
+/// What epoll says of an end that nobody asked about.
+const GONE: u32 = (libc::EPOLLHUP | libc::EPOLLERR) as u32;
 
 /// Knotes by generation and by descriptor.
 #[derive(Default)]

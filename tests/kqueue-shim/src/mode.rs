@@ -1,4 +1,4 @@
-//! How strict the shim is.
+//! Which kernel the shim answers as, and how strict it is.
 
 use std::{
     env,
@@ -7,26 +7,49 @@ use std::{
 
 use crate::queue::Errno;
 
-/// How strict the shim is; the default is plain.
+/// The kernels whose recorded answers the shim is held to: they differ in what they do at the end of a pipe, in which flags an
+/// event echoes, and in a few errors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kernel {
+    /// FreeBSD 15.1.
+    #[default]
+    FreeBsd,
+    /// NetBSD 7.99, which has no EVFILT_USER.
+    NetBsd,
+    /// OpenBSD 7.3, which has no EVFILT_USER.
+    OpenBsd,
+}
+
+/// How the shim answers; the default is plain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mode {
     /// Abort on what some BSD would silently get wrong.
     pub lint: bool,
-    /// Have no EVFILT_USER, like NetBSD before 10.
+    /// Have no EVFILT_USER, like NetBSD before 10, and OpenBSD 7.3.
     pub no_user: bool,
+    /// Answer as this kernel; None leaves it to the seed of chaos, and is FreeBSD without.
+    pub kernel: Option<Kernel>,
     /// Do everything a kernel may, decided by this seed. An odd one refuses EVFILT_USER: as an unknown filter, or, one in
     /// two, because the process has as many as it may.
     pub chaos: Option<u64>,
 }
 
 impl Mode {
+    /// The kernel in force.
+    pub(crate) fn kernel(self) -> Kernel {
+        const KERNELS: [Kernel; 3] = [Kernel::FreeBsd, Kernel::OpenBsd, Kernel::NetBsd];
+        let by_seed = || KERNELS[(self.chaos.unwrap_or_default() / 2 % 3) as usize];
+        self.kernel.unwrap_or_else(by_seed)
+    }
+
     /// With which error this kernel refuses EVFILT_USER: a property of the kernel, hence the same for all queues of a
     /// process.
     pub(crate) fn refuses_user(self) -> Option<Errno> {
         match self.chaos.map(|seed| seed % 4) {
             _ if self.no_user => Some(Errno(libc::EINVAL)),
+            _ if matches!(self.kernel, Some(Kernel::NetBsd | Kernel::OpenBsd)) => Some(Errno(libc::EINVAL)),
             Some(1) => Some(Errno(libc::EINVAL)),
-            // OpenBSD, above its limit for each process.
+            // Out of memory, or above a limit for each process.
             Some(3) => Some(Errno(libc::ENOMEM)),
             _ => None,
         }
@@ -56,8 +79,13 @@ fn parse(text: &str) -> Mode {
             ("plain", _) => {}
             ("lint", _) => mode.lint = true,
             ("no-user", _) => mode.no_user = true,
+            ("freebsd", _) => mode.kernel = Some(Kernel::FreeBsd),
+            ("netbsd", _) => mode.kernel = Some(Kernel::NetBsd),
+            ("openbsd", _) => mode.kernel = Some(Kernel::OpenBsd),
             ("chaos", seed) => mode.chaos = Some(seed.parse().expect("KQUEUE_SHIM: the seed is a number")),
-            _ => panic!("KQUEUE_SHIM: {word} is none of plain, lint, no-user, chaos, chaos:SEED"),
+            _ => panic!(
+                "KQUEUE_SHIM: {word} is none of plain, freebsd, netbsd, openbsd, lint, no-user, chaos, chaos:SEED"
+            ),
         }
     }
     mode
@@ -93,13 +121,27 @@ mod tests {
             ..plain
         };
         assert_eq!(parse("lint,chaos:42"), both);
+        let (openbsd, netbsd) = (parse("openbsd"), parse("netbsd,chaos:4"));
+        assert_eq!(openbsd.kernel, Some(Kernel::OpenBsd));
+        assert_eq!((netbsd.kernel, netbsd.chaos), (Some(Kernel::NetBsd), Some(4)));
     }
 
     #[test]
-    fn an_odd_seed_refuses_evfilt_user() {
+    fn a_seed_chooses_the_kernel_unless_it_is_named() {
+        assert_eq!(parse("plain").kernel(), Kernel::FreeBsd);
+        assert_eq!(parse("netbsd,chaos:2").kernel(), Kernel::NetBsd);
+        let chosen = [1, 2, 4].map(|seed| parse(&format!("chaos:{seed}")).kernel());
+        assert_eq!(chosen, [Kernel::FreeBsd, Kernel::OpenBsd, Kernel::NetBsd]);
+    }
+
+    #[test]
+    fn an_odd_seed_and_two_kernels_refuse_evfilt_user() {
         for (text, refused) in [
             ("plain", None),
             ("no-user", Some(libc::EINVAL)),
+            ("freebsd", None),
+            ("netbsd", Some(libc::EINVAL)),
+            ("openbsd,chaos:4", Some(libc::EINVAL)),
             ("chaos:4", None),
             ("chaos:5", Some(libc::EINVAL)),
             ("chaos:6", None),

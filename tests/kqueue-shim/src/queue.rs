@@ -15,7 +15,7 @@ use crate::{
     inner::{Filter, Inner},
     knote::Knotes,
     lint,
-    mode::mode,
+    mode::{Kernel, mode},
     user::{Signal, Users},
 };
 
@@ -39,9 +39,13 @@ pub(crate) struct State {
     pub(crate) signal: Signal,
     /// Records taken out of an epoll whose report was put off.
     pub(crate) deferred: Vec<Record>,
+    /// A level-triggered knote was reported, so it stands in the queue until the next call looks at it: a kqueue in a kqueue is
+    /// reported meanwhile, also if it has been drained.
+    pub(crate) queued: bool,
     /// Which source the next harvest starts with.
     pub(crate) turn: usize,
     pub(crate) refuses_user: Option<Errno>,
+    pub(crate) kernel: Kernel,
     pub(crate) chaos: Option<Chaos>,
 }
 
@@ -64,8 +68,10 @@ impl Queue {
             users: Users::default(),
             signal: Signal::new(outer)?,
             deferred: Vec::new(),
+            queued: false,
             turn: 0,
             refuses_user: mode().refuses_user(),
+            kernel: mode().kernel(),
             chaos,
         };
         Ok(Self {

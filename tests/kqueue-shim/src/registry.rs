@@ -10,6 +10,7 @@ use std::{
 use crate::{
     chaos::Chaos,
     ffi,
+    mode::{Kernel, mode},
     queue::{Errno, Queue},
 };
 
@@ -76,7 +77,13 @@ pub(crate) fn find(fd: RawFd) -> Result<Arc<Queue>, Errno> {
         .values()
         .find(|queue| queue.is(fd))
         .map(Arc::clone)
-        .ok_or(Errno(libc::EBADF))
+        .ok_or_else(|| no_kqueue(fd))
+}
+
+/// What the kernel says of a number that names something else.
+fn no_kqueue(fd: RawFd) -> Errno {
+    let other_file = mode().kernel() == Kernel::FreeBsd && ffi::is_open(fd) && !ffi::is_epoll(fd);
+    Errno(if other_file { libc::EINVAL } else { libc::EBADF })
 }
 
 /// Frees what belongs to kqueues that were closed, as far as it can be told: for tests that count descriptors.

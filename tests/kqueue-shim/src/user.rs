@@ -146,7 +146,7 @@ impl User {
         Kevent {
             ident,
             filter: EVFILT_USER,
-            flags: self.flags,
+            flags: self.flags & !EV_ADD,
             fflags,
             data,
             udata: self.udata.pointer(),

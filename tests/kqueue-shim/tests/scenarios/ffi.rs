@@ -191,12 +191,23 @@ pub(crate) fn duplicate_as(file: &impl AsRawFd, number: RawFd) -> OwnedFd {
 
 /// Whether poll(2) finds `file` readable.
 pub(crate) fn is_readable(file: &impl AsRawFd) -> bool {
+    poll(file, libc::POLLIN, 0) & libc::POLLIN != 0
+}
+
+/// Waits until `file` can be written, as a socket can that is connected or was refused; at most some seconds.
+pub(crate) fn await_writable(file: &impl AsRawFd) {
+    poll(file, libc::POLLOUT, 5_000);
+}
+
+fn poll(file: &impl AsRawFd, events: i16, milliseconds: i32) -> i16 {
     let mut entry = libc::pollfd {
         fd: file.as_raw_fd(),
-        events: libc::POLLIN,
+        events,
         revents: 0,
     };
     // SAFETY: one pollfd is passed and counted as one.
-    let count = unsafe { libc::poll(&raw mut entry, 1, 0) };
-    count == 1 && entry.revents & libc::POLLIN != 0
+    match unsafe { libc::poll(&raw mut entry, 1, milliseconds) } {
+        1.. => entry.revents,
+        _ => 0,
+    }
 }

@@ -11,7 +11,7 @@ mod ending;
 mod numbers;
 mod rearming;
 mod sharing;
-mod sockets;
+pub(crate) mod sockets;
 mod triggers;
 mod waiting;
 

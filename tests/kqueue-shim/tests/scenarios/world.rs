@@ -68,10 +68,12 @@ impl World {
         self.transcript.push(format!("{} {text}", self.label));
     }
 
-    /// Applies one change without room for an answer, and says what came of it.
-    pub(crate) fn change(&mut self, what: &str, change: Entry) {
+    /// Applies one change without room for an answer, and says what came of it. False if it was refused.
+    pub(crate) fn change(&mut self, what: &str, change: Entry) -> bool {
         let outcome = ffi::kevent(self.kq.as_raw_fd(), &[change], 0, Lists::Apart, None);
+        let applied = outcome.is_ok();
         self.report(what, outcome);
+        applied
     }
 
     /// The same, but success is not worth a line.
