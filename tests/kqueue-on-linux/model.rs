@@ -5,8 +5,10 @@ mod model;
 mod modes;
 
 #[test]
-fn it_holds_in_lint_mode() {
-    modes::passes("model::", "lint");
+fn it_holds_as_each_kernel_answers() {
+    for kernel in ["freebsd", "openbsd", "netbsd"] {
+        modes::passes("model::", &format!("{kernel},lint"));
+    }
 }
 
 #[test]

@@ -5,8 +5,10 @@ mod modes;
 mod threads;
 
 #[test]
-fn it_holds_in_lint_mode() {
-    modes::passes("threads::", "lint");
+fn it_holds_as_each_kernel_answers() {
+    for kernel in ["freebsd", "openbsd", "netbsd"] {
+        modes::passes("threads::", &format!("{kernel},lint"));
+    }
 }
 
 #[test]
