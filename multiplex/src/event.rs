@@ -3,7 +3,7 @@
 use std::fmt;
 use std::iter::FusedIterator;
 
-use crate::sys::{self, RawEvent};
+use crate::sys::{Backend, Queue, RawEvent};
 use crate::token::{Kind, Tagged, Token};
 
 /// What a registration reported.
@@ -239,7 +239,7 @@ impl Events {
     /// For a loop that changes something else while it goes through the events, such as `self`.
     #[inline]
     pub fn get(&self, index: usize) -> Option<Event> {
-        self.raw.get(index).map(sys::report)
+        self.raw.get(index).map(Queue::report)
     }
 
     /// The events that the last wait reported.
@@ -288,7 +288,7 @@ impl Iterator for Iter<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<Event> {
-        self.raw.next().map(sys::report)
+        self.raw.next().map(Queue::report)
     }
 
     #[inline]
@@ -303,6 +303,8 @@ impl FusedIterator for Iter<'_> {}
 
 impl fmt::Debug for Iter<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.raw.clone().map(sys::report)).finish()
+        f.debug_list()
+            .entries(self.raw.clone().map(Queue::report))
+            .finish()
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::event::Events;
 use crate::interest::{Fanout, Interest, Trigger};
-use crate::sys::Queue;
+use crate::sys::{Backend, Queue};
 use crate::token::{Kind, Token};
 
 /// A queue of the kernel that reports which of its registered sources are ready: an epoll instance or a kqueue.

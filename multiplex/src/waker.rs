@@ -6,7 +6,7 @@ use std::process;
 use std::sync::{Arc, Weak};
 
 use crate::poller::Poller;
-use crate::sys::{Queue, Signal};
+use crate::sys::{Backend, Queue, Signal as _};
 use crate::token::{Kind, Token};
 
 /// Makes a [`Poller::wait`] return, from any thread.
@@ -21,7 +21,7 @@ use crate::token::{Kind, Token};
 pub struct Waker {
     /// Weak, because a queue that stayed open would be reported by an outer poller for ever.
     queue: Weak<Queue>,
-    signal: Signal,
+    signal: <Queue as Backend>::Signal,
     /// The process whose registration it is: a child has the fds of an epoll, but none of a kqueue.
     process: u32,
 }
@@ -36,10 +36,10 @@ impl Waker {
     ///
     /// # Portability
     ///
-    /// It takes one fd with epoll, none with EVFILT_USER, and two where a kqueue has no such filter: NetBSD before 10, and a
-    /// process of OpenBSD that has as many of them as it may.
+    /// It takes one fd with epoll, none with EVFILT_USER, and two where a kqueue has no such filter: OpenBSD 7.3, NetBSD before
+    /// 10, and a process of a later OpenBSD that has as many of them as it may.
     pub fn new(poller: &Poller, token: Token) -> io::Result<Self> {
-        let signal = Signal::new(poller.queue(), token.tagged(Kind::Waker)?)?;
+        let signal = <Queue as Backend>::Signal::new(poller.queue(), token.tagged(Kind::Waker)?)?;
         Ok(Self {
             queue: Arc::downgrade(poller.queue()),
             signal,

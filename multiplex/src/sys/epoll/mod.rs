@@ -1,6 +1,5 @@
 //! The epoll backend: Linux and Android.
 
-#[path = "../waker/eventfd.rs"]
 mod eventfd;
 mod ffi;
 
@@ -13,37 +12,36 @@ use crate::event::{Event, Ready};
 use crate::interest::{Fanout, Interest, Trigger};
 use crate::token::Tagged;
 
-pub(crate) use eventfd::Signal;
-pub(crate) use ffi::RawEvent;
+use super::Backend;
+use eventfd::Signal;
+use ffi::RawEvent;
 
 /// What an `epoll_event` carries for us, also on 32 bits.
-pub(crate) type Bits = u64;
+type Bits = u64;
 
 /// An epoll instance.
 pub(crate) struct Queue {
     epoll: OwnedFd,
 }
 
-impl Queue {
-    pub(crate) fn new() -> io::Result<Self> {
+impl Backend for Queue {
+    type Bits = Bits;
+    type RawEvent = RawEvent;
+    type Signal = Signal;
+
+    fn new() -> io::Result<Self> {
         Ok(Self {
             epoll: ffi::create()?,
         })
     }
 
     #[inline]
-    pub(crate) fn add(
-        &self,
-        fd: BorrowedFd<'_>,
-        data: Tagged,
-        interest: Interest,
-        trigger: Trigger,
-    ) -> io::Result<()> {
+    fn add(&self, fd: BorrowedFd<'_>, data: Tagged, interest: Interest, trigger: Trigger) -> io::Result<()> {
         self.register(ffi::ADD, fd, data, request(interest, trigger))
     }
 
     #[inline]
-    pub(crate) fn modify(
+    fn modify(
         &self,
         fd: BorrowedFd<'_>,
         data: Tagged,
@@ -54,7 +52,7 @@ impl Queue {
     }
 
     #[inline]
-    pub(crate) fn add_new(
+    fn add_new(
         &self,
         fd: BorrowedFd<'_>,
         data: Tagged,
@@ -66,7 +64,7 @@ impl Queue {
     }
 
     #[inline]
-    pub(crate) fn modify_existing(
+    fn modify_existing(
         &self,
         fd: BorrowedFd<'_>,
         data: Tagged,
@@ -84,19 +82,14 @@ impl Queue {
     }
 
     #[inline]
-    pub(crate) fn remove(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
+    fn remove(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
         match ffi::remove(self.as_fd(), fd) {
             Err(error) if is_unregistered(&error) => Err(io::Error::from_raw_os_error(libc::ENOENT)),
             result => result,
         }
     }
 
-    pub(crate) fn add_listener(
-        &self,
-        fd: BorrowedFd<'_>,
-        data: Tagged,
-        fanout: Fanout,
-    ) -> io::Result<Fanout> {
+    fn add_listener(&self, fd: BorrowedFd<'_>, data: Tagged, fanout: Fanout) -> io::Result<Fanout> {
         if fanout == Fanout::Exclusive && self.register_exclusively(fd, data)? {
             return Ok(Fanout::Exclusive);
         }
@@ -106,7 +99,7 @@ impl Queue {
 
     /// Waits once, and no longer than the kernel can. The events of an earlier wait are forgotten, also after an error.
     #[inline]
-    pub(crate) fn wait(&self, events: &mut Vec<RawEvent>, timeout: Option<Duration>) -> io::Result<()> {
+    fn wait(&self, events: &mut Vec<RawEvent>, timeout: Option<Duration>) -> io::Result<()> {
         let Some(timeout) = timeout else {
             return ffi::wait(self.as_fd(), events, -1);
         };
@@ -118,6 +111,28 @@ impl Queue {
         }
     }
 
+    /// What the kernel answered.
+    #[inline]
+    fn report(raw: &RawEvent) -> Event {
+        let RawEvent { events, u64: data } = *raw;
+        let has = |mask: i32| events & mask as u32 != 0;
+        let ready = Ready::NOTHING
+            .with(
+                Ready::READABLE,
+                has(ffi::EPOLLIN | ffi::EPOLLRDHUP | ffi::EPOLLHUP | ffi::EPOLLERR),
+            )
+            .with(
+                Ready::WRITABLE,
+                has(ffi::EPOLLOUT | ffi::EPOLLHUP | ffi::EPOLLERR),
+            )
+            .with(Ready::READ_CLOSED, has(ffi::EPOLLRDHUP | ffi::EPOLLHUP))
+            .with(Ready::WRITE_CLOSED, has(ffi::EPOLLHUP))
+            .with(Ready::ERROR, has(ffi::EPOLLERR));
+        Event::new(Tagged::from_bits(data), ready, None)
+    }
+}
+
+impl Queue {
     /// Waits for a time that is not made of whole milliseconds.
     fn wait_precisely(&self, events: &mut Vec<RawEvent>, timeout: Duration) -> io::Result<()> {
         if PRECISE.load(Relaxed) {
@@ -244,26 +259,6 @@ fn request(interest: Interest, trigger: Trigger) -> u32 {
     (read | write | again) as u32
 }
 
-/// What the kernel answered.
-#[inline]
-pub(crate) fn report(raw: &RawEvent) -> Event {
-    let RawEvent { events, u64: data } = *raw;
-    let has = |mask: i32| events & mask as u32 != 0;
-    let ready = Ready::NOTHING
-        .with(
-            Ready::READABLE,
-            has(ffi::EPOLLIN | ffi::EPOLLRDHUP | ffi::EPOLLHUP | ffi::EPOLLERR),
-        )
-        .with(
-            Ready::WRITABLE,
-            has(ffi::EPOLLOUT | ffi::EPOLLHUP | ffi::EPOLLERR),
-        )
-        .with(Ready::READ_CLOSED, has(ffi::EPOLLRDHUP | ffi::EPOLLHUP))
-        .with(Ready::WRITE_CLOSED, has(ffi::EPOLLHUP))
-        .with(Ready::ERROR, has(ffi::EPOLLERR));
-    Event::new(Tagged::from_bits(data), ready, None)
-}
-
 /// Says what to do about a file that epoll does not take.
 #[cold]
 fn explained(error: io::Error) -> io::Error {
@@ -317,7 +312,7 @@ mod tests {
     /// What one record of the kernel becomes: `r`, `w`, read `c`losed, write closed `C`, `e`rror.
     fn said(events: i32) -> String {
         let data = Token::new(1).tagged(Kind::Source).unwrap();
-        let event = report(&record(data, events as u32));
+        let event = Queue::report(&record(data, events as u32));
         [
             (event.is_readable(), 'r'),
             (event.is_writable(), 'w'),

@@ -2,9 +2,7 @@
 
 mod ffi;
 mod file;
-#[path = "../waker/pipe.rs"]
 mod pipe;
-#[path = "../waker/user_filter.rs"]
 mod user_filter;
 
 use std::io;
@@ -15,13 +13,14 @@ use std::time::Duration;
 use crate::event::{Event, Ready};
 use crate::interest::{Fanout, Interest, Trigger};
 use crate::token::{Kind, Tagged};
-use file::File;
 
-pub(crate) use ffi::RawEvent;
-pub(crate) use user_filter::Signal;
+use super::Backend;
+use ffi::RawEvent;
+use file::File;
+use user_filter::Signal;
 
 /// What the `udata` of a kevent carries for us: it is as wide as a pointer.
-pub(crate) type Bits = usize;
+type Bits = usize;
 
 /// A kqueue.
 pub(crate) struct Queue {
@@ -30,8 +29,12 @@ pub(crate) struct Queue {
     wakers: AtomicUsize,
 }
 
-impl Queue {
-    pub(crate) fn new() -> io::Result<Self> {
+impl Backend for Queue {
+    type Bits = Bits;
+    type RawEvent = RawEvent;
+    type Signal = Signal;
+
+    fn new() -> io::Result<Self> {
         Ok(Self {
             kqueue: ffi::create()?,
             wakers: AtomicUsize::new(0),
@@ -39,7 +42,12 @@ impl Queue {
     }
 
     #[inline]
-    pub(crate) fn add(
+    fn add(&self, fd: BorrowedFd<'_>, data: Tagged, interest: Interest, trigger: Trigger) -> io::Result<()> {
+        self.register(fd, data, interest, trigger).map(drop)
+    }
+
+    #[inline]
+    fn modify(
         &self,
         fd: BorrowedFd<'_>,
         data: Tagged,
@@ -50,18 +58,7 @@ impl Queue {
     }
 
     #[inline]
-    pub(crate) fn modify(
-        &self,
-        fd: BorrowedFd<'_>,
-        data: Tagged,
-        interest: Interest,
-        trigger: Trigger,
-    ) -> io::Result<()> {
-        self.register(fd, data, interest, trigger).map(drop)
-    }
-
-    #[inline]
-    pub(crate) fn add_new(
+    fn add_new(
         &self,
         fd: BorrowedFd<'_>,
         data: Tagged,
@@ -75,7 +72,7 @@ impl Queue {
     }
 
     #[inline]
-    pub(crate) fn modify_existing(
+    fn modify_existing(
         &self,
         fd: BorrowedFd<'_>,
         data: Tagged,
@@ -89,7 +86,7 @@ impl Queue {
     }
 
     #[inline]
-    pub(crate) fn remove(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
+    fn remove(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
         let receipts = self.control(&deletes(fd))?;
         match receipts.errnos().find(|errno| *errno != libc::ENOENT) {
             Some(0) => Ok(()),
@@ -100,14 +97,14 @@ impl Queue {
     }
 
     /// A kqueue has nothing like EPOLLEXCLUSIVE.
-    pub(crate) fn add_listener(&self, fd: BorrowedFd<'_>, data: Tagged, _: Fanout) -> io::Result<Fanout> {
+    fn add_listener(&self, fd: BorrowedFd<'_>, data: Tagged, _: Fanout) -> io::Result<Fanout> {
         self.register(fd, data, Interest::READABLE, Trigger::Level)?;
         Ok(Fanout::Shared)
     }
 
     /// Waits once, and no longer than the kernel can. The events of an earlier wait are forgotten, also after an error.
     #[inline]
-    pub(crate) fn wait(&self, events: &mut Vec<RawEvent>, timeout: Option<Duration>) -> io::Result<()> {
+    fn wait(&self, events: &mut Vec<RawEvent>, timeout: Option<Duration>) -> io::Result<()> {
         ffi::wait(
             self.as_fd(),
             events,
@@ -115,6 +112,28 @@ impl Queue {
         )
     }
 
+    /// What the kernel answered. An end is told apart before the kinds whose bits it has.
+    #[inline]
+    fn report(raw: &RawEvent) -> Event {
+        if raw.udata() & END == END {
+            return report_end(raw);
+        }
+        let (read, write) = (
+            raw.filter() == ffi::EVFILT_READ,
+            raw.filter() == ffi::EVFILT_WRITE,
+        );
+        let closed = raw.has(ffi::EV_EOF);
+        let ready = Ready::NOTHING
+            .with(Ready::READABLE, read)
+            .with(Ready::WRITABLE, write)
+            .with(Ready::READ_CLOSED, read && closed)
+            .with(Ready::WRITE_CLOSED, write && closed)
+            .with(Ready::ERROR, closed && raw.fflags() != 0);
+        Event::new(Tagged::from_bits(raw.udata()), ready, raw.data())
+    }
+}
+
+impl Queue {
     /// Leaves `fd` registered like this, by deleting and adding each direction in one call. Returns what the deletes found.
     ///
     /// A second EV_ADD never changes EV_CLEAR or EV_DISPATCH of a knote, and EV_ENABLE alone does not report what is pending
@@ -219,26 +238,6 @@ fn request(fd: BorrowedFd<'_>, data: Tagged, trigger: Trigger) -> [RawEvent; 2] 
 /// The tag of the EVFILT_READ that waits for the end of a pipe's writer: a kind that no registration has, in the place of its kind.
 const END: Bits = Kind::Waker.bits() | Kind::Listener.bits();
 
-/// What the kernel answered. An end is told apart before the kinds whose bits it has.
-#[inline]
-pub(crate) fn report(raw: &RawEvent) -> Event {
-    if raw.udata() & END == END {
-        return report_end(raw);
-    }
-    let (read, write) = (
-        raw.filter() == ffi::EVFILT_READ,
-        raw.filter() == ffi::EVFILT_WRITE,
-    );
-    let closed = raw.has(ffi::EV_EOF);
-    let ready = Ready::NOTHING
-        .with(Ready::READABLE, read)
-        .with(Ready::WRITABLE, write)
-        .with(Ready::READ_CLOSED, read && closed)
-        .with(Ready::WRITE_CLOSED, write && closed)
-        .with(Ready::ERROR, closed && raw.fflags() != 0);
-    Event::new(Tagged::from_bits(raw.udata()), ready, raw.data())
-}
-
 /// The reader of a pipe has gone, which its writer asked to be told as writable.
 ///
 /// Without EV_EOF there is nothing of what was asked for: the pipes of FreeBSD and OpenBSD go both ways, so data may come.
@@ -326,7 +325,7 @@ mod tests {
             (ffi::EV_EOF, 0, true, false),
             (0, refused, false, false),
         ] {
-            let event = |filter| report(&RawEvent::change(5, filter, flags, fflags, 7));
+            let event = |filter| Queue::report(&RawEvent::change(5, filter, flags, fflags, 7));
             let (read, write) = (event(ffi::EVFILT_READ), event(ffi::EVFILT_WRITE));
             assert_eq!((read.is_error(), write.is_error()), (error, error));
             assert_eq!((read.is_read_closed(), write.is_write_closed()), (closed, closed));
@@ -371,7 +370,7 @@ mod tests {
     fn the_end_of_a_pipe_is_told_to_its_writer_as_writable_and_never_as_a_wake() {
         let token = Token::MAX;
         let tag = token.tagged(Kind::Source).unwrap().bits() | END;
-        let said = |flags| report(&RawEvent::change(5, ffi::EVFILT_READ, flags, 0, tag));
+        let said = |flags| Queue::report(&RawEvent::change(5, ffi::EVFILT_READ, flags, 0, tag));
         for (event, gone) in [(said(ffi::EV_EOF), true), (said(0), false)] {
             assert_eq!((event.is_writable(), event.is_write_closed()), (gone, gone));
             assert!(!event.is_readable() && !event.is_read_closed() && !event.is_error());

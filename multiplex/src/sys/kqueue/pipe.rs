@@ -1,9 +1,9 @@
-//! The waker's signal on a kqueue that has no EVFILT_USER: a pipe.
+//! The waker's signal on a kqueue that has no EVFILT_USER, as OpenBSD's of 7.3: a pipe.
 
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::AsFd;
 
-use super::{Queue, ffi};
+use super::{Backend, Queue, ffi};
 use crate::interest::{Interest, Trigger};
 use crate::token::Tagged;
 

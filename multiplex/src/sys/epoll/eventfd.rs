@@ -5,8 +5,9 @@ use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::sync::Weak;
 
-use super::{Queue, ffi};
+use super::{Backend, Queue, ffi};
 use crate::interest::{Interest, Trigger};
+use crate::sys;
 use crate::token::Tagged;
 
 /// A counter that is raised by each wake.
@@ -17,14 +18,14 @@ pub(crate) struct Signal {
     counter: File,
 }
 
-impl Signal {
-    pub(crate) fn new(queue: &Queue, data: Tagged) -> io::Result<Self> {
+impl sys::Signal<Queue> for Signal {
+    fn new(queue: &Queue, data: Tagged) -> io::Result<Self> {
         let counter = File::from(ffi::eventfd()?);
         queue.add(counter.as_fd(), data, Interest::READABLE, Trigger::Edge)?;
         Ok(Self { counter })
     }
 
-    pub(crate) fn raise(&self, _: &Weak<Queue>) -> io::Result<()> {
+    fn raise(&self, _: &Weak<Queue>) -> io::Result<()> {
         let one = 1_u64.to_ne_bytes();
         match (&self.counter).write(&one) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -38,7 +39,7 @@ impl Signal {
         }
     }
 
-    pub(crate) fn detach(&self, queue: &Queue) {
+    fn detach(&self, queue: &Queue) {
         // Closing would do, but not if a child of fork(2) still has the fd.
         let _ = queue.remove(self.counter.as_fd());
     }
@@ -49,6 +50,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::sys::Signal as _;
     use crate::token::{Kind, Token};
 
     #[test]

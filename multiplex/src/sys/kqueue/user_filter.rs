@@ -1,4 +1,4 @@
-//! The waker's signal on a kqueue: EVFILT_USER, which macOS, iOS, FreeBSD, DragonFly, NetBSD 10 and OpenBSD have.
+//! The waker's signal on a kqueue: EVFILT_USER, which macOS, iOS, FreeBSD, DragonFly and NetBSD 10 have; else a pipe.
 
 use std::io;
 use std::sync::Weak;
@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::pipe::Pipe;
 use super::{Queue, RawEvent, ffi};
+use crate::sys;
 use crate::token::Tagged;
 
 /// Either an EVFILT_USER knote, reset by the wait that reports it (EV_CLEAR), or a pipe.
@@ -14,8 +15,8 @@ pub(crate) enum Signal {
     Pipe(Pipe),
 }
 
-impl Signal {
-    pub(crate) fn new(queue: &Queue, data: Tagged) -> io::Result<Self> {
+impl sys::Signal<Queue> for Signal {
+    fn new(queue: &Queue, data: Tagged) -> io::Result<Self> {
         match UserFilter::new(queue, data) {
             Err(error) if is_refusal(&error) => Pipe::new(queue, data).map(Signal::Pipe),
             result => result.map(Signal::User),
@@ -23,14 +24,14 @@ impl Signal {
     }
 
     /// A queue that is gone has nobody to wake. One that is dropped meanwhile lives until this call has ended.
-    pub(crate) fn raise(&self, queue: &Weak<Queue>) -> io::Result<()> {
+    fn raise(&self, queue: &Weak<Queue>) -> io::Result<()> {
         match self {
             Signal::User(filter) => queue.upgrade().map_or(Ok(()), |queue| filter.raise(&queue)),
             Signal::Pipe(pipe) => pipe.raise(),
         }
     }
 
-    pub(crate) fn detach(&self, queue: &Queue) {
+    fn detach(&self, queue: &Queue) {
         match self {
             Signal::User(filter) => filter.detach(queue),
             Signal::Pipe(pipe) => pipe.detach(queue),
@@ -38,7 +39,8 @@ impl Signal {
     }
 }
 
-/// NetBSD before 10 does not know the filter; OpenBSD has a limit for each process, above which it says ENOMEM.
+/// OpenBSD 7.3 and NetBSD before 10 do not know the filter and say EINVAL, whatever is asked of it. Later versions of OpenBSD have
+/// it, with a limit for each process above which they say ENOMEM. A waker that gave up then could not be made at all.
 fn is_refusal(error: &io::Error) -> bool {
     matches!(
         error.raw_os_error(),
