@@ -330,6 +330,9 @@ fn pipe_writers() -> Vec<Row> {
     story.then("it is empty");
     drop(reader);
     story.then("the reader has gone");
+    story.then("nothing new, the reader has gone");
+    let removed = story.watch.poller.remove(&writer);
+    story.outcome("remove after the reader has gone", removed);
     let (reader, writer) = support::pipe();
     story.renew();
     fill(&writer);

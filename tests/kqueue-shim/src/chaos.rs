@@ -105,6 +105,11 @@ impl State {
         let Some(knote) = self.knotes.get(generation).cloned() else {
             return Ok(());
         };
+        if knote.flags & MODE == 0 && ffi::state(knote.fd, knote.filter.bits() as libc::c_short) != 0 {
+            // It stands in the queue from now on, even if it is drained before anybody looks: a kqueue around this one says so.
+            self.queued |= !knote.disabled;
+            return self.raise_or_lower();
+        }
         if knote.flags & EV_ONESHOT == 0 || knote.disabled || !self.chaos.as_mut().is_none_or(Chaos::flip) {
             return Ok(());
         }
