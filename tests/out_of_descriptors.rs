@@ -11,7 +11,7 @@ use http_core::Head;
 use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit};
 use nix::sys::time::TimeValLike;
 use server_bin::Server;
-use server_bin::handler::{Decision, Context};
+use server_bin::handler::{Context, Decision};
 use support::{Client, process, tools};
 
 const REQUEST: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";

@@ -107,6 +107,10 @@ impl Handler for Demo {
     #[inline]
     fn methods(&self, head: &Head<'_>) -> Methods {
         let path = head.path();
+        // The usual question, without a look at the routes.
+        if matches!(head.method(), Method::Get | Method::Head) && path != b"/echo" {
+            return Methods::GET_HEAD;
+        }
         match Route::of(path).or_else(|| Route::of_decoded(path)) {
             Some(route) => route.methods(),
             None if path == b"*" => Methods::of("GET, HEAD, POST"),

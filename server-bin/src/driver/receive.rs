@@ -96,7 +96,7 @@ impl<S: Socket> Connection<S> {
     }
 
     /// Lets the handler look at a head. `more` says whether bytes of the body have arrived with it.
-    #[inline]
+    #[inline(always)]
     fn request(&mut self, key: usize, head: &Head<'_>, more: bool, kit: &mut Kit) -> Happening {
         self.requests = self.requests.wrapping_add(1);
         if self.requests >= kit.settings.max_requests {
