@@ -24,6 +24,7 @@ pub mod demo;
 mod driver;
 pub mod files;
 pub mod operate;
+mod pool;
 mod server;
 mod sys;
 mod worker;
@@ -32,6 +33,10 @@ pub use http_core;
 
 pub use address::{AcceptMode, Address, Bound};
 pub use driver::handler;
+pub use driver::preface::{Opening, Preamble, Preface};
 pub use driver::settings::Settings;
+pub use driver::tally::{LATENCY_BOUNDS, Tally};
+pub use pool::BlockingPool;
 pub use server::{Running, Server, SpawnError};
+pub use worker::counters::{Counted, Counters, PHASES};
 pub use worker::stage::Handle;

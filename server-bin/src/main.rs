@@ -76,7 +76,7 @@ fn wait(running: Running, signals: &mut Signals) -> Result<(), String> {
         }
     }
     match end.join() {
-        Ok(Ok(())) => Ok(()),
+        Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) => Err(format!("a worker failed: {error}")),
         Err(_) => Err("the server panicked".into()),
     }

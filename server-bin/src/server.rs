@@ -12,11 +12,14 @@ use multiplex::Fanout;
 use nix::errno::Errno;
 
 use crate::address::{AcceptMode, Address, Bound};
+use crate::driver::buffers::Watching;
 use crate::driver::held;
+use crate::driver::preface::Preamble;
 use crate::driver::settings::Settings;
-use crate::handler::{AnyHandler, Context, Decision, Handler, function};
+use crate::handler::{AnyHandler, Context, Decision, Handler, Notice, function};
 use crate::sys::net::{BALANCES_SHARED_PORTS, Listener, Sharing, remove_abandoned};
 use crate::worker::accept::Admission;
+use crate::worker::counters::Counters;
 use crate::worker::stage::{CurrentStage, Handle};
 use crate::worker::{Plan, Worker};
 
@@ -68,6 +71,7 @@ pub struct Server {
     accept: AcceptMode,
     max_connections: usize,
     settings: Settings,
+    watching: Watching,
 }
 
 impl Server {
@@ -96,6 +100,7 @@ impl Server {
             accept: AcceptMode::default(),
             max_connections: usize::MAX,
             settings: Settings::default(),
+            watching: Watching::default(),
         }
     }
 
@@ -134,6 +139,25 @@ impl Server {
         self
     }
 
+    /// Counts answers, rejections and times, for [`Running::counters`]. Connections are counted always.
+    pub fn count(mut self, on: bool) -> Self {
+        self.watching.counts = on;
+        self
+    }
+
+    /// Tells `listener` of what an operator should know, instead of standard error. It is called on the workers' threads
+    /// and must not block.
+    pub fn on_notice(mut self, listener: impl Fn(&Notice) + Send + Sync + 'static) -> Self {
+        self.watching.notices = Arc::new(listener);
+        self
+    }
+
+    /// Lets `preamble` read what a proxy says of its client before the first request of a connection.
+    pub fn preamble(mut self, preamble: impl Preamble + 'static) -> Self {
+        self.watching.preamble = Some(Arc::new(preamble));
+        self
+    }
+
     /// With how many threads it serves.
     pub fn worker_count(&self) -> usize {
         self.workers
@@ -167,6 +191,7 @@ impl Server {
             settings: Arc::new(self.settings),
             admission: Admission::new(self.max_connections),
             stage: Arc::clone(&stage),
+            watching: self.watching,
             fanout: match self.accept {
                 AcceptMode::Exclusive => Fanout::Exclusive,
                 AcceptMode::Reuseport | AcceptMode::Shared => Fanout::Shared,
@@ -178,12 +203,19 @@ impl Server {
             .collect();
         let workers = workers.map_err(SpawnError::Worker)?;
         let fanout = workers.first().map_or(Fanout::Shared, Worker::fanout);
-        let handle = Handle::new(stage, workers.iter().map(Worker::mailbox).collect());
+        let handle = Handle::new(
+            stage,
+            workers.iter().map(Worker::mailbox).collect(),
+            Arc::clone(&plan.admission),
+        );
+        let counted = workers.iter().map(|worker| (worker.census(), worker.mailbox()));
+        let counters = Counters::new(counted.collect());
         // Those that did start must not serve on for a server that nobody got.
         let ends = start(workers).inspect_err(|_| handle.stop());
         let ends = ends.map_err(SpawnError::Worker)?;
         Ok(Running {
             handle,
+            counters,
             addresses: bound,
             ends,
             workers: self.workers,
@@ -283,7 +315,7 @@ fn duplicate(listener: Listener, shares: &mut [Vec<Listener>]) -> io::Result<()>
 }
 
 /// Runs each worker on a thread of its own. The receiver hears of each end, a panic included.
-fn start(workers: Vec<Worker>) -> io::Result<mpsc::Receiver<io::Result<()>>> {
+fn start(workers: Vec<Worker>) -> io::Result<mpsc::Receiver<io::Result<usize>>> {
     let (tell, ends) = mpsc::channel();
     for (number, worker) in workers.into_iter().enumerate() {
         let tell = tell.clone();
@@ -301,8 +333,9 @@ fn start(workers: Vec<Worker>) -> io::Result<mpsc::Receiver<io::Result<()>>> {
 #[derive(Debug)]
 pub struct Running {
     handle: Handle,
+    counters: Counters,
     addresses: Vec<Bound>,
-    ends: mpsc::Receiver<io::Result<()>>,
+    ends: mpsc::Receiver<io::Result<usize>>,
     workers: usize,
     accept: AcceptMode,
 }
@@ -311,6 +344,11 @@ impl Running {
     /// Ends the server, from wherever the handle is taken to.
     pub fn handle(&self) -> Handle {
         self.handle.clone()
+    }
+
+    /// Reads what the workers have counted, from wherever the counters are taken to.
+    pub fn counters(&self) -> Counters {
+        self.counters.clone()
     }
 
     /// Where the server listens.
@@ -323,21 +361,26 @@ impl Running {
         self.accept
     }
 
-    /// Waits for all workers to end.
+    /// Waits for all workers to end. Returns how many connections were cut off at the end: none, unless a drain took
+    /// too long or the server was stopped.
     ///
     /// # Errors
     ///
     /// When a worker fails, the others are stopped and its error is returned.
-    pub fn join(self) -> io::Result<()> {
-        let mut result = Ok(());
+    pub fn join(self) -> io::Result<usize> {
+        let mut result = Ok(0);
         for _ in 0..self.workers {
             let end = self
                 .ends
                 .recv()
                 .unwrap_or_else(|_| Err(io::Error::other("a worker was lost")));
-            if end.is_err() {
-                self.handle.stop();
-                result = end;
+            match (&mut result, end) {
+                (Ok(cut), Ok(more)) => *cut += more,
+                (Err(_), Ok(_)) => {}
+                (_, Err(error)) => {
+                    self.handle.stop();
+                    result = Err(error);
+                }
             }
         }
         for address in &self.addresses {

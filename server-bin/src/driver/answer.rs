@@ -1,14 +1,12 @@
 //! Decisions out: from a handler's reply to a response on its way.
 
-use std::io::{self, Write as _};
-
 use http_core::{Body, Misuse, Rule};
 
 use super::buffers::Kit;
 use super::connection::{Connection, Part};
-use super::handler::{BodySource, Content, End, Reply, Ticket, plain};
+use super::handler::{BodySource, Content, End, Notice, Reply, Ticket, plain};
 use super::held::{self, Held};
-use super::phase::{Happening, Timeout};
+use super::phase::{Happening, Phase, Timeout};
 use super::send::Outgoing;
 use super::settings::COPIED_BODY;
 use super::socket::Socket;
@@ -71,11 +69,7 @@ impl<S: Socket> Connection<S> {
     /// Nothing was written: the handler made a response that no client may see.
     #[cold]
     pub(super) fn own_up(&mut self, misuse: Misuse, kit: &mut Kit) -> Happening {
-        // Nobody may be reading, and eprintln! would panic for that.
-        let _ = writeln!(
-            io::stderr(),
-            "server-bin: a handler's response was refused: {misuse}"
-        );
+        (kit.notices)(&Notice::ResponseRefused(misuse));
         self.refuse(500, kit)
     }
 
@@ -111,7 +105,7 @@ impl<S: Socket> Connection<S> {
         }
         kit.lent.head.push_date(&kit.date.line);
         self.http.reply(&mut kit.out, &kit.lent.head, bytes)?;
-        if kit.watched {
+        if kit.observed {
             self.note_answer(kit, bytes.len() as u64, None);
             self.note_end(kit);
         }
@@ -123,8 +117,8 @@ impl<S: Socket> Connection<S> {
         let is_empty = matches!(body, Body::Known(0));
         kit.lent.head.push_date(&kit.date.line);
         self.http.respond(&mut kit.out, &kit.lent.head, body)?;
-        if kit.watched {
-            kit.records.answer(kit.lent.head.status(), None, kit.lent.now);
+        if kit.observed {
+            self.note_head(kit, None);
         }
         if is_empty || !self.http.sends_body() {
             return self.finish(kit);
@@ -136,7 +130,7 @@ impl<S: Socket> Connection<S> {
     /// Writes what belongs behind the body.
     pub(super) fn finish(&mut self, kit: &mut Kit) -> Result<Happening, Misuse> {
         self.http.end(&mut kit.out, None)?;
-        if kit.watched {
+        if kit.observed {
             self.note_end(kit);
         }
         Ok(self.answered())
@@ -197,6 +191,8 @@ impl<S: Socket> Connection<S> {
     /// Answers the request that has to end because a timeout is over, if an answer is due.
     pub(super) fn refuse_the_late(&mut self, kit: &mut Kit) {
         match self.phase.timeout() {
+            // Before its preface, a connection has no request that could be answered.
+            Timeout::Head if self.phase == Phase::Preface => {}
             Timeout::Head => {
                 self.refuse(408, kit);
                 // A peer that is so slow does not send so much that a reset could destroy the answer.
@@ -224,18 +220,32 @@ impl<S: Socket> Connection<S> {
         }
     }
 
-    /// Remembers an answer from memory for a handler that watches.
+    /// Remembers an answer from memory.
     #[cold]
     fn note_answer(&mut self, kit: &mut Kit, body: u64, rule: Option<Rule>) {
-        kit.records.answer(kit.lent.head.status(), rule, kit.lent.now);
-        if kit.records.has_body() {
+        self.note_head(kit, rule);
+        if kit.watched && kit.records.has_body() {
             kit.records.add_body(body);
+        }
+        kit.tally.body_bytes += body;
+    }
+
+    /// Remembers that an answer has begun.
+    #[cold]
+    pub(super) fn note_head(&mut self, kit: &mut Kit, rule: Option<Rule>) {
+        let status = kit.lent.head.status();
+        kit.tally.response(status, rule);
+        if kit.watched {
+            kit.records.answer(status, rule, kit.lent.now);
         }
     }
 
     /// Remembers where in the output the answer ends.
     #[cold]
     fn note_end(&mut self, kit: &mut Kit) {
+        if !kit.watched {
+            return;
+        }
         debug_assert!(self.work.as_ref().is_none_or(|work| work.output.is_empty()));
         kit.records.end(kit.out.len());
     }

@@ -10,11 +10,14 @@ use std::time::{Duration, Instant, SystemTime};
 use http_core::{DateLine, Fields, Head};
 
 use super::handler::mailbox::Mailbox;
+use super::handler::notice::{Listener, Notice};
 use super::handler::{AnyHandler, Context, Decision, End, Lent, Methods, Outcome, Watch};
 use super::held;
 use super::peer::Peer;
+use super::preface::Preamble;
 use super::records::Records;
 use super::settings::Settings;
+use super::tally::Tally;
 use super::work::Pool;
 
 /// What one read takes at most.
@@ -37,6 +40,27 @@ impl Default for Inlet {
     }
 }
 
+/// What stands around a server's handler: what hears of notices, what reads prefaces, and whether answers are counted.
+#[derive(Clone)]
+pub(crate) struct Watching {
+    pub(crate) notices: Listener,
+    pub(crate) preamble: Option<Arc<dyn Preamble>>,
+    pub(crate) counts: bool,
+}
+
+impl Default for Watching {
+    /// Notices go to standard error. It may be gone, and `eprintln!` would panic for that.
+    fn default() -> Self {
+        Self {
+            notices: Arc::new(|notice| {
+                let _ = writeln!(std::io::stderr(), "server-bin: {notice}");
+            }),
+            preamble: None,
+            counts: false,
+        }
+    }
+}
+
 /// What a worker lends to a connection for one turn.
 pub(crate) struct Kit {
     pub(crate) lent: Lent,
@@ -46,6 +70,14 @@ pub(crate) struct Kit {
     original: Box<dyn AnyHandler>,
     /// Whether the handler wants to hear what becomes of requests.
     pub(crate) watched: bool,
+    /// Whether answers are to be noted: for a handler that watches, or to be counted.
+    pub(crate) observed: bool,
+    /// Whether anybody wants to know what is counted.
+    counts: bool,
+    pub(crate) tally: Tally,
+    pub(crate) notices: Listener,
+    /// What reads the bytes before the first request, where there are some.
+    pub(crate) preamble: Option<Arc<dyn Preamble>>,
     /// Bytes that the present connection has read and written in its turn.
     pub(crate) moved: usize,
     /// Responses of this turn, not yet written to the socket.
@@ -67,6 +99,7 @@ impl Kit {
     pub(crate) fn new(
         handler: Box<dyn AnyHandler>,
         settings: Arc<Settings>,
+        watching: &Watching,
         mailbox: Arc<Mailbox>,
         now: Instant,
         wall: SystemTime,
@@ -77,6 +110,11 @@ impl Kit {
             original: handler.fresh(),
             handler,
             watched: true,
+            observed: true,
+            counts: watching.counts,
+            tally: Tally::default(),
+            notices: Arc::clone(&watching.notices),
+            preamble: watching.preamble.clone(),
             moved: 0,
             out: Vec::new(),
             scratch: Vec::new(),
@@ -153,11 +191,25 @@ impl Kit {
     /// Puts an untouched handler in the place of one that has panicked.
     #[cold]
     pub(crate) fn renew_handler(&mut self) {
+        (self.notices)(&Notice::HandlerPanicked);
         let Some(fresh) = held::run(|| self.original.fresh()) else {
             return;
         };
         held::discard(std::mem::replace(&mut self.handler, fresh));
         self.watched = true;
+        self.observed = true;
+    }
+
+    /// The handler does not want to hear of requests.
+    pub(crate) fn stop_watching(&mut self) {
+        self.watched = false;
+        self.observed = self.counts;
+    }
+
+    /// Whether anybody wants to know what is counted.
+    #[inline(always)]
+    pub(crate) fn counts(&self) -> bool {
+        self.counts
     }
 }
 

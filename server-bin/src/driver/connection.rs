@@ -22,6 +22,7 @@ use super::buffers::{Inlet, Kit, MAX_FIELDS};
 use super::handler::{Answer, End, Happened, Serial, Watch};
 use super::peer::Peer;
 use super::phase::{Happening, Phase, Wait};
+use super::preface::Opening;
 use super::settings::{TURN_BYTES, TURN_REQUESTS};
 use super::socket::{Ready, Socket};
 use super::work::Work;
@@ -92,7 +93,7 @@ pub(crate) struct Notes {
 
 impl<S: Socket> Connection<S> {
     /// A connection that was just accepted and waits for its first byte.
-    pub(crate) fn new(socket: S, peer: Option<SocketAddr>, kit: &Kit) -> Self {
+    pub(crate) fn new(socket: S, peer: Option<SocketAddr>, opening: Opening, kit: &Kit) -> Self {
         Self {
             socket,
             http: http_core::Connection::server(kit.settings.limits),
@@ -101,7 +102,11 @@ impl<S: Socket> Connection<S> {
             peer: Peer::new(peer),
             requests: 0,
             lingered: 0,
-            phase: Phase::Idle,
+            phase: match opening {
+                Opening::Request => Phase::Idle,
+                Opening::Preface => Phase::Preface,
+                Opening::Refused => Phase::Closed,
+            },
             lingers: false,
             notes: Notes {
                 registered: Wait::Read,
@@ -230,6 +235,7 @@ impl<S: Socket> Connection<S> {
                         false => break,
                     }
                 }
+                Phase::Preface => self.read_preface(&mut readable, inlet, kit),
                 Phase::Later => self.answer_from_elsewhere(kit),
                 Phase::Sending => self.send(inlet, kit, &mut budget),
                 Phase::Unsent(_) => self.send_rest(kit),
@@ -378,7 +384,8 @@ impl<S: Socket> Connection<S> {
             | Phase::Later
             | Phase::Switching
             | Phase::Unsent(_) => self.step(Happening::Notified),
-            Phase::Idle
+            Phase::Preface
+            | Phase::Idle
             | Phase::Head
             | Phase::Backlog
             | Phase::Discarding
@@ -465,7 +472,7 @@ impl<S: Socket> Connection<S> {
             };
             match Kit::tell(handler, &outcome) {
                 Some(Watch::GoOn) => {}
-                Some(Watch::Stop) => kit.watched = false,
+                Some(Watch::Stop) => kit.stop_watching(),
                 None => kit.renew_handler(),
             }
         }

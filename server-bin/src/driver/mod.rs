@@ -15,6 +15,7 @@ pub mod handler;
 pub(crate) mod held;
 mod peer;
 pub(crate) mod phase;
+pub(crate) mod preface;
 mod receive;
 mod records;
 mod send;
@@ -24,6 +25,7 @@ mod simulator;
 pub(crate) mod socket;
 mod switch;
 mod take;
+pub(crate) mod tally;
 #[cfg(test)]
 mod tests;
 mod timing;

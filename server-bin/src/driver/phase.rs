@@ -23,17 +23,19 @@
 use super::handler::Wants;
 use Happening::{
     AnswerBegun, Answered, AnsweredEarly, AnsweredLast, Blocked, BodyDropped, BodyWanted, Finished, Flushed,
-    HeadBegun, InputUsed, Notified, PeerGone, PeerShut, Promised, Shut, SinkPaused, SourceWaits, Switched,
-    TimedOut, TurnSpent, Unreadable, Wanted,
+    HeadBegun, InputUsed, Notified, PeerGone, PeerShut, PrefaceRead, Promised, Shut, SinkPaused, SourceWaits,
+    Switched, TimedOut, TurnSpent, Unreadable, Wanted,
 };
 use Phase::{
-    Backlog, Body, Closed, Closing, Discarding, HalfClosed, Head, Idle, Later, Lingering, Paused, Sending,
-    Starved, Switching, Unsent, Upgraded,
+    Backlog, Body, Closed, Closing, Discarding, HalfClosed, Head, Idle, Later, Lingering, Paused, Preface,
+    Sending, Starved, Switching, Unsent, Upgraded,
 };
 
 /// What a connection is doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub(crate) enum Phase {
+    /// Reads what a proxy says of its client, before the first request.
+    Preface,
     /// Is between two requests: nothing of the next one has arrived.
     Idle,
     /// Has received a part of a request's head.
@@ -90,6 +92,8 @@ pub(crate) enum Then {
 /// What happens to a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub(crate) enum Happening {
+    /// The preface is whole; requests follow.
+    PrefaceRead,
     /// All input was understood, and nothing of a next request is among it.
     InputUsed,
     /// A part of a head is all that is left of the input.
@@ -185,7 +189,7 @@ impl Phase {
     #[inline]
     pub(crate) const fn wait(self) -> Wait {
         match self {
-            Idle | Head | Body | Discarding | Lingering => Wait::Read,
+            Preface | Idle | Head | Body | Discarding | Lingering => Wait::Read,
             Upgraded(Wants::Read) => Wait::Read,
             Unsent(_) | Closing | Upgraded(Wants::Write) => Wait::Write,
             Upgraded(Wants::ReadOrWrite) => Wait::ReadOrWrite,
@@ -201,7 +205,7 @@ impl Phase {
     pub(crate) const fn timeout(self) -> Timeout {
         match self {
             Idle => Timeout::Idle,
-            Head => Timeout::Head,
+            Preface | Head => Timeout::Head,
             Body | Discarding => Timeout::Body,
             Paused | Starved => Timeout::Own,
             Later => Timeout::Reply,
@@ -218,8 +222,8 @@ impl Phase {
     pub(crate) const fn receives(self) -> bool {
         match self {
             Idle | Head | Backlog | Body | Discarding => true,
-            Paused | Later | Sending | Starved | HalfClosed | Unsent(_) | Closing | Lingering | Switching
-            | Upgraded(_) | Closed => false,
+            Preface | Paused | Later | Sending | Starved | HalfClosed | Unsent(_) | Closing | Lingering
+            | Switching | Upgraded(_) | Closed => false,
         }
     }
 
@@ -227,6 +231,7 @@ impl Phase {
     #[inline(always)]
     pub(crate) const fn next(self, happening: Happening) -> Option<Self> {
         match self {
+            Preface => Self::next_in_preface(happening),
             Idle => Self::next_in_request(happening, Some(Closed), Some(Closing)),
             Head => Self::next_in_request(happening, Some(Closing), None),
             Backlog => Self::next_in_request(happening, None, None),
@@ -242,6 +247,16 @@ impl Phase {
             Switching => Self::next_in_switching(happening),
             Upgraded(wants) => Self::next_in_upgraded(wants, happening),
             Closed => None,
+        }
+    }
+
+    const fn next_in_preface(happening: Happening) -> Option<Self> {
+        match happening {
+            PrefaceRead => Some(Backlog),
+            PeerGone | TimedOut | Finished => Some(Closed),
+            InputUsed | HeadBegun | TurnSpent | BodyWanted | SinkPaused | Promised | Answered
+            | AnsweredEarly | AnsweredLast | AnswerBegun | SourceWaits | BodyDropped | Unreadable
+            | Switched | Wanted(_) | Blocked | Flushed | Shut | Notified | PeerShut => None,
         }
     }
 
@@ -267,7 +282,9 @@ impl Phase {
             TimedOut => timed_out,
             Unreadable => unreadable,
             PeerGone | Finished => Some(Closed),
-            SourceWaits | BodyDropped | Wanted(_) | Flushed | Shut | Notified | PeerShut => None,
+            PrefaceRead | SourceWaits | BodyDropped | Wanted(_) | Flushed | Shut | Notified | PeerShut => {
+                None
+            }
         }
     }
 
@@ -284,8 +301,8 @@ impl Phase {
             // The sink takes bytes anyway.
             Notified => Some(Body),
             PeerGone | Finished => Some(Closed),
-            InputUsed | HeadBegun | TurnSpent | BodyWanted | SourceWaits | BodyDropped | Unreadable
-            | Wanted(_) | Flushed | Shut | PeerShut => None,
+            PrefaceRead | InputUsed | HeadBegun | TurnSpent | BodyWanted | SourceWaits | BodyDropped
+            | Unreadable | Wanted(_) | Flushed | Shut | PeerShut => None,
         }
     }
 
@@ -296,9 +313,9 @@ impl Phase {
             Blocked => Some(Unsent(Then::Paused)),
             AnsweredLast | TimedOut => Some(Closing),
             PeerGone | Finished => Some(Closed),
-            InputUsed | HeadBegun | TurnSpent | BodyWanted | SinkPaused | Promised | Answered
-            | AnsweredEarly | AnswerBegun | SourceWaits | BodyDropped | Unreadable | Switched | Wanted(_)
-            | Flushed | Shut => None,
+            PrefaceRead | InputUsed | HeadBegun | TurnSpent | BodyWanted | SinkPaused | Promised
+            | Answered | AnsweredEarly | AnswerBegun | SourceWaits | BodyDropped | Unreadable | Switched
+            | Wanted(_) | Flushed | Shut => None,
         }
     }
 
@@ -312,8 +329,8 @@ impl Phase {
             AnswerBegun => Some(Sending),
             Blocked => Some(Unsent(Then::Later)),
             PeerGone | Finished => Some(Closed),
-            InputUsed | HeadBegun | TurnSpent | BodyWanted | SinkPaused | Promised | SourceWaits
-            | BodyDropped | Unreadable | Switched | Wanted(_) | Flushed | Shut => None,
+            PrefaceRead | InputUsed | HeadBegun | TurnSpent | BodyWanted | SinkPaused | Promised
+            | SourceWaits | BodyDropped | Unreadable | Switched | Wanted(_) | Flushed | Shut => None,
         }
     }
 
@@ -327,8 +344,9 @@ impl Phase {
             // The source is pulled anyway.
             Notified => Some(Sending),
             PeerGone | Finished => Some(Closed),
-            InputUsed | HeadBegun | TurnSpent | BodyWanted | SinkPaused | Promised | AnswerBegun
-            | BodyDropped | Unreadable | Switched | Wanted(_) | Flushed | Shut | PeerShut | TimedOut => None,
+            PrefaceRead | InputUsed | HeadBegun | TurnSpent | BodyWanted | SinkPaused | Promised
+            | AnswerBegun | BodyDropped | Unreadable | Switched | Wanted(_) | Flushed | Shut | PeerShut
+            | TimedOut => None,
         }
     }
 
@@ -338,9 +356,9 @@ impl Phase {
             PeerShut => Some(HalfClosed),
             Blocked => Some(Unsent(Then::Send)),
             PeerGone | TimedOut | Finished => Some(Closed),
-            InputUsed | HeadBegun | TurnSpent | BodyWanted | SinkPaused | Promised | Answered
-            | AnsweredEarly | AnsweredLast | AnswerBegun | SourceWaits | BodyDropped | Unreadable
-            | Switched | Wanted(_) | Flushed | Shut => None,
+            PrefaceRead | InputUsed | HeadBegun | TurnSpent | BodyWanted | SinkPaused | Promised
+            | Answered | AnsweredEarly | AnsweredLast | AnswerBegun | SourceWaits | BodyDropped
+            | Unreadable | Switched | Wanted(_) | Flushed | Shut => None,
         }
     }
 
@@ -350,9 +368,9 @@ impl Phase {
             Unreadable => Some(Closing),
             Blocked => Some(Unsent(Then::Discard)),
             PeerGone | TimedOut | Finished => Some(Closed),
-            InputUsed | HeadBegun | TurnSpent | BodyWanted | SinkPaused | Promised | Answered
-            | AnsweredEarly | AnsweredLast | AnswerBegun | SourceWaits | Switched | Wanted(_) | Flushed
-            | Shut | Notified | PeerShut => None,
+            PrefaceRead | InputUsed | HeadBegun | TurnSpent | BodyWanted | SinkPaused | Promised
+            | Answered | AnsweredEarly | AnsweredLast | AnswerBegun | SourceWaits | Switched | Wanted(_)
+            | Flushed | Shut | Notified | PeerShut => None,
         }
     }
 
@@ -362,9 +380,9 @@ impl Phase {
             Blocked => Some(Unsent(then)),
             Notified => Some(Unsent(then.notified())),
             PeerGone | TimedOut | Finished => Some(Closed),
-            InputUsed | HeadBegun | TurnSpent | BodyWanted | SinkPaused | Promised | Answered
-            | AnsweredEarly | AnsweredLast | AnswerBegun | SourceWaits | BodyDropped | Unreadable
-            | Switched | Wanted(_) | Shut | PeerShut => None,
+            PrefaceRead | InputUsed | HeadBegun | TurnSpent | BodyWanted | SinkPaused | Promised
+            | Answered | AnsweredEarly | AnsweredLast | AnswerBegun | SourceWaits | BodyDropped
+            | Unreadable | Switched | Wanted(_) | Shut | PeerShut => None,
         }
     }
 
@@ -373,18 +391,18 @@ impl Phase {
             Blocked => Some(Closing),
             Shut => Some(Lingering),
             PeerGone | TimedOut | Finished => Some(Closed),
-            InputUsed | HeadBegun | TurnSpent | BodyWanted | SinkPaused | Promised | Answered
-            | AnsweredEarly | AnsweredLast | AnswerBegun | SourceWaits | BodyDropped | Unreadable
-            | Switched | Wanted(_) | Flushed | Notified | PeerShut => None,
+            PrefaceRead | InputUsed | HeadBegun | TurnSpent | BodyWanted | SinkPaused | Promised
+            | Answered | AnsweredEarly | AnsweredLast | AnswerBegun | SourceWaits | BodyDropped
+            | Unreadable | Switched | Wanted(_) | Flushed | Notified | PeerShut => None,
         }
     }
 
     const fn next_in_lingering(happening: Happening) -> Option<Self> {
         match happening {
             PeerGone | TimedOut | Finished => Some(Closed),
-            InputUsed | HeadBegun | TurnSpent | BodyWanted | SinkPaused | Promised | Answered
-            | AnsweredEarly | AnsweredLast | AnswerBegun | SourceWaits | BodyDropped | Unreadable
-            | Switched | Wanted(_) | Blocked | Flushed | Shut | Notified | PeerShut => None,
+            PrefaceRead | InputUsed | HeadBegun | TurnSpent | BodyWanted | SinkPaused | Promised
+            | Answered | AnsweredEarly | AnsweredLast | AnswerBegun | SourceWaits | BodyDropped
+            | Unreadable | Switched | Wanted(_) | Blocked | Flushed | Shut | Notified | PeerShut => None,
         }
     }
 
@@ -395,9 +413,9 @@ impl Phase {
             TurnSpent | Notified => Some(Switching),
             Blocked => Some(Unsent(Then::Switch)),
             PeerGone | Finished => Some(Closed),
-            InputUsed | HeadBegun | BodyWanted | SinkPaused | Promised | Answered | AnsweredEarly
-            | AnsweredLast | AnswerBegun | SourceWaits | BodyDropped | Unreadable | Switched | Flushed
-            | Shut | PeerShut | TimedOut => None,
+            PrefaceRead | InputUsed | HeadBegun | BodyWanted | SinkPaused | Promised | Answered
+            | AnsweredEarly | AnsweredLast | AnswerBegun | SourceWaits | BodyDropped | Unreadable
+            | Switched | Flushed | Shut | PeerShut | TimedOut => None,
         }
     }
 
@@ -408,9 +426,9 @@ impl Phase {
             TurnSpent => Some(Switching),
             PeerShut => Some(Upgraded(wants)),
             PeerGone | Finished => Some(Closed),
-            InputUsed | HeadBegun | BodyWanted | SinkPaused | Promised | Answered | AnsweredEarly
-            | AnsweredLast | AnswerBegun | SourceWaits | BodyDropped | Unreadable | Switched | Blocked
-            | Flushed | Shut | Notified => None,
+            PrefaceRead | InputUsed | HeadBegun | BodyWanted | SinkPaused | Promised | Answered
+            | AnsweredEarly | AnsweredLast | AnswerBegun | SourceWaits | BodyDropped | Unreadable
+            | Switched | Blocked | Flushed | Shut | Notified => None,
         }
     }
 }

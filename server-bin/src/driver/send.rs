@@ -167,9 +167,10 @@ impl<S: Socket> Connection<S> {
             }
         }
         if let Sent::Some(n) | Sent::Made(n) = sent
-            && kit.watched
+            && kit.observed
         {
             kit.records.add_body(n as u64);
+            kit.tally.body_bytes += n as u64;
         }
         sent
     }
@@ -322,8 +323,9 @@ fn pull(
     }
     match pulled {
         Some(Pulled::End) => {
-            if kit.watched {
+            if kit.observed {
                 kit.records.add_body(made as u64);
+                kit.tally.body_bytes += made as u64;
             }
             Sent::All
         }

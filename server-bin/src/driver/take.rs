@@ -263,8 +263,8 @@ impl<S: Socket> Connection<S> {
         if let Err(misuse) = self.http.upgrade(&mut kit.out, &kit.lent.head) {
             return self.own_up(misuse, kit);
         }
-        if kit.watched {
-            kit.records.answer(kit.lent.head.status(), None, kit.lent.now);
+        if kit.observed {
+            self.note_head(kit, None);
         }
         // The peer of another protocol may still be sending when that ends.
         self.lingers = true;

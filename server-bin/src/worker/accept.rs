@@ -47,6 +47,11 @@ impl Admission {
         entered
     }
 
+    /// How many places are taken.
+    pub(crate) fn present(&self) -> usize {
+        self.present.load(Ordering::Relaxed).min(self.most)
+    }
+
     /// Gives a place back.
     pub(crate) fn leave(&self) {
         self.present.fetch_sub(1, Ordering::Relaxed);

@@ -5,6 +5,7 @@
 //! A *turn* is one connection's part of it.
 
 pub(crate) mod accept;
+pub(crate) mod counters;
 pub(crate) mod deadlines;
 mod residents;
 pub(crate) mod slab;
@@ -17,14 +18,15 @@ use std::time::{Duration, Instant, SystemTime};
 
 use multiplex::{Event, Events, Fanout, Poller, Token, Waker};
 
-use crate::driver::buffers::{Inlet, Kit};
-use crate::driver::handler::AnyHandler;
+use crate::driver::buffers::{Inlet, Kit, Watching};
 use crate::driver::handler::mailbox::{Letter, Mailbox, Wake};
+use crate::driver::handler::{AnyHandler, Notice};
 use crate::driver::held;
 use crate::driver::settings::{NEVER, Settings};
 use crate::driver::socket::Ready;
 use crate::sys::net::{BACKLOG, Listener};
 use accept::{ACCEPTS_PER_EVENT, Acceptor, Admission, PAUSE, Reaction, reaction};
+use counters::{Census, Counted};
 use deadlines::{Alarm, Deadlines};
 use residents::Resident;
 use slab::{Key, Slab};
@@ -40,6 +42,7 @@ pub(crate) struct Plan {
     pub(crate) admission: Arc<Admission>,
     pub(crate) stage: Arc<CurrentStage>,
     pub(crate) fanout: Fanout,
+    pub(crate) watching: Watching,
 }
 
 pub(crate) struct Worker {
@@ -56,6 +59,11 @@ pub(crate) struct Worker {
     admission: Arc<Admission>,
     server_stage: Arc<CurrentStage>,
     stage: Stage,
+    census: Arc<Census>,
+    /// What the worker itself has counted; the rest is added at a census.
+    counted: Counted,
+    /// Responses up to the last turn whose time was counted.
+    responses: u64,
 }
 
 impl Wake for Waker {
@@ -76,6 +84,7 @@ impl Worker {
         let kit = Kit::new(
             plan.handler.fresh(),
             Arc::clone(&plan.settings),
+            &plan.watching,
             mailbox,
             now,
             SystemTime::now(),
@@ -92,6 +101,9 @@ impl Worker {
             admission: Arc::clone(&plan.admission),
             server_stage: Arc::clone(&plan.stage),
             stage: Stage::Serving,
+            census: Arc::default(),
+            counted: Counted::default(),
+            responses: 0,
         })
     }
 
@@ -100,18 +112,24 @@ impl Worker {
         Arc::clone(&self.kit.lent.mailbox)
     }
 
+    /// Where what it counts is asked for.
+    pub(crate) fn census(&self) -> Arc<Census> {
+        Arc::clone(&self.census)
+    }
+
     /// How it shares its listeners with the others.
     pub(crate) fn fanout(&self) -> Fanout {
         self.acceptor.fanout()
     }
 
-    /// Serves until the drain is over.
-    pub(crate) fn run(mut self) -> io::Result<()> {
+    /// Serves until the drain is over. Returns how many connections were cut off at its end.
+    pub(crate) fn run(mut self) -> io::Result<usize> {
         let end = self.serve();
-        self.cut_all();
+        let cut = self.cut_all();
+        self.hold_census();
         // The handler goes with its worker.
         held::discard(self);
-        end
+        end.map(|()| cut)
     }
 
     fn serve(&mut self) -> io::Result<()> {
@@ -144,8 +162,12 @@ impl Worker {
         self.kit.begin(Instant::now(), SystemTime::now);
         let yielded = self.yielded.len();
         if self.kit.lent.mailbox.wake_up() {
+            self.counted.wakes += 1;
             self.read_letters();
             self.follow(self.server_stage.stage());
+            if self.census.is_wanted() {
+                self.hold_census();
+            }
         }
         for event in events {
             self.react(event);
@@ -157,6 +179,9 @@ impl Worker {
             self.ring();
         }
         self.kit.end_round();
+        if self.kit.counts() {
+            self.kit.tally.round(Instant::now() - self.kit.lent.now);
+        }
     }
 
     fn is_done(&self) -> bool {
@@ -190,16 +215,26 @@ impl Worker {
                 return self.pause_accepting();
             }
             match self.acceptor.accept(listener, &self.poller) {
-                Ok((stream, peer)) => self.admit(stream, peer),
+                Ok((stream, peer)) => self.open(stream, peer),
                 Err(error) => {
                     self.admission.leave();
                     match reaction(&error) {
                         Reaction::Wait => return,
                         Reaction::Next => {}
-                        Reaction::Pause => return self.pause_accepting(),
+                        Reaction::Pause => {
+                            self.tell_of_pause(error);
+                            return self.pause_accepting();
+                        }
                     }
                 }
             }
+        }
+    }
+
+    /// Says that accepting rests, once for all failures in a row.
+    fn tell_of_pause(&mut self, error: io::Error) {
+        if !self.acceptor.is_paused() {
+            (self.kit.notices)(&Notice::AcceptPaused(error));
         }
     }
 
@@ -220,6 +255,7 @@ impl Worker {
     fn read_letters(&mut self) {
         let mut letters = std::mem::take(&mut self.letters);
         self.kit.lent.mailbox.collect(&mut letters);
+        self.counted.letters += letters.len() as u64;
         for letter in letters.drain(..) {
             self.read_letter(letter);
         }

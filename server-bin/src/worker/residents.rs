@@ -1,11 +1,13 @@
 //! The connections of a worker: letting each have its turns, and doing for it what it waits for.
 
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use multiplex::timers::TimerId;
 use multiplex::{Interest, Token, Trigger};
 
 use super::Worker;
+use super::counters::place;
 use super::slab::{Key, Slot};
 use crate::driver::buffers::{Inlet, Kit};
 use crate::driver::connection::{Connection, Turn};
@@ -13,6 +15,7 @@ use crate::driver::handler::End;
 use crate::driver::handler::mailbox::Letter;
 use crate::driver::held;
 use crate::driver::phase::{Phase, Wait};
+use crate::driver::preface::Opening;
 use crate::driver::socket::Ready;
 use crate::sys::net::Stream;
 
@@ -30,9 +33,20 @@ const IDLE_BYTES: usize = size_of::<Slot<Resident>>() + TIMER_BYTES;
 const TIMER_BYTES: usize = 24 + size_of::<usize>();
 
 impl Worker {
-    /// Takes a connection in.
-    pub(super) fn admit(&mut self, stream: Stream, peer: Option<SocketAddr>) {
-        let connection = Connection::new(stream, peer, &self.kit);
+    /// Takes a connection in, unless its peer is none that may speak here.
+    pub(super) fn open(&mut self, stream: Stream, peer: Option<SocketAddr>) {
+        self.counted.accepted += 1;
+        let opening = match &self.kit.preamble {
+            None => Opening::Request,
+            Some(preamble) => held::run(|| preamble.opening(peer)).unwrap_or(Opening::Refused),
+        };
+        match opening {
+            Opening::Refused => self.admission.leave(),
+            opening => self.admit(Connection::new(stream, peer, opening, &self.kit)),
+        }
+    }
+
+    fn admit(&mut self, connection: Connection<Stream>) {
         let deadline = connection.deadline(&self.kit);
         let inserted = self.residents.insert(Resident {
             connection,
@@ -73,6 +87,9 @@ impl Worker {
             .turn(key.value(), ready, &mut self.inlet, &mut self.kit);
         if turn.nearer || turn.wait != resident.connection.notes.registered {
             self.follow_up(key, turn, ready.readable);
+        }
+        if self.kit.counts() {
+            self.count_latency();
         }
     }
 
@@ -198,6 +215,27 @@ impl Worker {
         }
     }
 
+    /// Counts how long after the wait's return a turn was over that has answered.
+    #[cold]
+    fn count_latency(&mut self) {
+        let responses = self.kit.tally.all_responses();
+        if self.responses != responses {
+            self.responses = responses;
+            self.kit.tally.latency(Instant::now() - self.kit.lent.now);
+        }
+    }
+
+    /// Looks through the connections, and hands over what was counted.
+    #[cold]
+    pub(super) fn hold_census(&mut self) {
+        let mut counted = self.counted.clone();
+        for resident in self.residents.values() {
+            counted.phases[place(resident.connection.phase())] += 1;
+        }
+        counted.tally = self.kit.tally.clone();
+        self.census.hand_over(counted);
+    }
+
     /// Drops a connection. Dropping the socket closes it, and closing takes it out of the poller.
     fn close(&mut self, key: Key) {
         let Some(mut resident) = self.residents.remove(key) else {
@@ -214,8 +252,9 @@ impl Worker {
         self.resume_accepting();
     }
 
-    /// Reports the requests that the end of the server cuts off.
-    pub(super) fn cut_all(&mut self) {
+    /// Reports the requests that the end of the server cuts off. Returns how many connections were there.
+    pub(super) fn cut_all(&mut self) -> usize {
+        let count = self.residents.keys().count();
         let keys: Vec<Key> = self.residents.keys().collect();
         for key in keys {
             if let Some(mut resident) = self.residents.remove(key) {
@@ -224,5 +263,6 @@ impl Worker {
                 self.admission.leave();
             }
         }
+        count
     }
 }

@@ -156,6 +156,12 @@ impl<T> Slab<T> {
         Some(value)
     }
 
+    /// All values.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &T> + '_ {
+        let slots = self.chunks.iter().flat_map(|chunk| chunk.iter());
+        slots.filter_map(|slot| slot.value.as_ref())
+    }
+
     /// The keys of all values.
     pub(crate) fn keys(&self) -> impl Iterator<Item = Key> + '_ {
         let slots = self.chunks.iter().flat_map(|chunk| chunk.iter()).enumerate();

@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use super::accept::Admission;
 use crate::driver::handler::mailbox::Mailbox;
 
 /// How far a server is.
@@ -42,19 +43,30 @@ impl CurrentStage {
 pub struct Handle {
     stage: Arc<CurrentStage>,
     mailboxes: Arc<[Arc<Mailbox>]>,
+    admission: Arc<Admission>,
 }
 
 impl Handle {
-    pub(crate) fn new(stage: Arc<CurrentStage>, mailboxes: Vec<Arc<Mailbox>>) -> Self {
+    pub(crate) fn new(
+        stage: Arc<CurrentStage>,
+        mailboxes: Vec<Arc<Mailbox>>,
+        admission: Arc<Admission>,
+    ) -> Self {
         Self {
             stage,
             mailboxes: mailboxes.into(),
+            admission,
         }
     }
 
     /// Begins the graceful drain. A second call changes nothing.
     pub fn drain(&self) {
         self.advance(Stage::Draining);
+    }
+
+    /// Returns how many connections there are, of all workers together.
+    pub fn connections(&self) -> usize {
+        self.admission.present()
     }
 
     /// Cuts off whatever is still going on.

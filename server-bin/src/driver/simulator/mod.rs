@@ -15,10 +15,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::buffers::{Inlet, Kit};
+use super::buffers::{Inlet, Kit, Watching};
 use super::connection::Connection;
 use super::handler::mailbox::Mailbox;
 use super::phase::Wait;
+use super::preface::Opening;
 use super::settings::Settings;
 use super::socket::Ready;
 
@@ -75,7 +76,7 @@ impl Line {
             .flat_map(|exchange| exchange.request.clone())
             .collect();
         let wire = Rc::new(RefCell::new(Wire::new(random.clone())));
-        let connection = Connection::new(ServerEnd(Rc::clone(&wire)), None, kit);
+        let connection = Connection::new(ServerEnd(Rc::clone(&wire)), None, Opening::Request, kit);
         let received = Vec::new();
         Self {
             wire,
@@ -148,6 +149,7 @@ impl World {
         let kit = Kit::new(
             Box::new(model::handler(root)),
             Arc::new(settings),
+            &Watching::default(),
             Arc::new(Mailbox::new(None)),
             Instant::now(),
             SystemTime::UNIX_EPOCH,

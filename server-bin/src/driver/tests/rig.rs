@@ -8,8 +8,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use http_core::Head;
 
-use crate::driver::buffers::{Inlet, Kit};
+use crate::driver::buffers::{Inlet, Kit, Watching};
 use crate::driver::handler::mailbox::{Letter, Mailbox};
+use crate::driver::preface::Opening;
 use crate::driver::settings::Settings;
 use crate::driver::{
     connection::{Connection, Turn},
@@ -154,11 +155,12 @@ impl Rig {
         let kit = Kit::new(
             Box::new(handler),
             Arc::new(settings),
+            &Watching::default(),
             mailbox,
             now,
             SystemTime::UNIX_EPOCH,
         );
-        let connection = Connection::new(Wire::default(), None, &kit);
+        let connection = Connection::new(Wire::default(), None, Opening::Request, &kit);
         Self {
             connection,
             inlet: Inlet::default(),
