@@ -79,6 +79,6 @@ pub(crate) const TURN_BYTES: usize = 256 * 1024;
 /// Bytes of an unread request body that are read and dropped to keep the connection.
 pub(crate) const MAX_DISCARD: u64 = 64 * 1024;
 /// A body of at most this size is copied behind its head and leaves in the same write.
-pub(crate) const COPIED_BODY: usize = 32 * 1024;
+pub(crate) const COPIED_BODY: usize = 64 * 1024;
 /// The longest timeout there is, so that no clock overflows.
 pub(crate) const NEVER: Duration = Duration::from_secs(1 << 30);

@@ -34,9 +34,28 @@ impl Coding {
     }
 }
 
+/// The codings that a request wants, the most wanted one first: two bits for each, so that answers are kept by it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Wanted(u8);
+
+impl Wanted {
+    /// Nothing but the file itself.
+    pub(crate) const NONE: Self = Self(0);
+
+    /// Reads the Accept-Encoding lines of a request.
+    pub(crate) fn read<'a>(fields: impl Iterator<Item = (&'a str, &'a [u8])>) -> Self {
+        Accepted::read(fields).in_order()
+    }
+
+    pub(crate) fn iter(self) -> impl Iterator<Item = Coding> {
+        let places = [self.0 & 3, self.0 >> 2 & 3, self.0 >> 4 & 3].into_iter();
+        places.filter_map(|number| Coding::ALL.get(usize::from(number).checked_sub(1)?).copied())
+    }
+}
+
 /// What a request's Accept-Encoding lines say (§12.5.3), as weights in thousandths.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Accepted {
+struct Accepted {
     codings: [Option<u16>; 3],
     identity: Option<u16>,
     any: Option<u16>,
@@ -44,7 +63,7 @@ pub(crate) struct Accepted {
 
 impl Accepted {
     /// Reads all lines of the field; without one nothing but the file itself is wanted.
-    pub(crate) fn read<'a>(fields: impl Iterator<Item = (&'a str, &'a [u8])>) -> Self {
+    fn read<'a>(fields: impl Iterator<Item = (&'a str, &'a [u8])>) -> Self {
         let mut accepted = Self::default();
         for (name, value) in fields {
             if name.len() == 15 && name.eq_ignore_ascii_case("accept-encoding") {
@@ -78,18 +97,20 @@ impl Accepted {
     }
 
     /// The codings that are wanted at least as much as the file itself, the most wanted one first.
-    pub(crate) fn in_order(&self) -> impl Iterator<Item = Coding> + use<> {
-        let mut ranked = [(0, Coding::Brotli); 3];
-        for (at, coding) in Coding::ALL.into_iter().enumerate() {
-            ranked[at] = (self.codings[at].or(self.any).unwrap_or(0), coding);
-        }
+    fn in_order(&self) -> Wanted {
+        let mut ranked = [1, 2, 3].map(|number| {
+            let weight = self.codings[usize::from(number - 1)].or(self.any);
+            (weight.unwrap_or(0), number)
+        });
         // The sort is stable, so equal weights stay in our order.
         ranked.sort_by_key(|&(weight, _)| std::cmp::Reverse(weight));
         let least = self.identity.unwrap_or(0).max(1);
-        ranked
-            .into_iter()
-            .filter(move |&(weight, _)| weight >= least)
-            .map(|(_, coding)| coding)
+        let wanted = ranked.into_iter().filter(|&(weight, _)| weight >= least);
+        Wanted(
+            wanted
+                .rev()
+                .fold(0, |all, (_, number): (_, u8)| all << 2 | number),
+        )
     }
 }
 
@@ -158,7 +179,7 @@ mod tests {
         ];
         for (lines, expected) in table {
             let fields = lines.iter().map(|line| ("Accept-Encoding", line.as_bytes()));
-            let names: Vec<_> = Accepted::read(fields).in_order().map(Coding::name).collect();
+            let names: Vec<_> = Wanted::read(fields).iter().map(Coding::name).collect();
             assert_eq!(names.join(" "), *expected, "{lines:?}");
         }
     }

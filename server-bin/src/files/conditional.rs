@@ -3,18 +3,21 @@
 //! Pure functions: field lines and what is known of the file go in, a verdict comes out. Nothing here applies to a
 //! request whose answer would be anything else than 200 (§13.2.1), so it is asked last.
 
+use super::asked::is_name;
 use super::etag::{self, ETag};
 use super::range::Range;
 
 /// What is known of the representation that would be sent.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Representation<'a> {
+#[derive(Clone, Copy)]
+pub(crate) struct Representation<'a, N> {
     pub(crate) etag: &'a ETag,
     /// What Last-Modified says: whole seconds since the epoch, if it says anything.
     pub(crate) modified: Option<u64>,
+    /// The same as it is sent, which is how most clients send it back.
+    pub(crate) modified_text: &'a [u8],
     pub(crate) length: u64,
-    /// The server's clock, in whole seconds since the epoch.
-    pub(crate) now: u64,
+    /// Reads the server's clock, in whole seconds since the epoch. Hardly any request asks.
+    pub(crate) now: N,
 }
 
 /// What to send.
@@ -40,28 +43,28 @@ pub(crate) enum Verdict {
 /// Decides between the verdicts, in the order of §13.2.2.
 ///
 /// `get` is false for HEAD, for which Range does not exist (§14.2).
-pub(crate) fn verdict<'a>(
-    fields: impl Iterator<Item = (&'a str, &'a [u8])>,
+pub(crate) fn verdict<'a, N: Fn() -> u64>(
+    fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
     get: bool,
-    representation: &Representation<'_>,
+    representation: &Representation<'_, N>,
 ) -> Verdict {
     let asked = Asked::read(fields, representation.etag);
+    let date = |lines: Lines<'_>| lines.date(representation);
     let modified_since = |date: u64| representation.modified.is_some_and(|modified| modified > date);
     // Steps 1 and 2: If-Match makes If-Unmodified-Since mean nothing.
-    let holds = match (asked.if_match, asked.if_unmodified_since.date()) {
-        (Some(matched), _) => matched,
-        (None, Some(date)) => !modified_since(date),
-        (None, None) => true,
+    let holds = match asked.if_match {
+        Some(matched) => matched,
+        None => date(asked.if_unmodified_since).is_none_or(|date| !modified_since(date)),
     };
     if !holds {
         return Verdict::PreconditionFailed;
     }
     // Steps 3 and 4: If-None-Match makes If-Modified-Since mean nothing.
-    let modified = match (asked.if_none_match, asked.if_modified_since.date()) {
-        (Some(matched), _) => !matched,
+    let modified = match asked.if_none_match {
+        Some(matched) => !matched,
         // Without a date of its own the file cannot be said to be unmodified.
-        (None, Some(date)) => representation.modified.is_none() || modified_since(date),
-        (None, None) => true,
+        None => date(asked.if_modified_since)
+            .is_none_or(|date| representation.modified.is_none() || modified_since(date)),
     };
     if !modified {
         return Verdict::NotModified;
@@ -98,15 +101,17 @@ impl<'a> Lines<'a> {
     }
 
     /// The HTTP-date that the field holds; anything else is ignored (§13.1.3, §13.1.4).
-    fn date(self) -> Option<u64> {
+    fn date<N>(self, representation: &Representation<'_, N>) -> Option<u64> {
         match self {
+            Self::One(b"") => None,
+            Self::One(value) if value == representation.modified_text => representation.modified,
             Self::One(value) => date(value),
             Self::None | Self::Many => None,
         }
     }
 
     /// As If-Range (§13.1.5): whether the range may be sent.
-    fn allows(self, representation: &Representation<'_>) -> bool {
+    fn allows<N: Fn() -> u64>(self, representation: &Representation<'_, N>) -> bool {
         match self {
             Self::None => true,
             Self::Many => false,
@@ -116,7 +121,7 @@ impl<'a> Lines<'a> {
             // A date has to be the very one that was sent, and from a second that is over, as the file might have
             // changed again within it (§8.8.2.2).
             Self::One(value) => date(value)
-                .is_some_and(|date| Some(date) == representation.modified && date < representation.now),
+                .is_some_and(|date| Some(date) == representation.modified && date < (representation.now)()),
         }
     }
 }
@@ -133,25 +138,25 @@ struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    fn read(fields: impl Iterator<Item = (&'a str, &'a [u8])>, etag: &ETag) -> Self {
+    fn read(fields: impl Iterator<Item = (&'a [u8], &'a [u8])>, etag: &ETag) -> Self {
         let mut asked = Self::default();
         for (name, value) in fields {
             // Most fields of most requests are none of these, and their lengths tell.
             match name.len() {
-                5 if name.eq_ignore_ascii_case("range") => asked.range.add(value),
-                8 if name.eq_ignore_ascii_case("if-range") => asked.if_range.add(value),
-                8 if name.eq_ignore_ascii_case("if-match") => {
+                5 if is_name(name, b"range") => asked.range.add(value),
+                8 if is_name(name, b"if-range") => asked.if_range.add(value),
+                8 if is_name(name, b"if-match") => {
                     let matched = value == b"*" || etag::list(value).any(|tag| etag.matches_strongly(tag));
                     asked.if_match = Some(matched || asked.if_match == Some(true));
                 }
-                13 if name.eq_ignore_ascii_case("if-none-match") => {
-                    let matched = value == b"*" || etag::list(value).any(|tag| etag.matches_weakly(tag));
+                13 if is_name(name, b"if-none-match") => {
+                    // Nearly always it is the very tag that was sent.
+                    let is_one = value == b"*" || etag.matches_weakly(value);
+                    let matched = is_one || etag::list(value).any(|tag| etag.matches_weakly(tag));
                     asked.if_none_match = Some(matched || asked.if_none_match == Some(true));
                 }
-                17 if name.eq_ignore_ascii_case("if-modified-since") => asked.if_modified_since.add(value),
-                19 if name.eq_ignore_ascii_case("if-unmodified-since") => {
-                    asked.if_unmodified_since.add(value)
-                }
+                17 if is_name(name, b"if-modified-since") => asked.if_modified_since.add(value),
+                19 if is_name(name, b"if-unmodified-since") => asked.if_unmodified_since.add(value),
                 _ => {}
             }
         }
@@ -191,11 +196,14 @@ mod tests {
         let representation = Representation {
             etag,
             modified,
+            modified_text: b"",
             length: 10,
-            now,
+            now: || now,
         };
         verdict(
-            fields.iter().map(|&(name, value)| (name, value.as_bytes())),
+            fields
+                .iter()
+                .map(|&(name, value)| (name.as_bytes(), value.as_bytes())),
             get,
             &representation,
         )

@@ -27,15 +27,15 @@ const NOT_IN_QUERY: &AsciiSet = &percent_encoding::CONTROLS
     .add(b'|')
     .add(b'}');
 
-/// The absolute path of the directory `name` (without slashes at its ends), with the query behind it.
+/// The URL of the directory `name` (without a slash at its end) as seen from its own name, with the query behind it.
 ///
-/// It begins with one slash and no second one, so it cannot name another host.
+/// It is relative, so that it stays below whatever a proxy has before the path, and begins with `./`, so that it is
+/// neither another host nor a scheme, whatever the name.
 pub(crate) fn directory_url(name: &[u8], query: Option<&str>) -> String {
-    let mut url = String::from("/");
-    url.extend(percent_encode(name, IN_PATH));
-    if !name.is_empty() {
-        url.push('/');
-    }
+    let last = name.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+    let mut url = String::new();
+    push_relative_url(&mut url, last);
+    url.push('/');
     if let Some(query) = query {
         url.push('?');
         url.extend(percent_encode(query.as_bytes(), NOT_IN_QUERY));
@@ -77,19 +77,18 @@ mod tests {
     #[test]
     fn a_directory_url_names_no_other_host() {
         let table: &[(&[u8], Option<&str>, &str)] = &[
-            (b"", None, "/"),
-            (b"a", None, "/a/"),
-            (b"a/b c", Some("x=1&y=%20"), "/a/b%20c/?x=1&y=%20"),
-            (b"evil.com", Some(""), "/evil.com/?"),
-            (b"\tevil", None, "/%09evil/"),
-            (b"\\evil", None, "/%5Cevil/"),
-            (b"http:", None, "/http%3A/"),
+            (b"a", None, "./a/"),
+            (b"a/b c", Some("x=1&y=%20"), "./b%20c/?x=1&y=%20"),
+            (b"evil.com", Some(""), "./evil.com/?"),
+            (b"\tevil", None, "./%09evil/"),
+            (b"\\evil", None, "./%5Cevil/"),
+            (b"http:", None, "./http%3A/"),
             (
                 b"a\r\nSet-Cookie: x",
                 Some("q\r\n#<\\"),
-                "/a%0D%0ASet-Cookie%3A%20x/?q%0D%0A%23%3C%5C",
+                "./a%0D%0ASet-Cookie%3A%20x/?q%0D%0A%23%3C%5C",
             ),
-            (b"\xff%", None, "/%FF%25/"),
+            (b"\xff%", None, "./%FF%25/"),
         ];
         for (name, query, url) in table {
             assert_eq!(directory_url(name, *query), *url);

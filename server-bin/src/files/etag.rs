@@ -1,10 +1,9 @@
 //! Entity tags (RFC 9110 §8.8.3): made from what the file system knows about a file, and compared.
 
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::text::Text;
+use crate::sys::{Stamp, Time};
 
 /// Room for `W/"`, three numbers of 16 digits with a dash after each, a coding's name and the closing quote.
 const CAPACITY: usize = 64;
@@ -15,13 +14,26 @@ const FINE: Duration = Duration::from_millis(20);
 /// File systems that store whole seconds (HFS+) or two of them (FAT).
 const COARSE: Duration = Duration::from_secs(2);
 
+/// What entity tags are made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tags {
+    /// Length, modification time and change time, to the nanosecond: a change is never missed, but replicas of one file
+    /// have different tags.
+    #[default]
+    Full,
+    /// Length and modification time in seconds, which replicas share where what copies them keeps the times. A change
+    /// that keeps both is missed.
+    Mtime,
+}
+
 /// An entity tag: opaque text in quotes, with `W/` before it where it is weak.
 ///
 /// It is made of length, modification time and change time (the inode's, in nanoseconds), and of the content coding
 /// if there is one. The change time is there because the modification time lies after `touch -r`, and because build
 /// systems stamp every file with the same second, so that two releases of one length would look the same. The
 /// price: replicas of one file have different tags, and a client that is sent from one replica to another fetches
-/// the file once more. The inode's number would have cost the same and tells outsiders more.
+/// the file once more; [`Tags::Mtime`] is there for them. The inode's number would have cost the same and tells
+/// outsiders more.
 ///
 /// The tag is weak (RFC 9110 §8.8.1) as long as a change could still happen without changing it: within the
 /// resolution of the file system's clock after the last change.
@@ -32,20 +44,24 @@ pub(crate) struct ETag {
 }
 
 impl ETag {
-    /// The tag of a file's content, in a content coding or none (`""`), as seen at `now`.
-    pub(crate) fn of(file: &Metadata, coding: &str, now: SystemTime) -> Self {
-        let changed = nanoseconds(file.ctime(), file.ctime_nsec());
-        let settled = settles(file.ctime(), file.ctime_nsec()).is_some_and(|at| at < now);
+    /// The tag of a file's content, in a content coding or none (`""`). It is strong if the content was `settled`
+    /// when it was looked at (see [`has_settled`]).
+    pub(crate) fn of(file: &Stamp, coding: &str, tags: Tags, settled: bool) -> Self {
         let mut tag = Self {
             text: Text::new(),
             weak: !settled,
         };
         tag.push(if tag.weak { b"W/\"" } else { b"\"" });
-        tag.push_hex(file.len());
+        tag.push_hex(file.size);
         tag.push(b"-");
-        tag.push_hex(nanoseconds(file.mtime(), file.mtime_nsec()));
-        tag.push(b"-");
-        tag.push_hex(changed);
+        match tags {
+            Tags::Full => {
+                tag.push_hex(nanoseconds(file.modified));
+                tag.push(b"-");
+                tag.push_hex(nanoseconds(file.changed));
+            }
+            Tags::Mtime => tag.push_hex(file.modified.seconds.cast_unsigned()),
+        }
         if !coding.is_empty() {
             tag.push(b"-");
             tag.push(coding.as_bytes());
@@ -53,6 +69,12 @@ impl ETag {
         tag.push(b"\"");
         tag
     }
+
+    /// No tag yet.
+    pub(crate) const NONE: Self = Self {
+        text: Text::new(),
+        weak: true,
+    };
 
     /// A tag with this opaque text, for tables.
     #[cfg(test)]
@@ -83,6 +105,7 @@ impl ETag {
     }
 
     /// Whether the two mean the same (§8.8.3.2): equal but for `W/`.
+    #[inline]
     pub(crate) fn matches_weakly(&self, candidate: &[u8]) -> bool {
         candidate.strip_prefix(b"W/").unwrap_or(candidate) == self.opaque()
     }
@@ -100,18 +123,33 @@ impl ETag {
 }
 
 /// Nanoseconds since the epoch; those before it and after the year 2554 wrap, which is as good for telling two apart.
-fn nanoseconds(seconds: i64, rest: i64) -> u64 {
-    seconds
-        .wrapping_mul(1_000_000_000)
-        .wrapping_add(rest)
-        .cast_unsigned()
+fn nanoseconds(time: Time) -> u64 {
+    let nanoseconds = time.seconds.wrapping_mul(1_000_000_000);
+    nanoseconds.wrapping_add(time.nanoseconds.into()).cast_unsigned()
+}
+
+/// Whether a change made at `now` or later is sure to show in the file's stamp: the file is as it was for longer than
+/// the resolution of the clock that stamps it. A time in the future is never settled.
+pub(crate) fn has_settled(file: &Stamp, now: SystemTime, tags: Tags) -> bool {
+    let is_past = |time: Time| settles(time).is_some_and(|at| at < now);
+    match tags {
+        Tags::Full => is_past(file.changed),
+        // The tag has whole seconds.
+        Tags::Mtime => {
+            is_past(file.changed)
+                && is_past(Time {
+                    nanoseconds: 0,
+                    ..file.modified
+                })
+        }
+    }
 }
 
 /// When a change made after this moment is sure to carry a later time.
-fn settles(seconds: i64, nanoseconds: i64) -> Option<SystemTime> {
+fn settles(time: Time) -> Option<SystemTime> {
     // A time without a fraction is most likely one of a file system that stores none.
-    let resolution = if nanoseconds == 0 { COARSE } else { FINE };
-    let at = Duration::new(u64::try_from(seconds).ok()?, u32::try_from(nanoseconds).ok()?);
+    let resolution = if time.nanoseconds == 0 { COARSE } else { FINE };
+    let at = Duration::new(u64::try_from(time.seconds).ok()?, time.nanoseconds);
     UNIX_EPOCH.checked_add(at)?.checked_add(resolution)
 }
 
@@ -189,11 +227,18 @@ mod tests {
     fn a_tag_becomes_strong_once_a_change_would_show_and_keeps_its_text() -> std::io::Result<()> {
         let mut file = tempfile::tempfile()?;
         file.write_all(b"some bytes")?;
-        let metadata = file.metadata()?;
-        let changed = UNIX_EPOCH + Duration::new(metadata.ctime() as u64, metadata.ctime_nsec() as u32);
-        let fresh = ETag::of(&metadata, "", changed);
-        let settled = ETag::of(&metadata, "", changed + Duration::from_secs(3));
-        let future = ETag::of(&metadata, "", changed - Duration::from_secs(3));
+        let stamp = Stamp::of(&file)?;
+        let changed = UNIX_EPOCH + Duration::new(stamp.changed.seconds as u64, stamp.changed.nanoseconds);
+        let at = |now, tags| ETag::of(&stamp, "", tags, has_settled(&stamp, now, tags));
+        let fresh = at(changed, Tags::Full);
+        let settled = at(changed + Duration::from_secs(3), Tags::Full);
+        let future = at(changed - Duration::from_secs(3), Tags::Full);
+        let seconds = format!("\"a-{:x}\"", stamp.modified.seconds);
+        assert_eq!(
+            at(changed + Duration::from_secs(4), Tags::Mtime).as_bytes(),
+            seconds.as_bytes()
+        );
+        assert!(at(changed + Duration::from_millis(900), Tags::Mtime).weak);
         assert!(fresh.as_bytes().starts_with(b"W/\"a-") && future.as_bytes().starts_with(b"W/\"a-"));
         assert!(settled.as_bytes().starts_with(b"\"a-") && settled.as_bytes().ends_with(b"\""));
         assert!(fresh.matches_weakly(settled.as_bytes()) && !settled.matches_strongly(fresh.as_bytes()));
@@ -203,9 +248,9 @@ mod tests {
     #[test]
     fn a_change_or_another_coding_gives_another_tag() -> std::io::Result<()> {
         let mut file = tempfile::tempfile()?;
-        let late = SystemTime::now() + Duration::from_secs(60);
-        let of =
-            |file: &std::fs::File, coding| std::io::Result::Ok(ETag::of(&file.metadata()?, coding, late));
+        let of = |file: &std::fs::File, coding| {
+            std::io::Result::Ok(ETag::of(&Stamp::of(file)?, coding, Tags::Full, true))
+        };
         file.write_all(b"one")?;
         let one = of(&file, "")?;
         let gzip = of(&file, "gzip")?;
@@ -225,10 +270,11 @@ mod tests {
         let mut tag = ETag::new("", false);
         tag.push_hex(0);
         tag.push_hex(u64::MAX);
-        tag.push_hex(nanoseconds(i64::MIN, 0));
-        tag.push_hex(nanoseconds(-1, 999_999_999));
+        let time = |seconds, nanoseconds| Time { seconds, nanoseconds };
+        tag.push_hex(nanoseconds(time(i64::MIN, 0)));
+        tag.push_hex(nanoseconds(time(-1, 999_999_999)));
         assert!(tag.as_bytes().starts_with(b"\"\"0ffffffffffffffff0"));
-        assert_eq!(settles(-1, 0), None);
-        assert_eq!(settles(i64::MAX, 0), None);
+        assert_eq!(settles(time(-1, 0)), None);
+        assert_eq!(settles(time(i64::MAX, 0)), None);
     }
 }

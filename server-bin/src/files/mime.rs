@@ -1,97 +1,178 @@
 //! Media types by a name's extension.
+//!
+//! As every answer says `nosniff`, the type is final: what is called wrongly here is shown wrongly, or not at all.
 
+use super::media_types::TYPES;
 use super::text::Text;
 
 /// What is said of a file whose extension nobody knows: bytes, to be saved rather than guessed at.
 const UNKNOWN: &str = "application/octet-stream";
 
-/// The media type of a file with this name, without parameters.
-pub(crate) fn essence(name: &[u8]) -> &'static str {
+/// What a file's name says of its content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Media {
+    /// The media type, without parameters.
+    pub(super) essence: &'static str,
+    /// The content coding that the file itself is in, or none (`""`).
+    pub(super) coding: &'static str,
+}
+
+/// What a file of this name holds.
+pub(super) fn of(name: &[u8]) -> Media {
     let file = name.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
-    let extension = file
-        .iter()
-        .rposition(|&byte| byte == b'.')
-        .and_then(|dot| std::str::from_utf8(&file[dot + 1..]).ok());
-    match extension {
-        // The commonest ones without a search through a thousand.
-        Some("html") => "text/html",
-        Some("css") => "text/css",
-        Some("js" | "mjs") => "text/javascript",
-        Some("txt") => "text/plain",
-        Some(extension) => mime_guess::from_ext(extension).first_raw().unwrap_or(UNKNOWN),
-        None => UNKNOWN,
+    let Some(dot) = file.iter().rposition(|&byte| byte == b'.') else {
+        return Media {
+            essence: UNKNOWN,
+            coding: "",
+        };
+    };
+    let extension = &file[dot + 1..];
+    Media {
+        essence: essence(extension),
+        coding: match extension.eq_ignore_ascii_case(b"svgz") {
+            // SVG's own specification: a compressed file is sent with the coding.
+            true => "gzip",
+            false => "",
+        },
     }
 }
 
-/// The Content-Type of this media type: text is said to be UTF-8.
-///
-/// Not XML, which names its own encoding; nor what is not `text/*`, where the parameter means nothing (JSON,
-/// RFC 8259 §11) or is the format's own business.
-pub(crate) fn content_type(essence: &'static str) -> Text<96> {
-    let mut value = Text::new();
-    value.push(essence.as_bytes());
-    if essence.starts_with("text/") && essence != "text/xml" {
-        value.push(b"; charset=utf-8");
+fn essence(extension: &[u8]) -> &'static str {
+    let mut lower = [0; 16];
+    let Some(lower) = lower.get_mut(..extension.len()) else {
+        return UNKNOWN;
+    };
+    lower.copy_from_slice(extension);
+    lower.make_ascii_lowercase();
+    let lower = &*lower;
+    if let Ok(at) = TYPES.binary_search_by(|(known, _)| known.as_bytes().cmp(lower)) {
+        return TYPES[at].1;
     }
-    value
+    let guess = std::str::from_utf8(extension).ok().map(mime_guess::from_ext);
+    guess.and_then(|guess| guess.first_raw()).unwrap_or(UNKNOWN)
 }
 
-/// Whether content of this type may gain from a content coding, so that siblings are worth a look.
-pub(crate) fn is_compressible(essence: &str) -> bool {
-    let (kind, subtype) = essence.split_once('/').unwrap_or((essence, ""));
-    match kind {
-        "audio" | "video" => false,
-        "image" => matches!(subtype, "svg+xml" | "bmp" | "x-icon" | "vnd.microsoft.icon"),
-        "font" => !subtype.starts_with("woff"),
-        "application" => !matches!(
-            subtype,
-            "zip"
-                | "gzip"
-                | "zstd"
-                | "x-gzip"
-                | "x-bzip2"
-                | "x-xz"
-                | "x-7z-compressed"
-                | "vnd.rar"
-                | "java-archive"
-        ),
-        _ => true,
+impl Media {
+    /// The value of Content-Type: text is said to be UTF-8.
+    ///
+    /// Not HTML and XML, which say themselves what they are in, and a charset in the field would win over the page's
+    /// own; nor what is not `text/*`, where the parameter means nothing (JSON, RFC 8259 §11) or is the format's own
+    /// business.
+    pub(super) fn content_type(self) -> Text<96> {
+        let mut value = Text::new();
+        value.push(self.essence.as_bytes());
+        let says_itself = matches!(self.essence, "text/html" | "text/xml") || self.essence.ends_with("+xml");
+        if self.essence.starts_with("text/") && !says_itself {
+            value.push(b"; charset=utf-8");
+        }
+        value
     }
+}
+
+/// Whether content of a file with this name may gain from a content coding, so that siblings are worth a look.
+pub(super) fn is_compressible(name: &[u8]) -> bool {
+    let media = of(name);
+    let (kind, subtype) = media.essence.split_once('/').unwrap_or((media.essence, ""));
+    let is_packed = match kind {
+        "audio" | "video" => true,
+        "image" => !matches!(subtype, "svg+xml" | "bmp" | "x-icon" | "vnd.microsoft.icon"),
+        "font" => subtype.starts_with("woff"),
+        "application" => {
+            matches!(
+                subtype,
+                "zip" | "gzip" | "zstd" | "vnd.rar" | "java-archive" | "x-bzip2" | "x-xz"
+            ) || matches!(subtype, "x-7z-compressed" | "vnd.android.package-archive")
+        }
+        _ => false,
+    };
+    media.coding.is_empty() && !is_packed
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Names of IANA's registry of media types, as far as files have them.
+    const IANA: &str = include_str!("tests/iana.txt");
+
+    /// Types that are not registered, for files that have no registered one.
+    const UNREGISTERED: [&str; 10] = [
+        "application/rss+xml",
+        "application/x-7z-compressed",
+        "application/x-bittorrent",
+        "application/x-bzip2",
+        "application/x-rpm",
+        "application/x-subrip",
+        "application/x-tar",
+        "application/x-xz",
+        "audio/midi",
+        "video/x-msvideo",
+    ];
+
     #[test]
-    fn an_extension_gives_the_type_and_text_is_utf_8() {
+    fn every_type_of_the_table_is_one_of_iana() {
+        let registered: Vec<&str> = IANA.lines().collect();
+        for (extension, essence) in TYPES {
+            let known = registered.contains(essence) || UNREGISTERED.contains(essence);
+            assert!(known, "{extension}: {essence} is not registered");
+        }
+        for essence in UNREGISTERED {
+            assert!(
+                !registered.contains(&essence) && TYPES.iter().any(|(_, used)| *used == essence),
+                "{essence}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_table_can_be_searched() {
+        assert!(TYPES.is_sorted_by(|(one, _), (another, _)| one < another));
+        for (extension, _) in TYPES {
+            assert_eq!(*extension, extension.to_ascii_lowercase());
+        }
+    }
+
+    #[test]
+    fn an_extension_gives_the_type_and_text_is_utf_8_unless_it_says_itself() {
         let table = [
-            ("index.html", "text/html; charset=utf-8"),
-            ("INDEX.HTML", "text/html; charset=utf-8"),
+            ("index.html", "text/html"),
+            ("INDEX.HTML", "text/html"),
+            ("a.htm", "text/html"),
+            ("a.xhtml", "application/xhtml+xml"),
             ("a/b.c/style.css", "text/css; charset=utf-8"),
             ("app.js", "text/javascript; charset=utf-8"),
             ("app.mjs", "text/javascript; charset=utf-8"),
+            ("app.cjs", "text/javascript; charset=utf-8"),
             ("notes.md", "text/markdown; charset=utf-8"),
             ("a.txt", "text/plain; charset=utf-8"),
             ("feed.xml", "text/xml"),
             ("data.json", "application/json"),
             ("logo.svg", "image/svg+xml"),
+            ("logo.svgz", "image/svg+xml"),
             ("photo.JPG", "image/jpeg"),
             ("photo.png", "image/png"),
             ("app.wasm", "application/wasm"),
+            ("font.woff", "font/woff"),
             ("font.woff2", "font/woff2"),
+            ("font.otf", "font/otf"),
+            ("font.ttf", "font/ttf"),
+            ("segment.ts", "video/mp2t"),
+            ("pkg.rpm", "application/x-rpm"),
+            ("favicon.ico", "image/vnd.microsoft.icon"),
             ("archive.tar.gz", "application/gzip"),
             ("README", "application/octet-stream"),
             ("a.b/README", "application/octet-stream"),
             ("x.unheard-of", "application/octet-stream"),
+            ("x.an-extension-longer-than-any", "application/octet-stream"),
             ("x.", "application/octet-stream"),
             ("", "application/octet-stream"),
         ];
         for (name, expected) in table {
-            let value = content_type(essence(name.as_bytes()));
+            let value = of(name.as_bytes()).content_type();
             assert_eq!(std::str::from_utf8(value.as_bytes()), Ok(expected), "{name:?}");
         }
-        assert_eq!(essence(b"x.\xff\xfe"), UNKNOWN);
+        assert_eq!(of(b"x.\xff\xfe").essence, UNKNOWN);
+        assert_eq!((of(b"logo.SVGZ").coding, of(b"logo.svg").coding), ("gzip", ""));
     }
 
     #[test]
@@ -106,12 +187,13 @@ mod tests {
             "a.unheard-of",
             "a",
         ] {
-            assert!(is_compressible(essence(name.as_bytes())), "{name}");
+            assert!(is_compressible(name.as_bytes()), "{name}");
         }
         for name in [
-            "a.png", "a.jpg", "a.mp4", "a.mp3", "a.woff2", "a.zip", "a.gz", "a.7z",
+            "a.png", "a.jpg", "a.mp4", "a.mp3", "a.woff", "a.woff2", "a.zip", "a.gz", "a.7z", "a.svgz",
+            "a.apk",
         ] {
-            assert!(!is_compressible(essence(name.as_bytes())), "{name}");
+            assert!(!is_compressible(name.as_bytes()), "{name}");
         }
     }
 }

@@ -38,15 +38,23 @@
 //! therefore delays the worker's other connections. An answer allocates nothing, but for redirects, listings, and
 //! the walk where openat2 is missing.
 
+mod asked;
+mod cache;
 mod coding;
 mod conditional;
 mod escape;
 mod etag;
 mod listing;
+mod media_types;
 mod mime;
+mod options;
 mod path;
 mod range;
+mod refusal;
 mod resolve;
+mod root;
+mod rules;
+mod selected;
 mod serve;
 #[cfg(test)]
 mod tests;
@@ -59,7 +67,15 @@ use std::sync::Arc;
 use http_core::Head;
 
 use crate::handler::{Context, Decision, Handler};
-use crate::sys::Root;
+pub use etag::Tags;
+use options::Options;
+use root::ServedRoot;
+pub use root::{Reopener, RootEvent};
+pub use rules::RuleError;
+use serve::Local;
+
+/// What a worker remembers of files, unless [`Files::with_cache`] says otherwise.
+const CACHE: (usize, usize) = (4096, 8 * 1024 * 1024);
 
 /// Serves the files below a directory. See the [module](self) for the rules.
 ///
@@ -71,25 +87,25 @@ use crate::sys::Root;
 /// # let _ = server_bin::Server::with(files);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Files {
-    root: Arc<Root>,
-    precompressed: bool,
-    listing: bool,
+    options: Arc<Options>,
+    cache_size: (usize, usize),
+    local: Local,
 }
 
 impl Files {
-    /// Opens the directory whose files are to be served, and keeps it open: it stays the same one when it is
-    /// renamed, or when another one gets its name.
+    /// Opens the directory whose files are to be served. The path is made absolute, but stays a path: should it lead to
+    /// another directory later, that one is served within a second.
     ///
     /// # Errors
     /// If the directory is missing, is no directory, or may not be read; the error says in one line what to do.
     pub fn open(path: &Path) -> Result<Self, RootError> {
-        match Root::open(path) {
+        match ServedRoot::open(path) {
             Ok(root) => Ok(Self {
-                root: Arc::new(root),
-                precompressed: true,
-                listing: false,
+                options: Arc::default(),
+                cache_size: CACHE,
+                local: Local::new(root, CACHE),
             }),
             Err(source) => Err(RootError {
                 path: path.to_owned(),
@@ -98,27 +114,36 @@ impl Files {
         }
     }
 
-    /// Whether a directory without an index is answered with a list of its files. Off by default.
-    #[must_use]
-    pub fn with_listing(self, on: bool) -> Self {
-        Self { listing: on, ..self }
+    /// Returns what has the root opened again on demand, for SIGHUP.
+    pub fn reopener(&self) -> Reopener {
+        self.local.root.reopener()
     }
 
-    /// Whether the `.br`, `.zst` and `.gz` siblings of a file are sent to those who take them. On by default.
-    ///
-    /// It costs up to three more opens for a request that takes a content coding.
-    #[must_use]
-    pub fn with_precompressed(self, on: bool) -> Self {
+    /// Returns the path of the root, which is absolute.
+    pub fn root(&self) -> &Path {
+        self.local.root.path()
+    }
+}
+
+/// Another worker's handler: it serves the same site, and remembers for itself.
+impl Clone for Files {
+    fn clone(&self) -> Self {
         Self {
-            precompressed: on,
-            ..self
+            options: Arc::clone(&self.options),
+            cache_size: self.cache_size,
+            local: Local::new(self.local.root.clone(), self.cache_size),
         }
     }
 }
 
 impl Handler for Files {
+    #[inline]
     fn head(&mut self, head: &Head<'_>, cx: &mut Context<'_>) -> Decision {
-        serve::serve(self, head, cx).into()
+        serve::serve(&self.options, &mut self.local, head, cx).into()
+    }
+
+    fn round_ended(&mut self) {
+        self.local.cache.end_round();
     }
 }
 

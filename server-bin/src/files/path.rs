@@ -61,19 +61,31 @@ pub(crate) struct Name {
     bytes: [u8; CAPACITY],
     length: usize,
     directory: bool,
+    /// Where the last slash was, while a NUL stands in its place.
+    cut: Option<usize>,
 }
 
 impl Name {
     /// Judges and decodes the path of a request (without its query).
     pub(crate) fn parse(path: &[u8]) -> Result<Self, Refusal> {
+        Self::read(path, Self::decode)
+    }
+
+    /// The same for a path that is not encoded.
+    pub(crate) fn plain(path: &[u8]) -> Result<Self, Refusal> {
+        Self::read(path, |name, segment| name.push_name(segment.iter().copied()))
+    }
+
+    fn read(path: &[u8], push: fn(&mut Self, &[u8]) -> Result<(), Refusal>) -> Result<Self, Refusal> {
         let mut name = Self {
             bytes: [0; CAPACITY],
             length: 0,
             directory: false,
+            cut: None,
         };
         let segments = path.strip_prefix(b"/").ok_or(Refusal::NotAbsolute)?;
         for segment in segments.split(|&byte| byte == b'/') {
-            name.directory = name.enter(segment)?;
+            name.directory = name.enter(segment, push)?;
         }
         if name.is_hidden() {
             Err(Refusal::Hidden)
@@ -84,12 +96,8 @@ impl Name {
 
     /// The name as the kernel takes it; `.` for the root itself.
     pub(crate) fn as_c_str(&self) -> &CStr {
-        let name = self
-            .bytes
-            .get(..=self.length)
-            .and_then(|bytes| CStr::from_bytes_with_nul(bytes).ok());
-        match name {
-            Some(name) if !name.is_empty() => name,
+        match c_str(&self.bytes[..=self.length]) {
+            name if !name.is_empty() => name,
             _ => c".",
         }
     }
@@ -97,6 +105,36 @@ impl Name {
     /// The decoded segments with a slash between each two; empty for the root itself.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.bytes[..self.length]
+    }
+
+    /// Parts the directory's name from the last segment's, so that each is a name for the kernel, until [`join`](Self::join).
+    pub(crate) fn cut(&mut self) {
+        self.cut = self.as_bytes().iter().rposition(|&byte| byte == b'/');
+        if let Some(at) = self.cut {
+            self.bytes[at] = b'\0';
+        }
+    }
+
+    /// Takes [`cut`](Self::cut) back.
+    pub(crate) fn join(&mut self) {
+        if let Some(at) = self.cut.take() {
+            self.bytes[at] = b'/';
+        }
+    }
+
+    /// The directory's name of a name that is cut; empty for the root.
+    pub(crate) fn parent(&self) -> &CStr {
+        self.cut.map_or(c"", |at| c_str(&self.bytes[..=at]))
+    }
+
+    /// The last segment of a name that is cut.
+    pub(crate) fn last(&self) -> &CStr {
+        c_str(&self.bytes[self.cut.map_or(0, |at| at + 1)..=self.length])
+    }
+
+    /// How many bytes it has.
+    pub(crate) fn len(&self) -> usize {
+        self.length
     }
 
     /// Whether the path asks for a directory: it ends in a slash or a dot segment.
@@ -138,13 +176,17 @@ impl Name {
     }
 
     /// Takes one segment of the path; true if nothing may come after it but a directory's content.
-    fn enter(&mut self, segment: &[u8]) -> Result<bool, Refusal> {
+    fn enter(
+        &mut self,
+        segment: &[u8],
+        push: fn(&mut Self, &[u8]) -> Result<(), Refusal>,
+    ) -> Result<bool, Refusal> {
         let parent = self.length;
         if parent != 0 {
             self.push(b'/')?;
         }
         let start = self.length;
-        self.decode(segment)?;
+        push(self, segment)?;
         match &self.bytes[start..self.length] {
             b"" | b"." => self.truncate(parent),
             b".." if parent == 0 => return Err(Refusal::AboveRoot),
@@ -190,6 +232,12 @@ impl Name {
         let first = segments.next().unwrap_or_default();
         (first.starts_with(b".") && first != b".well-known") || segments.any(|name| name.starts_with(b"."))
     }
+}
+
+/// Bytes with one NUL, at their end: the only ones that this is asked for.
+fn c_str(bytes: &[u8]) -> &CStr {
+    debug_assert_eq!(bytes.iter().position(|&byte| byte == 0), Some(bytes.len() - 1));
+    CStr::from_bytes_until_nul(bytes).unwrap_or(c"")
 }
 
 /// Whether a `%` is not followed by two hexadecimal digits, which `percent_decode` would let through as it is.
@@ -314,6 +362,28 @@ mod tests {
         name.truncate(0);
         assert!(name.is_root());
         assert_eq!(name.as_c_str(), c".");
+    }
+
+    #[test]
+    fn a_name_that_is_cut_is_two_and_can_be_joined_again() {
+        for (path, parent, last) in [
+            ("/a", c"", c"a"),
+            ("/a/b", c"a", c"b"),
+            ("/a/b/c.d", c"a/b", c"c.d"),
+        ] {
+            let mut name = Name::parse(path.as_bytes()).unwrap_or_else(|_| unreachable!());
+            name.cut();
+            assert_eq!((name.parent(), name.last()), (parent, last));
+            let length = name.length;
+            name.push_bytes(b".gz").unwrap_or_else(|_| unreachable!());
+            assert_eq!(
+                (name.parent().count_bytes(), name.last().count_bytes()),
+                (parent.count_bytes(), last.count_bytes() + 3)
+            );
+            name.truncate(length);
+            name.join();
+            assert_eq!(name.as_bytes(), &path.as_bytes()[1..]);
+        }
     }
 
     proptest! {

@@ -1,104 +1,245 @@
 //! From a name to what the file system has there: a file to send, a directory, or a status.
+//!
+//! Everything is looked at before it is opened, and only regular files are opened: nothing happens to a FIFO, a socket
+//! or a device by being asked for.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
 
 use nix::errno::Errno;
 
-use super::coding::{Accepted, Coding};
+use super::cache::Watch;
+use super::coding::{Coding, Wanted};
 use super::path::Name;
-use crate::sys::Root;
-
-/// What stands for a directory, if it is there.
-const INDEX: &[u8] = b"index.html";
-
-/// What was opened, and what fstat(2) said of it then.
-#[derive(Debug)]
-pub(crate) struct Opened {
-    pub(crate) file: File,
-    pub(crate) metadata: Metadata,
-}
+use crate::sys::{Kind, Place, Root, Stamp};
 
 /// What a name stands for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Kind {
-    /// A regular file: the name's own, or the index of the directory (then the name has grown by it).
-    File,
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
+pub(super) enum Found {
+    File(Opened),
     /// A directory without an index, asked for with a slash at the end.
     Directory,
     /// A directory, asked for without a slash at the end: relative links in it would lead astray.
     NeedsSlash,
 }
 
-/// Finds what `name` stands for, or the status that says why there is nothing.
-///
-/// Only regular files and directories exist here: a FIFO, a socket or a device is 404, and as everything is opened
-/// nonblocking, none of them holds the worker up.
-pub(crate) fn find(root: &Root, name: &mut Name) -> Result<(Kind, Opened), u16> {
-    if name.asks_for_directory() {
-        return find_in_directory(root, name);
-    }
-    match open(root, name) {
-        Ok(opened) if opened.metadata.is_file() => Ok((Kind::File, opened)),
-        Ok(opened) if opened.metadata.is_dir() => Ok((Kind::NeedsSlash, opened)),
-        Ok(_) => Err(404),
-        Err(error) => Err(status_of(&error)),
-    }
+/// A file that was opened to be sent, and what was looked at on the way.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) file: File,
+    /// The stamp of the name's own file.
+    plain: Stamp,
+    /// The coding and the stamp of the sibling that was opened instead.
+    sibling: Option<(Coding, Stamp)>,
+    /// The directory's stamp, if the answer rests on names that are not in it.
+    directory: Option<Stamp>,
+    /// Whether a symbolic link was followed in the last step.
+    linked: bool,
 }
 
-fn find_in_directory(root: &Root, name: &mut Name) -> Result<(Kind, Opened), u16> {
-    let length = name.as_bytes().len();
-    name.push_segment(INDEX).map_err(|refusal| refusal.status())?;
-    match open(root, name) {
-        Ok(opened) if opened.metadata.is_file() => return Ok((Kind::File, opened)),
-        Ok(_) => return Err(404),
-        Err(error) if status_of(&error) != 404 => return Err(status_of(&error)),
-        Err(_) => name.truncate(length),
+impl Opened {
+    pub(super) fn coding(&self) -> Option<Coding> {
+        self.sibling.map(|(coding, _)| coding)
     }
-    match open(root, name) {
-        Ok(opened) if opened.metadata.is_dir() => Ok((Kind::Directory, opened)),
-        Ok(_) => Err(404),
-        Err(error) => Err(status_of(&error)),
-    }
-}
 
-/// Finds the most wanted coding in which the file lies beside itself.
-///
-/// A sibling that is older than its file is left over from an earlier one, and does not count. Whatever keeps a
-/// sibling from being opened, the file itself is there to be sent.
-pub(crate) fn find_sibling(
-    root: &Root,
-    name: &mut Name,
-    plain: &Metadata,
-    accepted: &Accepted,
-) -> Option<(Coding, Opened)> {
-    let length = name.as_bytes().len();
-    for coding in accepted.in_order() {
-        name.push_bytes(coding.suffix()).ok()?;
-        let opened = open(root, name);
+    /// How long the file was when it was looked at.
+    pub(super) fn size(&self) -> u64 {
+        self.sibling.map_or(self.plain, |(_, stamp)| stamp).size
+    }
+
+    /// Whether everything that the answer rests on is known by stamps for which `settled` is true. `read` is the stamp
+    /// of the opened file after it was read.
+    pub(super) fn can_be_watched(&self, read: &Stamp, settled: impl Fn(&Stamp) -> bool) -> bool {
+        let looked = self.sibling.map_or(self.plain, |(_, stamp)| stamp);
+        !self.linked && looked == *read && settled(&self.plain) && self.directory.as_ref().is_none_or(settled)
+    }
+
+    /// What has to be as it was for this file, looked up by `name`, to be the right one.
+    pub(super) fn watch(&self, name: &mut Name) -> Watch {
+        let length = name.len();
+        name.cut();
+        let (place, file) = (name.parent().to_owned(), name.last().to_owned());
+        let sibling = self.sibling.and_then(|(coding, stamp)| {
+            name.push_bytes(coding.suffix()).ok()?;
+            Some((name.last().to_owned(), stamp))
+        });
         name.truncate(length);
-        if let Ok(opened) = opened
-            && opened.metadata.is_file()
-            && opened.metadata.mtime() >= plain.mtime()
-        {
-            return Some((coding, opened));
+        name.join();
+        Watch {
+            place,
+            directory: self.directory,
+            file: (file, self.plain),
+            sibling,
         }
     }
-    None
 }
 
-fn open(root: &Root, name: &Name) -> io::Result<Opened> {
-    let file = root.open_below(name.as_c_str())?;
-    let metadata = file.metadata()?;
-    Ok(Opened { file, metadata })
+/// How names are looked up.
+#[derive(Clone, Copy)]
+pub(super) struct Lookup<'a> {
+    pub(super) root: &'a Root,
+    /// What stands for a directory, the first that is there.
+    pub(super) index: &'a [Box<[u8]>],
+    /// The codings of which a sibling is wanted.
+    pub(super) wanted: Wanted,
+    /// Whether a file of this name may have siblings.
+    pub(super) may_have_siblings: fn(&[u8]) -> bool,
 }
 
-/// What a failed open means to the client.
+/// Finds what `name` stands for, or the status that says why there is nothing. The name grows by its index.
+pub(super) fn find(lookup: &Lookup<'_>, name: &mut Name) -> Result<Found, u16> {
+    if name.asks_for_directory() {
+        return find_index(lookup, name);
+    }
+    name.cut();
+    let place = lookup
+        .root
+        .place(name.parent())
+        .map_err(|error| status_of(&error));
+    let found = place.and_then(|place| find_in(lookup, &place, name, None));
+    name.join();
+    found.and_then(|found| found.ok_or(404))
+}
+
+fn find_index(lookup: &Lookup<'_>, name: &mut Name) -> Result<Found, u16> {
+    let place = match name.is_root() {
+        true => lookup.root.place(c""),
+        false => lookup.root.place(name.as_c_str()),
+    };
+    let place = place.map_err(|error| status_of(&error))?;
+    // That the names before it are not there is part of why an index is the one.
+    let directory = match lookup.index.len() {
+        0 | 1 => None,
+        _ => Some(Stamp::of(&place).map_err(|error| status_of(&error))?),
+    };
+    let length = name.as_bytes().len();
+    for index in lookup.index {
+        name.push_segment(index).map_err(|refusal| refusal.status())?;
+        name.cut();
+        let found = find_in(lookup, &place, name, directory);
+        name.join();
+        match found {
+            Ok(Some(Found::File(opened))) => return Ok(Found::File(opened)),
+            // What is there, but is no file, stands for nothing.
+            Ok(_) => name.truncate(length),
+            Err(status) => return Err(status),
+        }
+    }
+    Ok(Found::Directory)
+}
+
+/// Finds the last segment of a cut name in its directory. None: there is nothing of that name. The directory's stamp
+/// is known already if other names were looked for in it.
+fn find_in(
+    lookup: &Lookup<'_>,
+    place: &Place<'_>,
+    name: &mut Name,
+    directory: Option<Stamp>,
+) -> Result<Option<Found>, u16> {
+    let wanted = match (lookup.may_have_siblings)(name.last().to_bytes()) {
+        true => lookup.wanted,
+        false => Wanted::NONE,
+    };
+    // Before the names in it are looked for: what comes later changes it.
+    let directory = match (directory, wanted) {
+        (None, Wanted::NONE) => None,
+        (None, _) => Some(Stamp::of(place).map_err(|error| status_of(&error))?),
+        (known, _) => known,
+    };
+    let mut follow = Follow {
+        root: lookup.root,
+        place,
+        linked: false,
+    };
+    let plain = match follow.look(name) {
+        Ok(stamp) => stamp,
+        Err(error) => return refusal_of(&error),
+    };
+    match plain.kind() {
+        Kind::File => {}
+        Kind::Directory => return Ok(Some(Found::NeedsSlash)),
+        Kind::Link | Kind::Other => return Ok(None),
+    }
+    let length = name.len();
+    let sibling = follow.find_sibling(name, &plain, wanted);
+    let file = follow.open(name);
+    name.truncate(length);
+    match file {
+        Ok(file) => Ok(Some(Found::File(Opened {
+            file,
+            plain,
+            sibling,
+            directory,
+            linked: follow.linked,
+        }))),
+        Err(error) => refusal_of(&error),
+    }
+}
+
+fn refusal_of(error: &io::Error) -> Result<Option<Found>, u16> {
+    match status_of(error) {
+        404 => Ok(None),
+        status => Err(status),
+    }
+}
+
+/// Looks at names in one directory, and follows the links among them.
+struct Follow<'a> {
+    root: &'a Root,
+    place: &'a Place<'a>,
+    /// Whether a link was followed.
+    linked: bool,
+}
+
+impl Follow<'_> {
+    fn look(&mut self, name: &mut Name) -> io::Result<Stamp> {
+        match self.place.look(name.last())? {
+            stamp if stamp.kind() == Kind::Link => {
+                self.linked = true;
+                name.join();
+                let stamp = self.root.look(name.as_c_str());
+                name.cut();
+                stamp
+            }
+            stamp => Ok(stamp),
+        }
+    }
+
+    fn open(&self, name: &mut Name) -> io::Result<File> {
+        if !self.linked {
+            return self.place.open(name.last());
+        }
+        name.join();
+        let file = self.root.open_below(name.as_c_str());
+        name.cut();
+        file
+    }
+
+    /// Finds the most wanted coding in which the file lies beside itself; the name has grown by its suffix then.
+    ///
+    /// A sibling that is older than its file is left over from an earlier one, and does not count. Whatever keeps a
+    /// sibling from being looked at, the file itself is there to be sent.
+    fn find_sibling(&mut self, name: &mut Name, plain: &Stamp, wanted: Wanted) -> Option<(Coding, Stamp)> {
+        let length = name.len();
+        for coding in wanted.iter() {
+            name.push_bytes(coding.suffix()).ok()?;
+            match self.look(name) {
+                Ok(stamp) if stamp.is_file() && stamp.modified.seconds >= plain.modified.seconds => {
+                    return Some((coding, stamp));
+                }
+                _ => name.truncate(length),
+            }
+        }
+        None
+    }
+}
+
+/// What a failed call means to the client.
 ///
 /// Without permission it is 403 rather than 404: the name was found below the root and is not hidden by any rule of
 /// ours, so this is most likely the operator's mistake, which 404 would only make harder to find.
-fn status_of(error: &io::Error) -> u16 {
+pub(super) fn status_of(error: &io::Error) -> u16 {
     match Errno::from_raw(error.raw_os_error().unwrap_or(0)) {
         Errno::EACCES | Errno::EPERM => 403,
         // Nothing of that name, or no name that a file can have.

@@ -1,162 +1,334 @@
 //! The answer to a GET or HEAD: status, fields and body for what the path stands for.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use http_core::{FieldLine, Head, Method, Name as FieldName};
+use http_core::{Head, Method, Name as FieldName};
 
-use super::coding::Accepted;
+use super::asked::{Asked, Codings};
+use super::cache::{Cache, Entry};
+use super::coding::Coding;
 use super::conditional::{self, Representation, Verdict};
-use super::etag::ETag;
+use super::etag::{Tags, has_settled};
+use super::options::Options;
 use super::path::Name;
-use super::resolve::{self, Kind, Opened};
+use super::refusal::{self, Refusal};
+use super::resolve::{self, Found, Opened};
+use super::root::ServedRoot;
+use super::selected::{Facts, Role, Selected};
 use super::text::Text;
-use super::{Files, escape, listing, mime};
-use crate::handler::{Context, FileSlice, Reply, plain};
+use super::{escape, listing, mime};
+use crate::handler::{Content, Context, FileSlice, Reply};
+use crate::sys::Stamp;
 
-const CONTENT_ENCODING: FieldName = FieldName::from_static("content-encoding");
 const CONTENT_RANGE: FieldName = FieldName::from_static("content-range");
-const CONTENT_TYPE: FieldName = FieldName::from_static("content-type");
-const ETAG: FieldName = FieldName::from_static("etag");
-const LAST_MODIFIED: FieldName = FieldName::from_static("last-modified");
-const LOCATION: FieldName = FieldName::from_static("location");
+pub(super) const LOCATION: FieldName = FieldName::from_static("location");
 
-const ACCEPT_RANGES: FieldLine = FieldLine::from_static("accept-ranges: bytes");
-const HTML: FieldLine = FieldLine::from_static("content-type: text/html; charset=utf-8");
-const NOTHING_ACTIVE: FieldLine = FieldLine::from_static("content-security-policy: default-src 'none'");
-const NO_SNIFFING: FieldLine = FieldLine::from_static("x-content-type-options: nosniff");
-const RETRY_SOON: FieldLine = FieldLine::from_static("retry-after: 1");
-const VARY: FieldLine = FieldLine::from_static("vary: accept-encoding");
+/// A file of at most this size is read at once, and leaves in one write with its head.
+pub(super) const IN_MEMORY: usize = 64 * 1024;
+
+/// What one worker has of a site.
+#[derive(Debug)]
+pub(super) struct Local {
+    pub(super) root: ServedRoot,
+    pub(super) cache: Cache,
+    pub(super) codings: Codings,
+    /// What was described and read last, for the next file to use the memory again.
+    pub(super) selected: Selected,
+    pub(super) buffer: Vec<u8>,
+}
+
+impl Local {
+    pub(super) fn new(root: ServedRoot, cache: (usize, usize)) -> Self {
+        Self {
+            root,
+            cache: Cache::new(cache.0, cache.1),
+            codings: Codings::default(),
+            selected: Selected::new(),
+            buffer: Vec::new(),
+        }
+    }
+}
+
+/// The bytes of a representation.
+enum Body<'a> {
+    /// In the cache.
+    Kept(&'a Arc<[u8]>),
+    /// In the worker's buffer.
+    Read(&'a [u8]),
+    /// Too large for that.
+    Open(File),
+}
 
 /// Answers a GET or HEAD.
-pub(crate) fn serve(files: &Files, head: &Head<'_>, cx: &mut Context<'_>) -> Reply {
-    let mut name = match Name::parse(head.path()) {
-        Ok(name) => name,
-        Err(refusal) => return refuse(refusal.status(), cx),
+#[inline]
+pub(super) fn serve(site: &Options, local: &mut Local, head: &Head<'_>, cx: &mut Context<'_>) -> Reply {
+    let served = match site.below_prefix(head.path()) {
+        Some(path) => at(site, local, path, head, cx),
+        None => Err(Refusal::of(404)),
     };
-    match resolve::find(&files.root, &mut name) {
-        Ok((Kind::File, opened)) => send(files, &mut name, opened, head, cx),
-        Ok((Kind::NeedsSlash, _)) => {
+    served.unwrap_or_else(|refusal| refusal::answer(site, local, refusal, head, cx))
+}
+
+/// Answers with what a path below the prefix stands for.
+#[inline(always)]
+fn at(
+    site: &Options,
+    local: &mut Local,
+    path: &[u8],
+    head: &Head<'_>,
+    cx: &mut Context<'_>,
+) -> Result<Reply, Refusal> {
+    if local.root.refresh(cx.now()) {
+        local.cache.clear();
+    }
+    let asked = Asked::read(site.precompressed, &mut local.codings, head);
+    if let Some(entry) = local.cache.find(local.root.directory(), path, asked.wanted) {
+        return answer(&entry.selected, Body::Kept(&entry.content), asked, head, cx);
+    }
+    look_up(site, local, path, asked, head, cx)
+}
+
+#[inline(never)]
+fn look_up(
+    site: &Options,
+    local: &mut Local,
+    path: &[u8],
+    asked: Asked,
+    head: &Head<'_>,
+    cx: &mut Context<'_>,
+) -> Result<Reply, Refusal> {
+    let mut name = match path {
+        // The prefix without a slash behind it.
+        b"" => {
+            return Err(Refusal::moved(escape::directory_url(
+                &site.prefix,
+                head.target().query(),
+            )));
+        }
+        path => Name::parse(path).map_err(|refusal| Refusal::of(refusal.status()))?,
+    };
+    let root = Arc::clone(local.root.directory());
+    let lookup = site.lookup(&root, asked.wanted);
+    match resolve::find(&lookup, &mut name).map_err(Refusal::of)? {
+        Found::File(opened) => {
+            let page = Page {
+                role: Role::Page,
+                key: path,
+                asked,
+            };
+            send(site, local, page, &mut name, opened, head, cx)
+        }
+        Found::NeedsSlash => {
             let url = escape::directory_url(name.as_bytes(), head.target().query());
-            let reply = refuse(301, cx);
-            cx.field(LOCATION, url);
-            reply
+            Err(Refusal::moved(url))
         }
-        Ok((Kind::Directory, opened)) if files.listing => list(opened, &name, cx),
-        Ok((Kind::Directory, _)) => refuse(404, cx),
-        Err(status) => refuse(status, cx),
+        Found::Directory if site.listing => listing::answer(&root, &name, head, cx).map_err(Refusal::of),
+        Found::Directory => Err(Refusal::of(404)),
     }
 }
 
-/// Answers with what is in a directory.
-fn list(directory: Opened, name: &Name, cx: &mut Context<'_>) -> Reply {
-    match listing::page(directory.file, name.as_bytes()) {
-        Ok(page) => {
-            // Nothing on this page runs or loads, whatever the names in it say.
-            cx.line(HTML).line(NOTHING_ACTIVE).line(NO_SNIFFING);
-            page.into()
-        }
-        Err(_) => refuse(500, cx),
+/// What a file is sent for.
+#[derive(Clone, Copy)]
+pub(super) struct Page<'a> {
+    pub(super) role: Role,
+    /// By what the answer is remembered.
+    pub(super) key: &'a [u8],
+    pub(super) asked: Asked,
+}
+
+/// Sends a page of the site's own, whose name is no request's: a fallback or the text of an error.
+pub(super) fn send_own(
+    site: &Options,
+    local: &mut Local,
+    page: Page<'_>,
+    path: &[u8],
+    head: &Head<'_>,
+    cx: &mut Context<'_>,
+) -> Result<Reply, Refusal> {
+    let root = Arc::clone(local.root.directory());
+    if let Some(entry) = local.cache.find(&root, page.key, page.asked.wanted) {
+        return answer(&entry.selected, Body::Kept(&entry.content), page.asked, head, cx);
+    }
+    let mut name = Name::plain(path).map_err(|refusal| Refusal::of(refusal.status()))?;
+    match resolve::find(&site.lookup(&root, page.asked.wanted), &mut name).map_err(Refusal::of)? {
+        Found::File(opened) => send(site, local, page, &mut name, opened, head, cx),
+        Found::Directory | Found::NeedsSlash => Err(Refusal::of(404)),
     }
 }
 
-/// An answer that is not a file: a status, and its name as text.
-pub(crate) fn refuse(status: u16, cx: &mut Context<'_>) -> Reply {
-    cx.line(NO_SNIFFING);
-    if status == 503 {
-        cx.line(RETRY_SOON);
-    }
-    plain::reply(cx, status)
-}
-
-/// Sends a file, or its sibling, or a part of it, or only what its conditions left.
-fn send(files: &Files, name: &mut Name, plain: Opened, head: &Head<'_>, cx: &mut Context<'_>) -> Reply {
-    let essence = mime::essence(name.as_bytes());
-    let (opened, coding) = if files.precompressed && mime::is_compressible(essence) {
-        // Also a 304 and an error say what they depended on (RFC 9110 §12.5.5 and §15.4.5).
-        cx.line(VARY);
-        negotiate(files, name, plain, head)
-    } else {
-        (plain, "")
-    };
+/// Sends a file that was opened, and remembers it if it is small and has settled.
+fn send(
+    site: &Options,
+    local: &mut Local,
+    page: Page<'_>,
+    name: &mut Name,
+    opened: Opened,
+    head: &Head<'_>,
+    cx: &mut Context<'_>,
+) -> Result<Reply, Refusal> {
+    let Local {
+        cache,
+        selected,
+        buffer,
+        ..
+    } = local;
+    // Before the content is read: a later change is stamped with this moment or a later one.
     let now = SystemTime::now();
-    let representation = Representation {
-        etag: &ETag::of(&opened.metadata, coding, now),
-        modified: last_modified(&opened, now),
-        length: opened.metadata.len(),
+    let read = read(&opened.file, opened.size(), buffer);
+    let (stamp, length) = read.map_err(|error| Refusal::of(resolve::status_of(&error)))?;
+    let settled = |stamp: &Stamp, tags| length == stamp.size && has_settled(stamp, now, tags);
+    let negotiated = site.precompressed && mime::is_compressible(name.as_bytes());
+    let facts = Facts {
+        name: name.as_bytes(),
+        role: page.role,
+        coding: opened.coding().map_or("", Coding::name),
+        negotiated,
+        stamp,
+        settled: settled(&stamp, site.tags),
         now: seconds(now),
     };
-    let verdict = conditional::verdict(head.fields(), head.method() == Method::Get, &representation);
-    let (first, length) = match part(verdict, &representation, cx) {
-        Ok(part) => part,
-        Err(reply) => return reply,
-    };
-    describe(essence, coding, &representation, cx);
-    if length == 0 {
-        return Reply::EMPTY;
+    let keeps = facts.settled && facts.stamp.modified.seconds <= facts.now.cast_signed();
+    selected.describe(&facts, length, site);
+    if length > IN_MEMORY as u64 {
+        return answer(selected, Body::Open(opened.file), page.asked, head, cx);
     }
-    Reply::File(FileSlice {
-        file: opened.file.into(),
-        offset: first,
-        len: length,
-    })
+    let keeps = keeps && opened.can_be_watched(&stamp, |stamp| has_settled(stamp, now, Tags::Full));
+    let bytes = &buffer[..length as usize];
+    if !cache.is_on() {
+        return answer(selected, Body::Read(bytes), page.asked, head, cx);
+    }
+    let entry = Entry {
+        key: page.key.into(),
+        wanted: negotiated.then_some(page.asked.wanted),
+        watch: keeps.then(|| opened.watch(name)),
+        selected: selected.clone(),
+        content: bytes.into(),
+    };
+    let reply = answer(&entry.selected, Body::Kept(&entry.content), page.asked, head, cx);
+    cache.insert(entry);
+    reply
 }
 
-/// Which part of the file is to be sent, from where and how much, or the answer that takes its place.
-fn part(
-    verdict: Verdict,
-    representation: &Representation<'_>,
+/// Reads a file that seems to be small, and returns its stamp after that and how many bytes it has: those that were
+/// read, or those that it has of a large one.
+fn read(file: &File, size: u64, buffer: &mut Vec<u8>) -> io::Result<(Stamp, u64)> {
+    let mut size = size;
+    let mut tries = 0;
+    loop {
+        if size > IN_MEMORY as u64 {
+            let stamp = Stamp::of(file)?;
+            return Ok((stamp, stamp.size));
+        }
+        if buffer.len() < size as usize {
+            buffer.resize(size as usize, 0);
+        }
+        let length = match size {
+            0 => 0,
+            _ => read_at(file, &mut buffer[..size as usize])?,
+        };
+        let stamp = Stamp::of(file)?;
+        if length as u64 == stamp.size || tries == 1 {
+            return Ok((stamp, length as u64));
+        }
+        // It was cut or it grew meanwhile.
+        (size, tries) = (stamp.size, tries + 1);
+    }
+}
+
+fn read_at(file: &File, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut length = 0;
+    while length < buffer.len() {
+        match file.read_at(&mut buffer[length..], length as u64) {
+            Ok(0) => break,
+            Ok(count) => length += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(length)
+}
+
+/// Sends a representation, whole or in part, or only what its conditions left.
+#[inline(always)]
+fn answer(
+    selected: &Selected,
+    body: Body<'_>,
+    asked: Asked,
+    head: &Head<'_>,
     cx: &mut Context<'_>,
-) -> Result<(u64, u64), Reply> {
-    let all = representation.length;
-    match verdict {
-        Verdict::Whole => Ok((0, all)),
+) -> Result<Reply, Refusal> {
+    if !asked.is_conditional {
+        cx.add(&selected.full);
+        return Ok(whole(body, selected.length));
+    }
+    answer_condition(selected, body, head, cx)
+}
+
+#[inline(never)]
+fn answer_condition(
+    selected: &Selected,
+    body: Body<'_>,
+    head: &Head<'_>,
+    cx: &mut Context<'_>,
+) -> Result<Reply, Refusal> {
+    let all = selected.length;
+    let representation = Representation {
+        etag: &selected.etag,
+        modified: selected.modified,
+        modified_text: selected.modified_text.as_bytes(),
+        length: all,
+        now: || seconds(SystemTime::now()),
+    };
+    match conditional::verdict(head.field_bytes(), head.method() == Method::Get, &representation) {
+        Verdict::Whole => {
+            cx.add(&selected.full);
+            Ok(whole(body, all))
+        }
         Verdict::Part { first, length } => {
             let last = first + length - 1;
             let range = Text::<80>::of(format_args!("bytes {first}-{last}/{all}"));
             cx.set_status(206).field(CONTENT_RANGE, range.as_bytes());
-            Ok((first, length))
+            cx.add(&selected.full);
+            Ok(part(body, first, length))
         }
         Verdict::NotModified => {
-            cx.set_status(304).field(ETAG, representation.etag.as_bytes());
-            Err(Reply::EMPTY)
+            cx.set_status(304).add(&selected.brief);
+            Ok(Reply::EMPTY)
         }
-        Verdict::PreconditionFailed => Err(refuse(412, cx)),
-        Verdict::Unsatisfiable => {
-            let range = Text::<32>::of(format_args!("bytes */{all}"));
-            let reply = refuse(416, cx);
-            cx.field(CONTENT_RANGE, range.as_bytes());
-            Err(reply)
-        }
+        Verdict::PreconditionFailed => Err(Refusal::of(412)),
+        Verdict::Unsatisfiable => Err(Refusal::Behind(all)),
     }
 }
 
-/// The sibling that the request wants most and its coding, or the file itself.
-fn negotiate(files: &Files, name: &mut Name, plain: Opened, head: &Head<'_>) -> (Opened, &'static str) {
-    let accepted = Accepted::read(head.fields());
-    match resolve::find_sibling(&files.root, name, &plain.metadata, &accepted) {
-        Some((coding, opened)) => (opened, coding.name()),
-        None => (plain, ""),
+#[inline(always)]
+fn whole(body: Body<'_>, length: u64) -> Reply {
+    match body {
+        Body::Kept(bytes) => Reply::Bytes(Content::Shared(Arc::clone(bytes))),
+        Body::Read(bytes) => bytes.to_vec().into(),
+        Body::Open(file) => Reply::File(FileSlice {
+            file: file.into(),
+            offset: 0,
+            len: length,
+        }),
     }
 }
 
-/// The fields that describe a file, whole or in part.
-fn describe(essence: &'static str, coding: &str, representation: &Representation<'_>, cx: &mut Context<'_>) {
-    cx.field(CONTENT_TYPE, mime::content_type(essence).as_bytes());
-    cx.line(NO_SNIFFING);
-    if !coding.is_empty() {
-        cx.field(CONTENT_ENCODING, coding);
+fn part(body: Body<'_>, first: u64, length: u64) -> Reply {
+    // A part lies within the length, and that of what is in memory is small.
+    let of = |bytes: &[u8]| bytes[first as usize..][..length as usize].to_vec().into();
+    match body {
+        Body::Kept(bytes) => of(bytes),
+        Body::Read(bytes) => of(bytes),
+        Body::Open(file) => Reply::File(FileSlice {
+            file: file.into(),
+            offset: first,
+            len: length,
+        }),
     }
-    if let Some(modified) = representation.modified {
-        let date = httpdate::HttpDate::from(UNIX_EPOCH + Duration::from_secs(modified));
-        cx.field(LAST_MODIFIED, Text::<32>::of(format_args!("{date}")).as_bytes());
-    }
-    cx.field(ETAG, representation.etag.as_bytes()).line(ACCEPT_RANGES);
-}
-
-/// What Last-Modified says: never later than now (RFC 9110 §8.8.2.1), and nothing for times before the epoch.
-fn last_modified(opened: &Opened, now: SystemTime) -> Option<u64> {
-    let modified = opened.metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
-    Some(modified.as_secs().min(seconds(now)))
 }
 
 fn seconds(time: SystemTime) -> u64 {

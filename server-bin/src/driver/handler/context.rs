@@ -120,6 +120,13 @@ impl Context<'_> {
         self
     }
 
+    /// Adds the fields of a block, which were checked when it was made: one copy, however many they are.
+    #[inline]
+    pub fn add(&mut self, block: &FieldBlock) -> &mut Self {
+        self.lent.head.push_all(block);
+        self
+    }
+
     /// Returns the fields of the answer as they stand now.
     pub fn fields(&self) -> &FieldBlock {
         self.lent.head.fields()

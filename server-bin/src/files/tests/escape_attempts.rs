@@ -7,11 +7,13 @@ use std::path::Path;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
+use super::super::coding::Wanted;
+use super::super::mime;
 use super::super::path::Name;
-use super::super::resolve::{Kind, find};
+use super::super::resolve::{Found, Lookup, find};
 use super::support::within_seconds;
-use crate::sys::Root;
 use crate::sys::tests::Tree;
+use crate::sys::{Root, Stamp};
 
 type Identity = (u64, u64);
 
@@ -55,12 +57,20 @@ impl Case {
     /// What a path gives: the identity of what would be sent or listed, or a status.
     fn ask(&self, root: &Root, path: &str) -> Result<Option<Identity>, u16> {
         let mut name = Name::parse(path.as_bytes()).map_err(|refusal| refusal.status())?;
-        let metadata = match find(root, &mut name)? {
-            (Kind::File | Kind::Directory, opened) => opened.metadata,
-            (Kind::NeedsSlash, _) => return Ok(None),
+        let index = [b"index.html"[..].into()];
+        let lookup = Lookup {
+            root,
+            index: &index,
+            wanted: Wanted::NONE,
+            may_have_siblings: mime::is_compressible,
         };
-        assert!(metadata.is_file() || metadata.is_dir(), "{path}");
-        Ok(Some((metadata.dev(), metadata.ino())))
+        let stamp = match find(&lookup, &mut name)? {
+            Found::File(opened) => Stamp::of(&opened.file).expect("a stamp"),
+            Found::Directory => root.look(name.as_c_str()).expect("a directory"),
+            Found::NeedsSlash => return Ok(None),
+        };
+        assert!(stamp.is_file() || stamp.is_directory(), "{path}");
+        Ok(Some((stamp.device, stamp.inode)))
     }
 }
 

@@ -1,6 +1,9 @@
 //! The whole way from a request to its answer, on real directories.
 
 mod answers;
+mod changes;
 mod escape_attempts;
+mod listings;
+mod options;
 mod siblings;
 mod support;

@@ -1,5 +1,6 @@
 //! A directory to serve, and a client that asks for a file in it without a socket.
 
+use std::cell::{Cell, RefCell};
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -12,7 +13,7 @@ use http_core::{Connection, Event, Fields, Limits};
 use tempfile::TempDir;
 
 use crate::files::Files;
-use crate::handler::{Decision, Detached, Handler as _, Reply};
+use crate::handler::{Context, Decision, Detached, Handler as _, Pulled, Reply};
 
 /// A directory with files of the past, so that their validators are strong.
 pub(super) struct Site {
@@ -72,6 +73,14 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// How many fields of this name there are.
+    pub(super) fn count(&self, name: &str) -> usize {
+        let fields = self.fields.iter();
+        fields
+            .filter(|(field, _)| field.eq_ignore_ascii_case(name))
+            .count()
+    }
+
     /// The value of a field that is there at most once.
     pub(super) fn field(&self, name: &str) -> Option<&str> {
         let mut values = self
@@ -84,8 +93,60 @@ impl Answer {
     }
 }
 
-/// Asks the handler, and writes its answer out as the engine would.
+/// Asks a worker that remembers nothing yet.
 pub(super) fn ask(files: &Files, method: &str, target: &str, fields: &[(&str, &str)]) -> Answer {
+    Worker::new(files.clone()).ask(method, target, fields)
+}
+
+/// A worker that answers one request after the other, each in a round of its own unless a test says otherwise.
+pub(super) struct Worker {
+    files: RefCell<Files>,
+    round: Cell<Option<Instant>>,
+    before: fn(&mut Context<'_>),
+}
+
+impl Worker {
+    pub(super) fn new(files: Files) -> Self {
+        Self::behind(files, |_| {})
+    }
+
+    /// One whose requests pass a wrapper first.
+    pub(super) fn behind(files: Files, before: fn(&mut Context<'_>)) -> Self {
+        Self {
+            files: RefCell::new(files),
+            round: Cell::new(None),
+            before,
+        }
+    }
+
+    /// GETs a path.
+    pub(super) fn get(&self, target: &str, fields: &[(&str, &str)]) -> Answer {
+        self.ask("GET", target, fields)
+    }
+
+    pub(super) fn ask(&self, method: &str, target: &str, fields: &[(&str, &str)]) -> Answer {
+        self.ask_at(method, target, fields, Instant::now())
+    }
+
+    /// Asks in the round that began at `now`.
+    pub(super) fn ask_at(&self, method: &str, target: &str, fields: &[(&str, &str)], now: Instant) -> Answer {
+        let mut files = self.files.borrow_mut();
+        if self.round.replace(Some(now)) != Some(now) {
+            files.round_ended();
+        }
+        answer(&mut files, self.before, method, target, fields, now)
+    }
+}
+
+/// Asks the handler, and writes its answer out as the driver would.
+fn answer(
+    files: &mut Files,
+    before: fn(&mut Context<'_>),
+    method: &str,
+    target: &str,
+    fields: &[(&str, &str)],
+    now: Instant,
+) -> Answer {
     let lines: String = fields
         .iter()
         .map(|(name, value)| format!("{name}: {value}\r\n"))
@@ -99,17 +160,23 @@ pub(super) fn ask(files: &Files, method: &str, target: &str, fields: &[(&str, &s
     let Event::Request(head) = received.event else {
         panic!("no request: {request}")
     };
-    let mut detached = Detached::new(Instant::now());
+    let mut detached = Detached::new(now);
     let mut cx = detached.context();
-    let decision = files.clone().head(&head, &mut cx);
+    before(&mut cx);
+    let decision = files.head(&head, &mut cx);
     assert_eq!(cx.misuse(), None);
     let body = match decision {
         Decision::Respond(Reply::Bytes(content)) => content.as_ref().to_vec(),
         Decision::Respond(Reply::File(slice)) => {
             let mut bytes = vec![0; usize::try_from(slice.len).expect("a small file")];
-            std::fs::File::from(slice.file)
+            File::from(slice.file)
                 .read_exact_at(&mut bytes, slice.offset)
                 .expect("all of the slice");
+            bytes
+        }
+        Decision::Respond(Reply::Pull(mut source)) => {
+            let mut bytes = Vec::new();
+            while source.pull(&mut bytes) == Pulled::More {}
             bytes
         }
         _ => panic!("an answer that files never give"),

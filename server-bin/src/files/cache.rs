@@ -1,0 +1,288 @@
+//! What a worker remembers of the files that it sent: their field lines, and their content if it is small.
+//!
+//! Within a round what was looked up serves every request. Across rounds an entry serves after one look that says that
+//! nothing changed: the directory is opened anew below the root, and the stamps of what the answer was made of are
+//! compared. Only content that had settled when it was read is kept across rounds (see `etag`), as a stamp cannot tell
+//! a change within its clock's resolution.
+//!
+//! The table has a fixed number of places, a few for each hash: names that collide displace each other, and nobody can
+//! make it slow by choosing names.
+
+use std::ffi::CString;
+use std::sync::Arc;
+
+use super::coding::Wanted;
+use super::selected::Selected;
+use crate::sys::{Root, Stamp};
+
+/// Places for names of one hash.
+const WAYS: usize = 4;
+
+/// What an answer was made of, and what has to be as it was for the answer to be right.
+#[derive(Debug)]
+pub(super) struct Watch {
+    /// The directory's name below the root.
+    pub(super) place: CString,
+    /// The directory's own stamp, if the answer rests on names that are not in it.
+    pub(super) directory: Option<Stamp>,
+    /// The names in it, each with its stamp: the file, and the sibling that was chosen instead.
+    pub(super) file: (CString, Stamp),
+    pub(super) sibling: Option<(CString, Stamp)>,
+}
+
+impl Watch {
+    /// Whether all of it is as it was: three system calls, and one more each for names that are not there and a sibling.
+    #[inline]
+    fn holds(&self, root: &Root) -> bool {
+        let Ok(place) = root.place(&self.place) else {
+            return false;
+        };
+        let is_same = |name: &CString, stamp: &Stamp| place.look(name).is_ok_and(|found| found == *stamp);
+        self.directory
+            .as_ref()
+            .is_none_or(|stamp| Stamp::of(&place).is_ok_and(|found| found == *stamp))
+            && is_same(&self.file.0, &self.file.1)
+            && self
+                .sibling
+                .as_ref()
+                .is_none_or(|(name, stamp)| is_same(name, stamp))
+    }
+}
+
+/// What is remembered for one path and the codings that were wanted.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) key: Box<[u8]>,
+    /// None: the answer is the same whatever is wanted.
+    pub(super) wanted: Option<Wanted>,
+    /// None: it serves in its round only.
+    pub(super) watch: Option<Watch>,
+    pub(super) selected: Selected,
+    pub(super) content: Arc<[u8]>,
+}
+
+impl Entry {
+    fn weight(&self) -> usize {
+        size_of::<Self>() + self.key.len() + self.content.len() + self.selected.weight()
+    }
+}
+
+#[derive(Debug)]
+struct Kept {
+    entry: Entry,
+    /// The round in which it was made, or found to hold.
+    round: u64,
+}
+
+/// Entries, bounded in number and bytes.
+#[derive(Debug)]
+pub(super) struct Cache {
+    places: Vec<Option<Box<Kept>>>,
+    bytes: usize,
+    most_bytes: usize,
+    round: u64,
+    /// Where the next one is taken out when there are too many bytes.
+    hand: usize,
+}
+
+impl Cache {
+    /// A cache of at most `entries` (rounded up to a power of two; none is off) and `bytes`.
+    pub(super) fn new(entries: usize, bytes: usize) -> Self {
+        let places = match entries {
+            0 => 0,
+            _ => entries.next_power_of_two().max(WAYS),
+        };
+        Self {
+            places: std::iter::repeat_with(|| None).take(places).collect(),
+            bytes: 0,
+            most_bytes: bytes,
+            round: 0,
+            hand: 0,
+        }
+    }
+
+    /// Whether anything is remembered at all.
+    pub(super) fn is_on(&self) -> bool {
+        !self.places.is_empty()
+    }
+
+    /// What was found until now has to be looked at again.
+    pub(super) fn end_round(&mut self) {
+        self.round += 1;
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        self.places.fill_with(|| None);
+        self.bytes = 0;
+    }
+
+    /// Finds an entry that is right now.
+    #[inline(always)]
+    pub(super) fn find(&mut self, root: &Root, key: &[u8], wanted: Wanted) -> Option<&Entry> {
+        let set = self.set(key);
+        let is_it = |place: &Option<Box<Kept>>| place.as_ref().is_some_and(|kept| kept.is_for(key, wanted));
+        let at = set.start + self.places.get(set)?.iter().position(is_it)?;
+        if !self.is_right(root, at) {
+            self.take(at);
+            return None;
+        }
+        self.places.get(at)?.as_deref().map(|kept| &kept.entry)
+    }
+
+    /// Whether the entry in a place is right, by what this round has seen of it or by a look.
+    #[inline]
+    fn is_right(&mut self, root: &Root, at: usize) -> bool {
+        let round = self.round;
+        let Some(Some(kept)) = self.places.get_mut(at) else {
+            return false;
+        };
+        let is_right =
+            kept.round == round || kept.entry.watch.as_ref().is_some_and(|watch| watch.holds(root));
+        kept.round = round;
+        is_right
+    }
+
+    /// Remembers an entry in the place of its like, in an empty place, or instead of the one that was used longest ago.
+    pub(super) fn insert(&mut self, entry: Entry) {
+        let weight = entry.weight();
+        let set = self.set(&entry.key);
+        if set.is_empty() || weight > self.most_bytes {
+            return;
+        }
+        let worth = |at: &usize| match &self.places[*at] {
+            Some(kept) if kept.entry.key == entry.key && kept.entry.wanted == entry.wanted => 0,
+            Some(kept) => kept.round.saturating_add(2),
+            None => 1,
+        };
+        let Some(at) = set.min_by_key(worth) else { return };
+        self.take(at);
+        while self.bytes + weight > self.most_bytes {
+            self.take(self.hand);
+            self.hand = (self.hand + 1) % self.places.len();
+        }
+        self.bytes += weight;
+        self.places[at] = Some(Box::new(Kept {
+            entry,
+            round: self.round,
+        }));
+    }
+
+    fn take(&mut self, at: usize) {
+        if let Some(kept) = self.places.get_mut(at).and_then(Option::take) {
+            self.bytes -= kept.entry.weight();
+        }
+    }
+
+    #[inline(always)]
+    fn set(&self, key: &[u8]) -> std::ops::Range<usize> {
+        match self.places.len() / WAYS {
+            0 => 0..0,
+            sets => {
+                let first = (hash(key) as usize & (sets - 1)) * WAYS;
+                first..first + WAYS
+            }
+        }
+    }
+}
+
+impl Kept {
+    #[inline(always)]
+    fn is_for(&self, key: &[u8], wanted: Wanted) -> bool {
+        *self.entry.key == *key && self.entry.wanted.is_none_or(|own| own == wanted)
+    }
+}
+
+/// Eight bytes at a time; the high half of each product is the better mixed one.
+#[inline(always)]
+fn hash(key: &[u8]) -> u32 {
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut chunks = key.chunks_exact(8);
+    let mut state = key.len() as u64;
+    for chunk in &mut chunks {
+        let word = chunk.try_into().map_or(0, u64::from_le_bytes);
+        state = (state.rotate_left(29) ^ word).wrapping_mul(FACTOR);
+    }
+    let rest = chunks
+        .remainder()
+        .iter()
+        .fold(0, |rest, &byte| rest << 8 | u64::from(byte));
+    state = (state.rotate_left(29) ^ rest).wrapping_mul(FACTOR);
+    (state >> 32) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(key: &str, wanted: Option<Wanted>, bytes: usize) -> Entry {
+        Entry {
+            key: key.as_bytes().into(),
+            wanted,
+            watch: None,
+            selected: Selected::new(),
+            content: vec![0; bytes].into(),
+        }
+    }
+
+    fn root() -> Root {
+        Root::open(std::path::Path::new("/")).expect("the root of all")
+    }
+
+    #[test]
+    fn entries_and_bytes_are_bounded() {
+        let mut cache = Cache::new(64, 100_000);
+        for n in 0..10_000 {
+            cache.insert(entry(&format!("/{n}"), None, n % 3000));
+            assert!(cache.bytes <= 100_000);
+        }
+        let kept = cache.places.iter().flatten();
+        let (count, bytes) = kept.fold((0, 0), |(count, bytes), kept| {
+            (count + 1, bytes + kept.entry.weight())
+        });
+        assert!(
+            count > 0 && count <= 64 && bytes == cache.bytes,
+            "{count} {bytes}"
+        );
+        cache.insert(entry("/large", None, 100_001));
+        assert!(cache.find(&root(), b"/large", Wanted::NONE).is_none());
+        cache.clear();
+        assert_eq!((cache.bytes, cache.places.iter().flatten().count()), (0, 0));
+    }
+
+    #[test]
+    fn names_of_one_hash_displace_each_other_and_nothing_else() {
+        let mut cache = Cache::new(WAYS, 1 << 20);
+        for key in ["/a", "/b", "/c", "/d", "/e"] {
+            cache.insert(entry(key, None, 1));
+            cache.end_round();
+        }
+        cache.round = 4;
+        let found =
+            |cache: &mut Cache, key: &str| cache.find(&root(), key.as_bytes(), Wanted::NONE).is_some();
+        assert!(!found(&mut cache, "/a"), "the oldest one is displaced");
+        assert!(found(&mut cache, "/e"));
+    }
+
+    #[test]
+    fn an_entry_without_a_watch_ends_with_its_round() {
+        let mut cache = Cache::new(64, 1 << 20);
+        cache.insert(entry("/a", None, 1));
+        assert!(cache.find(&root(), b"/a", Wanted::NONE).is_some());
+        cache.end_round();
+        assert!(cache.find(&root(), b"/a", Wanted::NONE).is_none());
+        assert_eq!(cache.bytes, 0);
+    }
+
+    #[test]
+    fn what_is_wanted_tells_entries_apart_unless_they_are_for_all() {
+        let mut cache = Cache::new(64, 1 << 20);
+        let gzip = Wanted::read([("accept-encoding", &b"gzip"[..])].into_iter());
+        cache.insert(entry("/a", Some(gzip), 1));
+        assert!(cache.find(&root(), b"/a", Wanted::NONE).is_none());
+        assert!(cache.find(&root(), b"/a", gzip).is_some());
+        cache.insert(entry("/b", None, 1));
+        assert!(cache.find(&root(), b"/b", gzip).is_some());
+        assert!(Cache::new(0, 1 << 20).find(&root(), b"/b", gzip).is_none());
+    }
+}

@@ -1,0 +1,121 @@
+//! What a small file costs, counted from outside. A figure that a test holds is a gate of the project.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::time::Duration;
+
+use support::{Launch, tools};
+use tempfile::TempDir;
+
+use crate::counting::{Case, get};
+
+/// A site whose files have settled, so that they can be remembered.
+fn site() -> TempDir {
+    let site = TempDir::new().expect("a directory");
+    let at = |name: &str| site.path().join(name);
+    fs::create_dir(at("dir")).expect("a directory");
+    for (name, size) in [
+        ("small.html", 1024),
+        ("dir/small.html", 1024),
+        ("dir/64k.html", 64 * 1024),
+    ] {
+        fs::write(at(name), [vec![b'x'; size - 4], b"/end".to_vec()].concat()).expect("a file");
+    }
+    symlink("small.html", at("dir/link.html")).expect("a link");
+    std::thread::sleep(Duration::from_millis(50));
+    site
+}
+
+/// Counts the calls of requests in a row and holds those of one.
+#[track_caller]
+fn calls_are(what: &str, case: Case<'_>, most: f64) {
+    const COUNT: usize = 200;
+    let calls = case.calls(COUNT);
+    let each = calls.len() as f64 / COUNT as f64;
+    let last = calls.len() - each.round() as usize;
+    println!(
+        "system calls, {what}: {each:.2} (must {most}): {}",
+        calls[last..].join(", ")
+    );
+    // The root is looked at once a second, and a timer may fire.
+    assert!(
+        each <= most + 0.2,
+        "{what}: {each} calls a request, the most is {most}: {:?}",
+        &calls[last..]
+    );
+}
+
+#[test]
+fn a_small_file_takes_few_system_calls() {
+    if tools::tool("strace").is_none() {
+        return;
+    }
+    let site = site();
+    let table = [
+        ("a hit", "/dir/small.html", "", 6.0),
+        ("a hit in the root", "/small.html", "", 4.0),
+        ("a hit of 64 KiB", "/dir/64k.html", "", 6.0),
+        (
+            "a hit whose siblings were absent",
+            "/dir/small.html",
+            "Accept-Encoding: br, gzip\r\n",
+            7.0,
+        ),
+        ("a miss by a link", "/dir/link.html", "", 13.0),
+    ];
+    for (what, path, lines, most) in table {
+        let request = get(path, lines);
+        let case = Case {
+            root: site.path(),
+            request: &request,
+            begins: "HTTP/1.1 200 ",
+            ends: b"/end",
+        };
+        calls_are(what, case, most);
+    }
+}
+
+#[track_caller]
+fn instructions_are(what: &str, case: Case<'_>, most: f64) {
+    const COUNT: usize = 2000;
+    let each = case.instructions(COUNT);
+    println!("user instructions, {what}: {each:.1} (must {most})");
+    assert!(
+        each <= most,
+        "{what}: {each} user instructions a request, the most is {most}"
+    );
+}
+
+#[test]
+fn a_small_file_takes_few_instructions() {
+    if tools::tool("valgrind").is_none() {
+        return;
+    }
+    let site = site();
+    let case = |request, begins, ends| Case {
+        root: site.path(),
+        request,
+        begins,
+        ends,
+    };
+    // In the root, as valgrind 3.19 does not know openat2, which the directory of any other file is opened with.
+    let hit = get("/small.html", "");
+    instructions_are(
+        "1 KiB from the cache",
+        case(&hit, "HTTP/1.1 200 ", b"/end"),
+        2400.0,
+    );
+    // As browsers revalidate: with both validators of the answer before.
+    let server = Launch::of(site.path()).start();
+    let first = server.connect().exchange(&hit).expect("an answer");
+    server.stop();
+    let validator = |name| first.field(name).expect("a validator");
+    let conditions = format!(
+        "If-None-Match: {}\r\nIf-Modified-Since: {}\r\n",
+        validator("etag"),
+        validator("last-modified")
+    );
+    let same = get("/small.html", &conditions);
+    let unchanged = case(&same, "HTTP/1.1 304 ", b"\r\n\r\n");
+    instructions_are("a 304", unchanged, 2950.0);
+}
