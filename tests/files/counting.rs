@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use support::{Launch, PATIENCE, Server, find};
 
-/// A request that is asked again and again, and what its answer begins and ends with.
+/// Requests that are asked in turn, again and again, and what each answer begins and ends with.
 #[derive(Clone, Copy)]
 pub(crate) struct Case<'a> {
     pub(crate) root: &'a Path,
-    pub(crate) request: &'a str,
+    pub(crate) requests: &'a [String],
     pub(crate) begins: &'a str,
     pub(crate) ends: &'a [u8],
 }
@@ -31,10 +31,8 @@ impl Case<'_> {
         stream.set_nodelay(true).expect("no delay");
         stream.set_read_timeout(Some(PATIENCE)).expect("a deadline");
         let mut piece = vec![0; 128 * 1024];
-        for _ in 0..count {
-            stream
-                .write_all(self.request.as_bytes())
-                .expect("the server reads");
+        for request in self.requests.iter().cycle().take(count) {
+            stream.write_all(request.as_bytes()).expect("the server reads");
             let mut answer = Vec::new();
             while !self.is_whole(&answer) {
                 let read = stream.read(&mut piece).expect("an answer in time");

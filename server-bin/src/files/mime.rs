@@ -67,25 +67,24 @@ impl Media {
         }
         value
     }
-}
 
-/// Whether content of a file with this name may gain from a content coding, so that siblings are worth a look.
-pub(super) fn is_compressible(name: &[u8]) -> bool {
-    let media = of(name);
-    let (kind, subtype) = media.essence.split_once('/').unwrap_or((media.essence, ""));
-    let is_packed = match kind {
-        "audio" | "video" => true,
-        "image" => !matches!(subtype, "svg+xml" | "bmp" | "x-icon" | "vnd.microsoft.icon"),
-        "font" => subtype.starts_with("woff"),
-        "application" => {
-            matches!(
-                subtype,
-                "zip" | "gzip" | "zstd" | "vnd.rar" | "java-archive" | "x-bzip2" | "x-xz"
-            ) || matches!(subtype, "x-7z-compressed" | "vnd.android.package-archive")
-        }
-        _ => false,
-    };
-    media.coding.is_empty() && !is_packed
+    /// Whether content of this type may gain from a content coding, so that siblings are worth a look.
+    pub(super) fn is_compressible(self) -> bool {
+        let (kind, subtype) = self.essence.split_once('/').unwrap_or((self.essence, ""));
+        let is_packed = match kind {
+            "audio" | "video" => true,
+            "image" => !matches!(subtype, "svg+xml" | "bmp" | "x-icon" | "vnd.microsoft.icon"),
+            "font" => subtype.starts_with("woff"),
+            "application" => {
+                matches!(
+                    subtype,
+                    "zip" | "gzip" | "zstd" | "vnd.rar" | "java-archive" | "x-bzip2" | "x-xz"
+                ) || matches!(subtype, "x-7z-compressed" | "vnd.android.package-archive")
+            }
+            _ => false,
+        };
+        self.coding.is_empty() && !is_packed
+    }
 }
 
 #[cfg(test)]
@@ -187,13 +186,13 @@ mod tests {
             "a.unheard-of",
             "a",
         ] {
-            assert!(is_compressible(name.as_bytes()), "{name}");
+            assert!(of(name.as_bytes()).is_compressible(), "{name}");
         }
         for name in [
             "a.png", "a.jpg", "a.mp4", "a.mp3", "a.woff", "a.woff2", "a.zip", "a.gz", "a.7z", "a.svgz",
             "a.apk",
         ] {
-            assert!(!is_compressible(name.as_bytes()), "{name}");
+            assert!(!of(name.as_bytes()).is_compressible(), "{name}");
         }
     }
 }

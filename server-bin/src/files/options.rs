@@ -8,7 +8,7 @@ use super::etag::Tags;
 use super::path::Name;
 use super::resolve::Lookup;
 use super::rules::{RuleError, Rules};
-use super::{Files, mime, root};
+use super::{Files, root};
 use crate::sys::Root;
 
 /// How a site is served. See the methods of [`Files`] for each.
@@ -55,7 +55,6 @@ impl Options {
             root,
             index: &self.index,
             wanted,
-            may_have_siblings: mime::is_compressible,
         }
     }
 

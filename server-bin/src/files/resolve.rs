@@ -10,6 +10,7 @@ use nix::errno::Errno;
 
 use super::cache::Watch;
 use super::coding::{Coding, Wanted};
+use super::mime::{self, Media};
 use super::path::Name;
 use crate::sys::{Kind, Place, Root, Stamp};
 
@@ -28,6 +29,8 @@ pub(super) enum Found {
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) file: File,
+    /// What its name says of its content.
+    pub(super) media: Media,
     /// The stamp of the name's own file.
     plain: Stamp,
     /// The coding and the stamp of the sibling that was opened instead.
@@ -83,8 +86,6 @@ pub(super) struct Lookup<'a> {
     pub(super) index: &'a [Box<[u8]>],
     /// The codings of which a sibling is wanted.
     pub(super) wanted: Wanted,
-    /// Whether a file of this name may have siblings.
-    pub(super) may_have_siblings: fn(&[u8]) -> bool,
 }
 
 /// Finds what `name` stands for, or the status that says why there is nothing. The name grows by its index.
@@ -137,7 +138,8 @@ fn find_in(
     name: &mut Name,
     directory: Option<Stamp>,
 ) -> Result<Option<Found>, u16> {
-    let wanted = match (lookup.may_have_siblings)(name.last().to_bytes()) {
+    let media = mime::of(name.last().to_bytes());
+    let wanted = match media.is_compressible() {
         true => lookup.wanted,
         false => Wanted::NONE,
     };
@@ -168,6 +170,7 @@ fn find_in(
     match file {
         Ok(file) => Ok(Some(Found::File(Opened {
             file,
+            media,
             plain,
             sibling,
             directory,

@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use http_core::{FieldBlock, FieldLine, Name as FieldName};
 
 use super::etag::ETag;
-use super::mime;
+use super::mime::Media;
 use super::options::Options;
 use super::text::Text;
 use crate::sys::{Stamp, Time};
@@ -38,6 +38,7 @@ pub(super) enum Role {
 pub(super) struct Facts<'a> {
     /// The file's name below the root.
     pub(super) name: &'a [u8],
+    pub(super) media: Media,
     pub(super) role: Role,
     /// The content coding of the sibling that was chosen, or none (`""`).
     pub(super) coding: &'static str,
@@ -135,11 +136,10 @@ impl Selected {
 }
 
 fn add_type(block: &mut FieldBlock, facts: &Facts<'_>) {
-    let media = mime::of(facts.name);
-    let _ = block.push(CONTENT_TYPE, media.content_type().as_bytes());
+    let _ = block.push(CONTENT_TYPE, facts.media.content_type().as_bytes());
     block.push_line(NO_SNIFFING);
     let coding = match facts.coding {
-        "" => media.coding,
+        "" => facts.media.coding,
         coding => coding,
     };
     if !coding.is_empty() {

@@ -20,7 +20,7 @@ use super::resolve::{self, Found, Opened};
 use super::root::ServedRoot;
 use super::selected::{Facts, Role, Selected};
 use super::text::Text;
-use super::{escape, listing, mime};
+use super::{escape, listing};
 use crate::handler::{Content, Context, FileSlice, Reply};
 use crate::sys::Stamp;
 
@@ -181,9 +181,10 @@ fn send(
     let read = read(&opened.file, opened.size(), buffer);
     let (stamp, length) = read.map_err(|error| Refusal::of(resolve::status_of(&error)))?;
     let settled = |stamp: &Stamp, tags| length == stamp.size && has_settled(stamp, now, tags);
-    let negotiated = site.precompressed && mime::is_compressible(name.as_bytes());
+    let negotiated = site.precompressed && opened.media.is_compressible();
     let facts = Facts {
         name: name.as_bytes(),
+        media: opened.media,
         role: page.role,
         coding: opened.coding().map_or("", Coding::name),
         negotiated,

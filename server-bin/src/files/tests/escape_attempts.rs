@@ -8,7 +8,6 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
 use super::super::coding::Wanted;
-use super::super::mime;
 use super::super::path::Name;
 use super::super::resolve::{Found, Lookup, find};
 use super::support::within_seconds;
@@ -62,7 +61,6 @@ impl Case {
             root,
             index: &index,
             wanted: Wanted::NONE,
-            may_have_siblings: mime::is_compressible,
         };
         let stamp = match find(&lookup, &mut name)? {
             Found::File(opened) => Stamp::of(&opened.file).expect("a stamp"),
