@@ -12,6 +12,9 @@ use crate::handler::{Context, Reply, plain};
 const CONTENT_RANGE: FieldName = FieldName::from_static("content-range");
 const RETRY_SOON: FieldLine = FieldLine::from_static("retry-after: 1");
 
+const UNLISTED: &str =
+    "404 Not Found\nThis directory has no index, and directories are not listed (see --listing).\n";
+
 /// By what the fallback page is remembered: no path, as it has no slash.
 const FALLBACK: &[u8] = b"fallback";
 
@@ -20,6 +23,8 @@ const FALLBACK: &[u8] = b"fallback";
 pub(super) enum Refusal {
     /// An error of this status.
     Error(u16),
+    /// A directory without an index, which would be listed if that were switched on.
+    Unlisted,
     /// It has moved to this URL.
     #[expect(
         clippy::box_collection,
@@ -42,6 +47,7 @@ impl Refusal {
     fn status(&self) -> u16 {
         match self {
             Self::Error(status) => *status,
+            Self::Unlisted => 404,
             Self::Moved(_) => 301,
             Self::Behind(_) => 416,
         }
@@ -72,7 +78,10 @@ pub(super) fn answer(
         None => None,
     };
     let reply = reply.unwrap_or_else(|| {
-        let reply = plain::reply(cx, status);
+        let mut reply = plain::reply(cx, status);
+        if matches!(refusal, Refusal::Unlisted) {
+            reply = UNLISTED.into();
+        }
         cx.line(NO_CACHE).line(NO_SNIFFING).add(site.rules.everywhere());
         reply
     });
@@ -88,7 +97,7 @@ fn add_details(refusal: &Refusal, cx: &mut Context<'_>) {
         Refusal::Error(503) => {
             cx.line(RETRY_SOON);
         }
-        Refusal::Error(_) => {}
+        Refusal::Error(_) | Refusal::Unlisted => {}
         Refusal::Moved(location) => {
             cx.field(LOCATION, &**location);
         }

@@ -39,6 +39,7 @@ pub(super) struct Local {
     /// What was described and read last, for the next file to use the memory again.
     pub(super) selected: Selected,
     pub(super) buffer: Vec<u8>,
+    pub(super) listings: listing::Builder,
 }
 
 impl Local {
@@ -49,6 +50,7 @@ impl Local {
             codings: Codings::default(),
             selected: Selected::new(),
             buffer: Vec::new(),
+            listings: listing::Builder::default(),
         }
     }
 }
@@ -126,8 +128,12 @@ fn look_up(
             let url = escape::directory_url(name.as_bytes(), head.target().query());
             Err(Refusal::moved(url))
         }
-        Found::Directory if site.listing => listing::answer(&root, &name, head, cx).map_err(Refusal::of),
-        Found::Directory => Err(Refusal::of(404)),
+        Found::Directory if site.listing => {
+            let everywhere = site.rules.everywhere();
+            let listing = listing::answer(&mut local.listings, &root, &name, everywhere, head, cx);
+            listing.map_err(Refusal::of)
+        }
+        Found::Directory => Err(Refusal::Unlisted),
     }
 }
 

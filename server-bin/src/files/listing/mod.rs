@@ -4,18 +4,19 @@
 //! blocking does no harm. What it returns is a source of HTML that holds one page's entries, and makes its text as it is
 //! sent.
 
+mod builder;
 mod entries;
 mod page;
 
 use std::sync::Arc;
 
-use http_core::{FieldLine, Head};
+use http_core::{FieldBlock, FieldLine, Head};
 
 use super::path::Name;
 use super::resolve::status_of;
-use super::selected::{NO_CACHE, NO_SNIFFING};
 use crate::handler::{Context, Reply};
 use crate::sys::Root;
+pub(super) use builder::Builder;
 use page::Listing;
 
 const HTML: FieldLine = FieldLine::from_static("content-type: text/html; charset=utf-8");
@@ -35,10 +36,12 @@ pub(super) struct Order {
     page: usize,
 }
 
-/// Answers with what is in a directory, or with a status.
+/// Answers with what is in a directory, later, or with a status.
 pub(super) fn answer(
+    builder: &mut Builder,
     root: &Arc<Root>,
     name: &Name,
+    everywhere: &FieldBlock,
     head: &Head<'_>,
     cx: &mut Context<'_>,
 ) -> Result<Reply, u16> {
@@ -47,12 +50,7 @@ pub(super) fn answer(
         name: name.as_bytes().into(),
         page: page_asked_for(head.target().query()),
     };
-    let listing = build(&order)?;
-    cx.line(HTML)
-        .line(NOTHING_ACTIVE)
-        .line(NO_SNIFFING)
-        .line(NO_CACHE);
-    Ok(Reply::Pull(Box::new(listing)))
+    builder.promise(order, everywhere, cx)
 }
 
 /// Reads the directory and picks the entries of the page, or says by which status it cannot be listed.

@@ -3,7 +3,6 @@
 mod answers;
 mod changes;
 mod escape_attempts;
-mod listings;
 mod options;
 mod siblings;
 mod support;

@@ -23,7 +23,7 @@ fn caching_by_glob_is_for_files_and_everything_else_is_asked_for_again() {
         ("assets/app.1234.js", "0123456789"),
         ("assets/index.html", "inner"),
     ]);
-    let files = site.files().with_listing(true);
+    let files = site.files();
     let files = files.with_cache_control("assets/**", IMMUTABLE).expect("a rule");
     let caching = |path: &str, fields: &[(&str, &str)]| {
         let answer = get(&files, path, fields);

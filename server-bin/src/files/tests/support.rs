@@ -13,7 +13,7 @@ use http_core::{Connection, Event, Fields, Limits};
 use tempfile::TempDir;
 
 use crate::files::Files;
-use crate::handler::{Context, Decision, Detached, Handler as _, Pulled, Reply};
+use crate::handler::{Context, Decision, Detached, Handler as _, Reply};
 
 /// A directory with files of the past, so that their validators are strong.
 pub(super) struct Site {
@@ -172,11 +172,6 @@ fn answer(
             File::from(slice.file)
                 .read_exact_at(&mut bytes, slice.offset)
                 .expect("all of the slice");
-            bytes
-        }
-        Decision::Respond(Reply::Pull(mut source)) => {
-            let mut bytes = Vec::new();
-            while source.pull(&mut bytes) == Pulled::More {}
             bytes
         }
         _ => panic!("an answer that files never give"),
