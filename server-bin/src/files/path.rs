@@ -4,8 +4,9 @@
 //!
 //! 1. A path begins with a slash and is cut at its slashes *before* anything is decoded, so that `%2F` never
 //!    separates. A name holds no slash, so a segment with an encoded one names nothing (404).
-//! 2. Each segment is percent-decoded exactly once (RFC 3986 §2.1): `%252e` is the name `%2e`. A `%` without two
-//!    hexadecimal digits is 400, and so is an encoded NUL, at which the kernel would end the name.
+//! 2. Each segment is percent-decoded exactly once (RFC 3986 §2.1): `%252e` is the name `%2e`. A `%` that no two
+//!    hexadecimal digits follow stands for itself, as in the WHATWG URL standard: it only comes here where the server
+//!    takes targets as browsers send them. An encoded NUL, at which the kernel would end the name, is 400.
 //! 3. A backslash is never part of a name here (404): proxies and browsers take it for a slash.
 //! 4. Empty segments and `.` are dropped, `..` takes the segment before it away (RFC 3986 §5.2.4), whether it was
 //!    written in dots or in `%2e`. A `..` with nothing before it would leave the root: 400.
@@ -29,8 +30,6 @@ const CAPACITY: usize = 1024;
 pub(crate) enum Refusal {
     /// It does not begin with a slash.
     NotAbsolute,
-    /// A `%` without two hexadecimal digits after it.
-    BrokenPercent,
     /// An encoded NUL.
     Nul,
     /// More `..` than segments before it.
@@ -49,7 +48,7 @@ impl Refusal {
     /// The status to answer: 400 where the path is wrong in itself, 404 where no file can have the name.
     pub(crate) fn status(self) -> u16 {
         match self {
-            Self::NotAbsolute | Self::BrokenPercent | Self::Nul | Self::AboveRoot => 400,
+            Self::NotAbsolute | Self::Nul | Self::AboveRoot => 400,
             Self::EncodedSlash | Self::Backslash | Self::Hidden | Self::TooLong => 404,
         }
     }
@@ -204,9 +203,6 @@ impl Name {
         if !segment.contains(&b'%') {
             return self.push_name(segment.iter().copied());
         }
-        if has_broken_percent(segment) {
-            return Err(Refusal::BrokenPercent);
-        }
         self.push_name(percent_decode(segment))
     }
 
@@ -238,18 +234,6 @@ impl Name {
 fn c_str(bytes: &[u8]) -> &CStr {
     debug_assert_eq!(bytes.iter().position(|&byte| byte == 0), Some(bytes.len() - 1));
     CStr::from_bytes_until_nul(bytes).unwrap_or(c"")
-}
-
-/// Whether a `%` is not followed by two hexadecimal digits, which `percent_decode` would let through as it is.
-fn has_broken_percent(segment: &[u8]) -> bool {
-    segment
-        .iter()
-        .enumerate()
-        .filter(|(_, byte)| **byte == b'%')
-        .any(|(at, _)| {
-            let digits = segment.get(at + 1..at + 3).unwrap_or_default();
-            digits.len() != 2 || !digits.iter().all(u8::is_ascii_hexdigit)
-        })
 }
 
 #[cfg(test)]
@@ -310,11 +294,18 @@ mod tests {
             ("/..%5c..%5cetc", Err(Backslash)),
             ("/a%00b", Err(Nul)),
             ("/%00", Err(Nul)),
-            ("/a%", Err(BrokenPercent)),
-            ("/a%2", Err(BrokenPercent)),
-            ("/a%zz", Err(BrokenPercent)),
-            ("/a%2%30", Err(BrokenPercent)),
-            ("/%+2e", Err(BrokenPercent)),
+            // A `%` for itself, and what it makes of its neighbours is not decoded again.
+            ("/100%", Ok("100%")),
+            ("/a%2", Ok("a%2")),
+            ("/a%zz", Ok("a%zz")),
+            ("/a%2%30", Ok("a%20")),
+            ("/%%32e%%32e/x", Ok("%2e%2e/x")),
+            ("/%+2e", Ok("%+2e")),
+            ("/%%2e/x", Ok("%./x")),
+            ("/%2%65", Ok("%2e")),
+            // What Chromium sends raw.
+            ("/[slug].js", Ok("[slug].js")),
+            ("/a|b", Ok("a|b")),
             ("", Err(NotAbsolute)),
             ("*", Err(NotAbsolute)),
             ("a/b", Err(NotAbsolute)),
