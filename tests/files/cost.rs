@@ -21,22 +21,31 @@ fn site() -> TempDir {
     ] {
         fs::write(at(name), [vec![b'x'; size - 4], b"/end".to_vec()].concat()).expect("a file");
     }
-    for n in 0..2 * COUNT {
-        fs::write(
-            at(&format!("{n}.html")),
-            [vec![b'x'; 1020], b"/end".to_vec()].concat(),
-        )
-        .expect("a file");
-    }
     symlink("small.html", at("dir/link.html")).expect("a link");
     std::thread::sleep(Duration::from_millis(50));
     site
 }
 
+/// Files of 1 KiB, each to be asked for once, so that nothing is remembered of it. Returns the requests.
+fn many(site: &TempDir, folder: &str, count: usize, lines: &str) -> Vec<String> {
+    let place = site.path().join(folder.trim_start_matches('/'));
+    fs::create_dir_all(&place).expect("a directory");
+    let content = [vec![b'x'; 1020], b"/end".to_vec()].concat();
+    let requests = (0..count).map(|n| {
+        fs::write(place.join(format!("{n}.html")), &content).expect("a file");
+        get(&format!("{folder}/{n}.html"), lines)
+    });
+    let requests = requests.collect();
+    std::thread::sleep(Duration::from_millis(50));
+    requests
+}
+
+/// Requests whose calls are counted.
+const ASKED: usize = 100;
+
 /// Counts the calls of requests in a row and holds those of one.
 #[track_caller]
 fn calls_are(what: &str, case: Case<'_>, most: f64) {
-    const ASKED: usize = 200;
     let calls = case.calls(ASKED);
     let each = calls.len() as f64 / ASKED as f64;
     let last = calls.len() - each.round() as usize;
@@ -58,20 +67,25 @@ fn a_small_file_takes_few_system_calls() {
         return;
     }
     let site = site();
+    let siblings = "Accept-Encoding: br, gzip\r\n";
     let table = [
-        ("a hit", "/dir/small.html", "", 6.0),
-        ("a hit in the root", "/small.html", "", 4.0),
-        ("a hit of 64 KiB", "/dir/64k.html", "", 6.0),
+        ("a hit", vec![get("/dir/small.html", "")], 6.0),
+        ("a hit in the root", vec![get("/small.html", "")], 4.0),
+        ("a hit of 64 KiB", vec![get("/dir/64k.html", "")], 6.0),
         (
             "a hit whose siblings were absent",
-            "/dir/small.html",
-            "Accept-Encoding: br, gzip\r\n",
+            vec![get("/dir/small.html", siblings)],
             7.0,
         ),
-        ("a miss by a link", "/dir/link.html", "", 13.0),
+        ("a miss by a link", vec![get("/dir/link.html", "")], 13.0),
+        ("a miss", many(&site, "/many", ASKED + 1, ""), 10.0),
+        (
+            "a miss whose siblings are absent",
+            many(&site, "/more", ASKED + 1, siblings),
+            13.0,
+        ),
     ];
-    for (what, path, lines, most) in table {
-        let requests = [get(path, lines)];
+    for (what, requests, most) in table {
         let case = Case {
             root: site.path(),
             requests: &requests,
@@ -80,6 +94,30 @@ fn a_small_file_takes_few_system_calls() {
         };
         calls_are(what, case, most);
     }
+}
+
+#[test]
+fn requests_of_one_round_share_the_file() {
+    if tools::tool("strace").is_none() {
+        return;
+    }
+    const CLIENTS: usize = 64;
+    let site = site();
+    let requests = [get("/dir/small.html", "")];
+    let case = Case {
+        root: site.path(),
+        requests: &requests,
+        begins: "HTTP/1.1 200 ",
+        ends: b"/end",
+    };
+    let calls = case.calls_at_once(CLIENTS);
+    let each = calls.len() as f64 / CLIENTS as f64;
+    println!("system calls, {CLIENTS} requests at once: {each:.2} each (must 2.2)");
+    let opened = calls.iter().filter(|name| *name == "openat2").count();
+    assert!(
+        each <= 2.2 && opened <= 3,
+        "{each} calls a request, {opened} opens: {calls:?}"
+    );
 }
 
 /// Requests in the shorter one of two runs; the longer one has twice as many.
@@ -124,7 +162,6 @@ fn a_small_file_takes_few_instructions() {
     let same = [get("/small.html", &conditions)];
     let unchanged = case(&same, "HTTP/1.1 304 ", b"\r\n\r\n");
     instructions_are("a 304", unchanged, 3100.0);
-    // Each file once, so that nothing is remembered of it.
-    let once: Vec<String> = (0..2 * COUNT).map(|n| get(&format!("/{n}.html"), "")).collect();
-    instructions_are("1 KiB, a miss", case(&once, "HTTP/1.1 200 ", b"/end"), 12000.0);
+    let once = many(&site, "", 2 * COUNT, "");
+    instructions_are("1 KiB, a miss", case(&once, "HTTP/1.1 200 ", b"/end"), 12_000.0);
 }

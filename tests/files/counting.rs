@@ -8,6 +8,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use support::{Launch, PATIENCE, Server, find};
 
 /// Requests that are asked in turn, again and again, and what each answer begins and ends with.
@@ -27,29 +28,72 @@ pub(crate) fn get(path: &str, lines: &str) -> String {
 impl Case<'_> {
     /// Asks `count` times over one connection, each time when the answer before has come.
     fn ask(&self, server: &Server, count: usize) {
-        let mut stream = TcpStream::connect(server.address()).expect("the server takes connections");
-        stream.set_nodelay(true).expect("no delay");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a deadline");
-        let mut piece = vec![0; 128 * 1024];
+        self.ask_over(&mut connect(server), count);
+    }
+
+    fn ask_over(&self, stream: &mut TcpStream, count: usize) {
         for request in self.requests.iter().cycle().take(count) {
             stream.write_all(request.as_bytes()).expect("the server reads");
-            let mut answer = Vec::new();
-            while !self.is_whole(&answer) {
-                let read = stream.read(&mut piece).expect("an answer in time");
-                assert!(read > 0, "the server closed: {}", answer.escape_ascii());
-                answer.extend_from_slice(&piece[..read]);
-            }
-            let starts = answer.starts_with(self.begins.as_bytes());
-            assert!(starts, "{}", answer[..answer.len().min(300)].escape_ascii());
+            self.read_answer(stream);
         }
+    }
+
+    fn read_answer(&self, stream: &mut TcpStream) {
+        let (mut piece, mut answer) = ([0; 16 * 1024], Vec::new());
+        while !self.is_whole(&answer) {
+            let read = stream.read(&mut piece).expect("an answer in time");
+            assert!(read > 0, "the server closed: {}", answer.escape_ascii());
+            answer.extend_from_slice(&piece[..read]);
+        }
+        let starts = answer.starts_with(self.begins.as_bytes());
+        assert!(starts, "{}", answer[..answer.len().min(300)].escape_ascii());
     }
 
     fn is_whole(&self, answer: &[u8]) -> bool {
         find(answer, b"\r\n\r\n").is_some() && answer.ends_with(self.ends)
     }
 
-    /// The names of the system calls that each of `count` requests took, in their order, on an idle server.
+    /// The names of the system calls that `count` requests took, in their order, on an idle server.
     pub(crate) fn calls(&self, count: usize) -> Vec<String> {
+        let log = self.traced(|server| self.ask(server, count + 1));
+        let calls = worker_calls(&log);
+        let answers: Vec<usize> = (0..calls.len()).filter(|&at| is_answer(&calls[at])).collect();
+        names(&calls[answers[0] + 1..=answers[answers.len() - 1]])
+    }
+
+    /// The names of the system calls that one round took with a request of each of `clients`: they were written while
+    /// the server was stopped.
+    pub(crate) fn calls_at_once(&self, clients: usize) -> Vec<String> {
+        let log = self.traced(|server| {
+            let mut streams: Vec<TcpStream> = (0..clients).map(|_| connect(server)).collect();
+            for stream in &mut streams {
+                self.ask_over(stream, 1);
+            }
+            server.signal(Signal::SIGSTOP);
+            for stream in &mut streams {
+                stream
+                    .write_all(self.requests[0].as_bytes())
+                    .expect("the kernel takes it");
+            }
+            thread::sleep(Duration::from_millis(100));
+            server.signal(Signal::SIGCONT);
+            for stream in &mut streams {
+                self.read_answer(stream);
+            }
+        });
+        let calls = worker_calls(&log);
+        let answers: Vec<usize> = (0..calls.len()).filter(|&at| is_answer(&calls[at])).collect();
+        // What comes before the first of these answers belongs to them, back to the wait that reported them.
+        let (before, last) = (answers[answers.len() - clients - 1], answers[answers.len() - 1]);
+        let waits = calls[before..]
+            .iter()
+            .take_while(|(name, _)| !name.starts_with("epoll_"))
+            .count();
+        names(&calls[before + waits..=last])
+    }
+
+    /// What strace says of a server with one worker while `ask` uses it.
+    fn traced(&self, ask: impl FnOnce(&Server)) -> String {
         let folder = tempfile::tempdir().expect("a directory");
         let log = folder.path().join("strace");
         let log_name = log.to_str().expect("a path of text");
@@ -59,19 +103,9 @@ impl Case<'_> {
             .args(["--workers", "1"])
             .under(strace)
             .start();
-        self.ask(&server, count + 1);
+        ask(&server);
         server.stop();
-        let lines = whole_log(&log);
-        let calls = worker_calls(&lines);
-        let answers: Vec<usize> = (0..calls.len())
-            .filter(|&at| calls[at].1.contains("\"HTTP/1.1 "))
-            .collect();
-        let (first, last) = (answers[0], answers[answers.len() - 1]);
-        let between = calls[first + 1..=last].iter();
-        between
-            .map(|(name, _)| (*name).to_owned())
-            .filter(|name| !name.starts_with("clock_"))
-            .collect()
+        whole_log(&log)
     }
 
     /// User instructions a request, from the difference between `count` requests and twice as many.
@@ -103,6 +137,26 @@ impl Case<'_> {
         line.and_then(|total| total.trim().parse().ok())
             .expect("a line of totals")
     }
+}
+
+fn connect(server: &Server) -> TcpStream {
+    let stream = TcpStream::connect(server.address()).expect("the server takes connections");
+    stream.set_nodelay(true).expect("no delay");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a deadline");
+    stream
+}
+
+fn is_answer((_, arguments): &(&str, &str)) -> bool {
+    arguments.contains("\"HTTP/1.1 ")
+}
+
+/// The names of calls, without those that only read the clock, as most kernels need none for that, and those by which
+/// the allocator gets more memory while the cache fills.
+fn names(calls: &[(&str, &str)]) -> Vec<String> {
+    let names = calls.iter().map(|(name, _)| (*name).to_owned());
+    names
+        .filter(|name| !name.starts_with("clock_") && !matches!(name.as_str(), "mprotect" | "brk"))
+        .collect()
 }
 
 /// strace writes its last line after the server has ended.
