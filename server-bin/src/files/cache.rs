@@ -193,22 +193,24 @@ impl Kept {
     }
 }
 
-/// Eight bytes at a time; the high half of each product is the better mixed one.
+/// Eight bytes at a time, the last ones with some of those before; the high half of each product is the better mixed one.
 #[inline(always)]
 fn hash(key: &[u8]) -> u32 {
     const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mut chunks = key.chunks_exact(8);
-    let mut state = key.len() as u64;
-    for chunk in &mut chunks {
-        let word = chunk.try_into().map_or(0, u64::from_le_bytes);
-        state = (state.rotate_left(29) ^ word).wrapping_mul(FACTOR);
+    let mix = |state: u64, word: u64| (state.rotate_left(29) ^ word).wrapping_mul(FACTOR);
+    let (mut state, mut rest) = (key.len() as u64, key);
+    while let Some((word, after)) = rest.split_first_chunk() {
+        state = mix(state, u64::from_le_bytes(*word));
+        rest = after;
     }
-    let rest = chunks
-        .remainder()
-        .iter()
-        .fold(0, |rest, &byte| rest << 8 | u64::from(byte));
-    state = (state.rotate_left(29) ^ rest).wrapping_mul(FACTOR);
-    (state >> 32) as u32
+    let last = match (key.last_chunk(), key.first_chunk::<4>(), key.last_chunk::<4>()) {
+        (Some(word), _, _) => u64::from_le_bytes(*word),
+        (None, Some(first), Some(last)) => {
+            u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last))
+        }
+        _ => key.iter().fold(0, |word, &byte| word << 8 | u64::from(byte)),
+    };
+    (mix(state, last) >> 32) as u32
 }
 
 #[cfg(test)]
