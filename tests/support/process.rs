@@ -1,6 +1,8 @@
-//! What the kernel tells of a process, and the limits of our own.
+//! What the kernel tells of a process, and the limits of our own: by proc(5) on Linux, elsewhere by the programs that ask the
+//! system's own way.
 
 use std::fs;
+use std::process::Command;
 use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -24,7 +26,9 @@ pub fn raise_open_files() -> u64 {
 /// When the process does not exist.
 #[must_use]
 pub fn cpu_time(pid: u32) -> Duration {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process runs");
+    let Some(stat) = proc(pid, "stat") else {
+        return by_clock(&ps(pid, "time"));
+    };
     // proc(5): the second field is the name in parentheses, which may hold blanks; utime and stime are 14 and 15.
     let after_name = stat.rsplit_once(") ").expect("a name in parentheses").1;
     let ticks: u64 = after_name
@@ -37,24 +41,25 @@ pub fn cpu_time(pid: u32) -> Duration {
     Duration::from_millis(ticks * 10)
 }
 
-/// The memory of a process that is its own and resident, in bytes: its heap and stacks, without the files it maps.
+/// The memory of a process that is its own and resident, in bytes: its heap and stacks, without the files it maps. Without
+/// proc(5) those count too.
 ///
 /// # Panics
 ///
 /// When the process does not exist.
 #[must_use]
 pub fn anonymous_memory(pid: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("RssAnon:"))
-        .expect("a line RssAnon");
-    let kib: u64 = line
-        .trim()
-        .trim_end_matches(" kB")
-        .parse()
-        .expect("a number of kB");
-    kib * 1024
+    let kib = match proc(pid, "status") {
+        Some(status) => status
+            .lines()
+            .find_map(|line| line.strip_prefix("RssAnon:"))
+            .expect("a line RssAnon")
+            .trim()
+            .trim_end_matches(" kB")
+            .to_owned(),
+        None => ps(pid, "rss"),
+    };
+    kib.parse::<u64>().expect("a number of kB") * 1024
 }
 
 /// How many files a process holds open.
@@ -64,7 +69,91 @@ pub fn anonymous_memory(pid: u32) -> u64 {
 /// When the process does not exist.
 #[must_use]
 pub fn open_files(pid: u32) -> usize {
-    fs::read_dir(format!("/proc/{pid}/fd"))
-        .expect("the process runs")
-        .count()
+    match fs::read_dir(format!("/proc/{pid}/fd")) {
+        Ok(files) => files.count(),
+        Err(_) => numbers_in(&listed_files(pid)),
+    }
+}
+
+/// A file of the process in proc(5); None where there is no proc(5), or it is not Linux's.
+fn proc(pid: u32, file: &str) -> Option<String> {
+    cfg!(target_os = "linux")
+        .then(|| fs::read_to_string(format!("/proc/{pid}/{file}")).expect("the process runs"))
+}
+
+/// One column of ps(1), without its heading.
+fn ps(pid: u32, column: &str) -> String {
+    said("ps", &["-o", &format!("{column}="), "-p", &pid.to_string()])
+        .expect("every system has ps")
+        .trim()
+        .to_owned()
+}
+
+/// What the BSDs' fstat(1) or lsof(8) says of the open files of a process: a line each, whose fourth word is the number.
+fn listed_files(pid: u32) -> String {
+    let pid = pid.to_string();
+    said("fstat", &["-p", &pid])
+        .or_else(|| said("lsof", &["-p", &pid]))
+        .expect("fstat or lsof is installed")
+}
+
+fn said(program: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).output().ok()?;
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// How many lines are of files that have a number: the others are of the program itself and of its folder.
+fn numbers_in(list: &str) -> usize {
+    let has_number = |line: &&str| {
+        let fourth = line.split_whitespace().nth(3);
+        fourth.is_some_and(|word| word.starts_with(|first: char| first.is_ascii_digit()))
+    };
+    list.lines().filter(has_number).count()
+}
+
+/// The time that ps(1) writes as `[[days-]hours:]minutes:seconds`, in some systems with a fraction.
+fn by_clock(text: &str) -> Duration {
+    let (days, clock) = text.split_once('-').unwrap_or(("0", text));
+    let number = |text: &str| text.parse::<f64>().expect("a number");
+    let seconds = clock.split(':').fold(0.0, |sum, part| sum * 60.0 + number(part));
+    Duration::from_secs_f64(number(days) * 86_400.0 + seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processor_time_is_read_in_each_form_that_ps_writes() {
+        for (text, millis) in [
+            ("0:00.25", 250),
+            ("00:01:02", 62_000),
+            ("3:04", 184_000),
+            ("1-00:00:01", 86_401_000),
+        ] {
+            assert_eq!(by_clock(text), Duration::from_millis(millis), "{text}");
+        }
+    }
+
+    #[test]
+    fn files_with_a_number_are_counted_and_others_are_not() {
+        let list = "USER  CMD    PID  FD MOUNT\nme server 12 text /\nme server 12 wd /\nme server 12 0 /dev\nme server 12 13* tcp\n";
+        assert_eq!(numbers_in(list), 2);
+        let list =
+            "COMMAND PID USER FD TYPE\nserver 12 me cwd DIR\nserver 12 me 0r CHR\nserver 12 me 7u IPv4\n";
+        assert_eq!(numbers_in(list), 2);
+    }
+
+    /// What ps says of this process, beside what proc(5) says.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn ps_and_proc_agree() {
+        let pid = std::process::id();
+        if said("ps", &["-o", "pid="]).is_none() {
+            println!("SKIPPED ps_and_proc_agree: needs ps");
+            return;
+        }
+        assert!(by_clock(&ps(pid, "time")) <= cpu_time(pid) + Duration::from_secs(1));
+        assert!(ps(pid, "rss").parse::<u64>().expect("a number of kB") * 1024 >= anonymous_memory(pid) / 2);
+    }
 }
