@@ -119,6 +119,30 @@ fn a_closed_source_that_a_dup_keeps_alive_does_not_keep_the_kqueue_readable() {
     assert!(!ffi::is_readable(&kq), "who polls the kqueue would spin");
 }
 
+/// As FreeBSD and OpenBSD do, so that a caller who waits for one is found.
+#[test]
+fn a_regular_file_is_taken_and_then_silent() {
+    let _alone = alone();
+    let kq = ffi::kqueue();
+    let program = std::env::current_exe().expect("it runs");
+    for path in [program.as_path(), "/dev/null".as_ref()] {
+        let file = File::open(path).expect("it can be read");
+        add_read(kq.as_raw_fd(), &file).expect("a kernel takes it");
+        assert_eq!(poll(kq.as_raw_fd()), Ok(0));
+        let delete = Entry {
+            ident: usize::try_from(file.as_raw_fd()).expect("an open fd"),
+            filter: Filter::Read,
+            flags: ffi::DELETE,
+            fflags: 0,
+            data: 0,
+            udata: 1,
+        };
+        let deletes =
+            [delete, delete].map(|change| ffi::kevent(kq.as_raw_fd(), &[change], 0, Lists::Apart, None));
+        assert_eq!(deletes.map(|answer| answer.err()), [None, Some(libc::ENOENT)]);
+    }
+}
+
 /// As on every BSD, so that a caller who forgets FD_CLOEXEC is found.
 #[test]
 fn a_kqueue_is_not_closed_on_exec_unless_it_is_asked_for() {
