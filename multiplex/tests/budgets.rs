@@ -28,7 +28,7 @@ fn work() {
 
 #[track_caller]
 fn is_system_calls(name: &str, wanted: f64) {
-    if let Some(calls) = tools::system_calls(name) {
+    if let Some(calls) = tools::system_calls(name, &[]) {
         println!("{name}: {calls:.3} system calls");
         // A line more or less of the test's own threads.
         assert!(

@@ -1,4 +1,9 @@
-//! What the calls cost on a kqueue: each operation is one kevent(2), however many changes it is made of.
+//! What the calls cost on a kqueue: each operation is one kevent(2), however many changes it is made of, and `add` and `modify`
+//! ask once more what kind of file it is.
+
+#[path = "../../multiplex/tests/budgets/tools.rs"]
+#[allow(dead_code, reason = "instructions are counted on epoll alone")]
+mod tools;
 
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
@@ -46,4 +51,60 @@ fn each_operation_is_one_call_of_kevent() {
     is_one_call("wake", || waker.wake());
     is_one_call("wait for a wake", || poller.wait(&mut events, None));
     assert!(events.iter().all(|event| event.is_wake()) && events.len() == 1);
+}
+
+/// Does nothing in a usual run; under strace it is the program whose calls are counted.
+#[test]
+fn work() {
+    let Ok(text) = std::env::var(tools::WORK) else {
+        return;
+    };
+    let (name, rounds) = text.split_once(':').expect("NAME:ROUNDS");
+    let poller = Poller::new().unwrap();
+    let mut events = Events::with_capacity(16);
+    let (a, _b) = UnixStream::pair().unwrap();
+    let waker = Waker::new(&poller, Token::new(2)).unwrap();
+    let (token, both) = (Token::new(1), Interest::BOTH);
+    poller.add(&a, token, both, Trigger::Level).unwrap();
+    for _ in 0..rounds.parse().expect("a number of rounds") {
+        match name {
+            "add" => poller.add(&a, token, both, Trigger::Level),
+            "modify" => poller.modify(&a, token, both, Trigger::Level),
+            "add_new" => drop_error(poller.add_new(&a, token, both, Trigger::Level)),
+            "modify_existing" => drop_error(poller.modify_existing(&a, token, both, Trigger::Level)),
+            "remove" => drop_error(poller.remove(&a)),
+            "wait" => poller.wait(&mut events, Some(Duration::ZERO)),
+            "wake" => waker.wake(),
+            _ => panic!("no such work: {name}"),
+        }
+        .unwrap();
+    }
+}
+
+/// A strict form that finds something else, or nothing: it costs the same.
+fn drop_error(_: std::io::Result<()>) -> std::io::Result<()> {
+    Ok(())
+}
+
+/// std asks by statx(2) on Linux, and by fstat(2) on a BSD. The emulation makes other calls of its own, and this one never.
+#[test]
+fn what_registers_takes_one_fstat_and_nothing_else_does() {
+    set_mode(Mode::default());
+    for (name, wanted) in [
+        ("add", 1.0),
+        ("modify", 1.0),
+        ("add_new", 1.0),
+        ("modify_existing", 1.0),
+        ("remove", 0.0),
+        ("wait", 0.0),
+        ("wake", 0.0),
+    ] {
+        let Some(calls) = tools::system_calls(name, &["-e", "trace=statx"]) else {
+            return;
+        };
+        assert!(
+            (calls - wanted).abs() < 0.02,
+            "{name}: {calls} times statx(2), not {wanted}"
+        );
+    }
 }

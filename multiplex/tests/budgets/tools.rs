@@ -9,13 +9,13 @@ pub(crate) const WORK: &str = "MULTIPLEX_WORK";
 
 const ROUNDS: usize = 1_000;
 
-/// The system calls of one round.
-pub(crate) fn system_calls(name: &str) -> Option<f64> {
+/// The system calls of one round, those that strace's `options` choose.
+pub(crate) fn system_calls(name: &str, options: &[&str]) -> Option<f64> {
     has("strace")?;
     Some(per_round(|rounds| {
         let log = std::env::temp_dir().join(format!("multiplex-{}-{name}-{rounds}", std::process::id()));
         let mut strace = Command::new("strace");
-        strace.args(["-f", "-qq", "-o"]).arg(&log);
+        strace.args(["-f", "-qq"]).args(options).arg("-o").arg(&log);
         run(strace, &std::env::current_exe().unwrap(), name, rounds);
         let lines = std::fs::read_to_string(&log).unwrap();
         let _ = std::fs::remove_file(&log);
