@@ -332,7 +332,8 @@ impl End {
 }
 
 impl AsFd for Poller {
-    /// The queue's fd: readable, level-triggered, while there are events. So a poller can be a source of another one.
+    /// The queue's fd: readable, level-triggered, while there are events. So a poller can be a source of another one. A kqueue stays
+    /// readable until its next wait, also if its sources were drained meanwhile: such a wait brings nothing.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.queue.as_fd()
     }

@@ -49,12 +49,13 @@ impl File {
     ///
     /// - FreeBSD 15.1 reports EVFILT_WRITE once when the reader has gone, with EV_ONESHOT, whatever was asked for, and deletes the
     ///   knote: a level-triggered writer is told once, and then nobody knows it any more. `knlist_cleardel` in kern_event.c.
-    /// - OpenBSD 7.3 and NetBSD never report it if the pipe is full: `pipe_destroy` in sys_pipe.c wakes the writer before it cuts it
-    ///   off, the filter finds no space, and is not asked again. The writer waits for ever.
+    /// - OpenBSD 7.3 and NetBSD never report it if the pipe is full: `pipe_destroy` in sys_pipe.c wakes the writer before it
+    ///   cuts it off, the filter finds no space, and is not asked again. The writer waits for ever.
     ///
-    /// On all three EVFILT_READ of the same fd goes on to report EV_EOF. On macOS and DragonFly nobody has recorded either.
+    /// On all three EVFILT_READ of the same fd goes on to report EV_EOF. A FIFO with a name has neither fault. On macOS and
+    /// DragonFly nobody has recorded any of it, so they keep the plain registration.
     pub(super) fn is_pipe_that_hides_its_end(&self) -> bool {
-        self.is_fifo() && (cfg!(target_os = "freebsd") || NAMELESS.is_some_and(|links| self.links() == links))
+        self.is_fifo() && NAMELESS.is_some_and(|links| self.links() == links)
     }
 
     fn links(&self) -> u64 {
@@ -62,12 +63,17 @@ impl File {
     }
 }
 
-/// The links of a pipe(2), by which it is told from a FIFO with a name: EVFILT_READ of a FIFO's writer reports what the reader has
-/// not read yet, on NetBSD and OpenBSD (fifo_vnops.c), and would be reported for ever. FreeBSD reports nothing then.
-const NAMELESS: Option<u64> = if cfg!(any(target_os = "netbsd", target_os = "openbsd")) {
-    Some(0)
-} else if cfg!(multiplex_kqueue) {
+/// The links of a pipe(2), by which it is told from a FIFO with a name: 0 on the BSDs (`pipe_stat` in sys_pipe.c), 1 on Linux.
+/// EVFILT_READ of such a FIFO's writer says on NetBSD and OpenBSD that the reader has not read all yet (`filt_fiforead` in
+/// fifo_vnops.c), which a level-triggered writer would be told for ever.
+const NAMELESS: Option<u64> = if cfg!(multiplex_kqueue) {
     Some(1)
+} else if cfg!(any(
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd"
+)) {
+    Some(0)
 } else {
     None
 };
@@ -121,7 +127,12 @@ mod tests {
 
     /// A FIFO has a name, and one with two has another number of links than any pipe.
     #[test]
-    #[cfg(any(target_os = "netbsd", target_os = "openbsd", multiplex_kqueue))]
+    #[cfg(any(
+        target_os = "freebsd",
+        target_os = "netbsd",
+        target_os = "openbsd",
+        multiplex_kqueue
+    ))]
     fn a_fifo_with_names_is_no_pipe() {
         let folder = std::env::temp_dir().join(format!("multiplex-fifo-{}", std::process::id()));
         fs::create_dir(&folder).unwrap();

@@ -136,9 +136,10 @@ impl Backend for Queue {
 impl Queue {
     /// Leaves `fd` registered like this, by deleting and adding each direction in one call. Returns what the deletes found.
     ///
-    /// A second EV_ADD never changes EV_CLEAR or EV_DISPATCH of a knote, and EV_ENABLE alone does not report what is pending
-    /// on NetBSD before 10. No kernel applies the changes of one call as a whole: a call of another thread may come between
-    /// any two of them.
+    /// On every BSD a second EV_ADD keeps the EV_CLEAR and EV_DISPATCH that a knote was made with, and says nothing: `modify` would
+    /// not change a trigger. On NetBSD before 10, EV_ENABLE alone does not report what is pending: a one-shot source that is
+    /// armed again would be lost. Both are recorded in tests/kqueue-shim/golden (`readd`, `rearm`). No kernel applies the
+    /// changes of one call as a whole: a call of another thread may come between any two of them.
     ///
     /// A pipe's writer that asks for writable alone gets EVFILT_READ too, under a tag of our own, where only that tells that the
     /// reader has gone: [`File::is_pipe_that_hides_its_end`]. So `remove` finds it after that as well.
@@ -150,7 +151,7 @@ impl Queue {
         trigger: Trigger,
     ) -> io::Result<Found> {
         if fd.as_raw_fd() == self.kqueue.as_raw_fd() {
-            // NetBSD takes it, and panics when an event comes.
+            // NetBSD and OpenBSD take it, and NetBSD 7.99 panics when an event comes. FreeBSD says EINVAL, and so do we.
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
         }
         let file = File::of(fd);
@@ -202,8 +203,8 @@ impl Queue {
                     return Ok(receipts);
                 }
                 Ok(_) => return Err(io::Error::other("kevent(2) did not answer every change")),
-                // FreeBSD kevent(2), ERRORS: every change was applied, but their answers are lost. Each of ours can be
-                // sent again.
+                // FreeBSD kevent(2), ERRORS: every change was applied, but their answers are lost, and with them an error that
+                // a caller has to hear of. Each of ours can be sent again.
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => receipts.resent = true,
                 Err(error) => return Err(error),
             }
@@ -221,7 +222,8 @@ impl AsFd for Queue {
 /// What we ask the kernel: one change for each direction.
 ///
 /// One-shot is EV_DISPATCH, which disables the knote, and not EV_ONESHOT, which deletes it: so the source stays
-/// registered, as with epoll. With EV_CLEAR or EV_ONESHOT beside it, each system does something else.
+/// registered, as with epoll. EV_DISPATCH stands alone, because beside EV_CLEAR NetBSD never disables the knote, and beside
+/// EV_ONESHOT every BSD deletes it: a source would be told twice, or be gone. Recorded as `dispatch+clear` and `oneshot`.
 ///
 /// EV_ENABLE: between our EV_DELETE and EV_ADD another thread may add the knote and an event may disable it (EV_DISPATCH);
 /// EV_ADD alone would leave it disabled.
@@ -254,8 +256,8 @@ fn report_end(raw: &RawEvent) -> Event {
 #[cold]
 fn explained(errno: i32, fd: BorrowedFd<'_>, file: &File, filter: ffi::Filter) -> io::Error {
     match errno {
-        // NetBSD's answer for a pipe whose reader has gone, where others say EPIPE: `pipe_kqfilter` in sys_pipe.c. As EBADF a caller
-        // would take it for a bug of its own.
+        // NetBSD's answer for a pipe whose reader has gone, where others say EPIPE: `pipe_kqfilter` in sys_pipe.c. As EBADF a
+        // caller would take it for a bug of its own.
         libc::EBADF if filter == ffi::EVFILT_WRITE && file.is_fifo() => {
             io::Error::from_raw_os_error(libc::EPIPE)
         }
@@ -266,7 +268,7 @@ fn explained(errno: i32, fd: BorrowedFd<'_>, file: &File, filter: ffi::Filter) -
     }
 }
 
-/// FreeBSD kevent(2), BUGS: a timeout is limited to 24 hours.
+/// FreeBSD kevent(2), BUGS: a timeout is limited to 24 hours, so a longer one ends early, with nothing. The poller then waits on.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60 - 1);
 
 /// What a registration replaced.

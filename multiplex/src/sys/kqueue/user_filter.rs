@@ -64,7 +64,8 @@ impl UserFilter {
         Ok(filter)
     }
 
-    /// Without EV_CLEAR, with which FreeBSD resets the knote; and with the same `data`, because it replaces the knote's.
+    /// Without EV_CLEAR: with it FreeBSD resets the knote instead, and the wake is lost. With the same `data`: it replaces the
+    /// knote's, and the event would come with another token. Recorded as `user/trigger+EV_CLEAR` and `user/udata`.
     fn raise(&self, queue: &Queue) -> io::Result<()> {
         self.change(queue, 0, ffi::NOTE_TRIGGER)
     }
