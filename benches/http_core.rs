@@ -120,7 +120,7 @@ fn theirs(group: &mut BenchmarkGroup<'_, WallTime>, wire: &[u8]) {
     });
 }
 
-/// Feeds a request in segments of `step` octets; answers how many octets of body were seen.
+/// Feeds a request in segments of `step` bytes; answers how many bytes of body were seen.
 fn feed(conn: &mut Connection, fields: &mut Fields<64>, wire: &[u8], step: usize) -> usize {
     let (mut at, mut shown, mut body) = (0, 0, 0);
     while shown < wire.len() {
@@ -158,7 +158,7 @@ fn bodies(c: &mut Criterion) {
     .concat();
     let cases = [
         ("a length", length, 65_536),
-        ("4096 chunks of 16 octets", chunked(16, 4096), 65_536),
+        ("4096 chunks of 16 bytes", chunked(16, 4096), 65_536),
         ("8 chunks of 8 KiB", chunked(8192, 8), 65_536),
     ];
     let mut group = c.benchmark_group("body of 64 KiB");
@@ -185,11 +185,11 @@ fn pieces(c: &mut Criterion) {
     let chunks = chunked(16, 64);
     for (name, wire, body) in [
         ("head of 12 fields", &head, 0),
-        ("64 chunks of 16 octets", &chunks, 1024),
+        ("64 chunks of 16 bytes", &chunks, 1024),
     ] {
         for step in [1, 64, wire.len()] {
             group.throughput(Throughput::Bytes(wire.len() as u64));
-            group.bench_function(format!("{name}, {step} octets at a time"), |b| {
+            group.bench_function(format!("{name}, {step} bytes at a time"), |b| {
                 b.iter(|| {
                     let seen = feed(&mut fresh.clone(), &mut fields, black_box(wire), step);
                     assert_eq!(seen, body);

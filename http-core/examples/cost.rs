@@ -1,4 +1,4 @@
-//! What things cost, in instructions: `cargo run --release -p http-core --features std --example cost [CASE]...`, and in time:
+//! The costs of this crate and its peers, in instructions: `cargo run --release -p http-core --features std --example cost [CASE]...`, and in time:
 //! the same with `--time` before the cases.
 //!
 //! Each case runs in callgrind with N and with 2 N turns; the difference, divided by N, is what one turn costs, whatever
@@ -22,7 +22,7 @@ const TURNS: u64 = 200;
 
 const DATE: DateLine = DateLine::new(b"Sun, 06 Nov 1994 08:49:37 GMT");
 
-/// What a small client sends.
+/// The head of a small client.
 const SHORT: &[u8] =
     b"GET /plaintext HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUser-Agent: curl/8.5.0\r\nAccept: */*\r\n\r\n";
 
@@ -120,17 +120,17 @@ const CASES: &[Case] = &[
         run: |turns| exchange(&head(3), turns, counted_hoot),
     },
     Case {
-        name: "one octet at a time, per call",
+        name: "one byte at a time, per call",
         operations: 12,
-        run: octet_by_octet,
+        run: byte_by_byte,
     },
     Case {
-        name: "chunks of 1 octet, per chunk",
+        name: "chunks of 1 byte, per chunk",
         operations: 100,
         run: |turns| chunks(1, turns),
     },
     Case {
-        name: "chunks of 64 octets, per chunk",
+        name: "chunks of 64 bytes, per chunk",
         operations: 100,
         run: |turns| chunks(64, turns),
     },
@@ -423,7 +423,7 @@ fn counted_respond(conn: &mut Connection, out: &mut Vec<u8>, head: &ResponseHead
     conn.respond(out, head, Body::Known(13))
 }
 
-fn octet_by_octet(turns: u64) {
+fn byte_by_byte(turns: u64) {
     let wire = b"X: 012345678901234567890123456789";
     let mut start = b"GET / HTTP/1.1\r\nHost: a\r\n".to_vec();
     let cut = start.len();

@@ -1,4 +1,4 @@
-//! Prints the events that a file of octets is taken for, and the verdict:
+//! Prints the events that a file of bytes is taken for, and the verdict:
 //! `cargo run -p http-core --example show < FILE`.
 
 use http_core::{Connection, Event, Fields, Limits, Misuse, ResponseHead};

@@ -1,20 +1,20 @@
-//! Classes of octets, and the two scans that every parser here is made of.
+//! Classes of bytes, and the two scans that every parser here is made of.
 
 /// `tchar` of RFC 9110 section 5.6.2.
 pub(crate) const TOKEN: u8 = 1;
-/// `pchar` and `/` without `%` (RFC 3986 section 3.3): what a path is made of.
+/// `pchar` and `/` without `%` (RFC 3986 section 3.3): the bytes of a path.
 pub(crate) const PATH: u8 = 2;
-/// [`PATH`] and `?` (RFC 3986 section 3.4): what a query is made of.
+/// [`PATH`] and `?` (RFC 3986 section 3.4): the bytes of a query.
 pub(crate) const QUERY: u8 = 4;
-/// What browsers send in a path: [`PATH`], and `[ ] | %`, which the WHATWG URL standard does not encode there.
+/// The bytes of a path as browsers send it: [`PATH`], and `[ ] | %`, which the WHATWG URL standard does not encode there.
 pub(crate) const BROWSER_PATH: u8 = PATH << BROWSERS;
-/// What browsers send in a query: [`QUERY`], and `[ ] | { } \ ^ %` and the backtick.
+/// The bytes of a query as browsers send it: [`QUERY`], and `[ ] | { } \ ^ %` and the backtick.
 pub(crate) const BROWSER_QUERY: u8 = QUERY << BROWSERS;
-/// How far the class of a target in the browsers' set is from the same class in the RFC's own.
+/// How many bits the browsers' class of a path or a query is above the RFC's.
 pub(crate) const BROWSERS: u8 = 4;
-/// `unreserved` and `sub-delims` (RFC 3986 section 3.2.2): what a registered name is made of.
+/// `unreserved` and `sub-delims` (RFC 3986 section 3.2.2): the bytes of a registered name.
 pub(crate) const NAME: u8 = 8;
-/// HTAB, SP, VCHAR and `obs-text` (RFC 9110 section 5.5): what a field value is made of.
+/// HTAB, SP, VCHAR and `obs-text` (RFC 9110 section 5.5): the bytes of a field value.
 pub(crate) const VALUE: u8 = 16;
 
 static CLASS: [u8; 256] = classes();
@@ -55,17 +55,17 @@ pub(crate) const fn is(byte: u8, class: u8) -> bool {
     CLASS[byte as usize] & class != 0
 }
 
-/// Whether all octets are of `class`. It looks at each, because nearly always they are.
+/// Whether all bytes are of `class`. It does not stop early, because nearly always they are.
 #[inline(always)]
 pub(crate) fn all(bytes: &[u8], class: u8) -> bool {
     let shared = bytes.iter().fold(class, |shared, &b| shared & CLASS[b as usize]);
     shared != 0
 }
 
-/// The index of the first octet from `from` on that is not of `class`, or the length. A `from` past the end is
-/// answered as it is.
+/// Returns the index of the first byte from `from` on that is not of `class`, or the length; `from` itself if it is past the
+/// end.
 ///
-/// Eight octets are looked at for one check of the bounds: that halves the instructions.
+/// It checks the bounds once for eight bytes, which halves the instructions.
 #[inline(always)]
 pub(crate) fn span(bytes: &[u8], from: usize, class: u8) -> usize {
     let mut at = from;
@@ -97,13 +97,13 @@ pub(crate) fn long_span(bytes: &[u8], from: usize, class: u8) -> usize {
     }
 }
 
-/// Skips whole blocks of what nearly all targets are made of, and goes octet by octet where there is something else.
+/// Skips whole blocks of the bytes that nearly all targets consist of, and goes byte by byte through other blocks.
 #[inline(never)]
 fn blocks_span(bytes: &[u8], from: usize, class: u8) -> usize {
     let mut at = from;
     loop {
         let (blocks, _) = bytes[at..].as_chunks::<16>();
-        at += 16 * blocks.iter().take_while(|block| is_plain(block)).count();
+        at += 16 * blocks.iter().take_while(|block| is_target_block(block)).count();
         let short = bytes.len().min(at.saturating_add(16));
         at = span(&bytes[..short], at, class);
         if at < short || at == bytes.len() {
@@ -114,8 +114,8 @@ fn blocks_span(bytes: &[u8], from: usize, class: u8) -> usize {
 
 /// Whether a block holds nothing but letters, digits and `&'()*+,-./:;=_`: all of them are of each class of targets.
 #[inline(always)]
-fn is_plain(block: &[u8; 16]) -> bool {
-    // Of what is 0 for octets of one kind, `min` is 0 for octets of any kind.
+fn is_target_block(block: &[u8; 16]) -> bool {
+    // Each term is 0 exactly for the bytes of its class, so the minimum is 0 exactly for bytes of any of the classes.
     let odd = |&byte: &u8| {
         outside(byte | 0x20, b'a', b'z')
             .min(outside(byte, b'&', b';'))
@@ -125,7 +125,7 @@ fn is_plain(block: &[u8; 16]) -> bool {
     block.iter().map(odd).fold(0, |all, odd| all | odd) == 0
 }
 
-/// Whether a block holds an octet that is no printable ASCII: a control, DEL or over 0x7f.
+/// Whether a block holds a byte that is no printable ASCII: a control, DEL or over 0x7f.
 #[inline(always)]
 fn has_odd(block: &[u8; 16]) -> bool {
     let odd = |&byte: &u8| outside(byte, b' ', b'~');
@@ -134,17 +134,17 @@ fn has_odd(block: &[u8; 16]) -> bool {
 
 /// 0 if `byte` is from `first` to `last`.
 ///
-/// Like what uses it, it has no branch, so that the compiler looks at all octets of a block at once (SSE2, NEON).
+/// It has no branch, nor have its callers, so that the compiler looks at all bytes of a block at once (SSE2, NEON).
 #[inline(always)]
 fn outside(byte: u8, first: u8, last: u8) -> u8 {
     byte.wrapping_sub(first).saturating_sub(last - first)
 }
 
-/// Where the first odd octet of a block is, which has one.
+/// Returns the index of the first odd byte of a block that has one.
 #[inline(always)]
 fn first_odd(block: &[u8; 16]) -> usize {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    // The high bit is set in the first odd octet; what stands above it means nothing, because the additions carry.
+    // The high bit of the first odd byte is set. The bits above it mean nothing, because the additions carry into them.
     let odd = |word: u64| (word.wrapping_sub(ONES << 5) | word.wrapping_add(ONES) | word) & (ONES << 7);
     let block = u128::from_le_bytes(*block);
     let low = odd(block as u64);
@@ -158,7 +158,7 @@ fn first_odd(block: &[u8; 16]) -> usize {
 
 /// As [`span`] with [`VALUE`].
 ///
-/// HTAB and octets over 0x7f, which are legal but rare, stop the fast loop and are stepped over one by one.
+/// HTAB and bytes over 0x7f are legal but rare: they stop the fast loop, and each is stepped over alone.
 #[inline(always)]
 pub(crate) fn value_span(bytes: &[u8], from: usize) -> usize {
     let mut at = from;
@@ -209,7 +209,7 @@ pub(crate) fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter(|element| !element.is_empty())
 }
 
-/// `bytes` as text. They were checked to be ASCII; if the caller changed them since, the answer is empty.
+/// Returns `bytes` as text. They were checked to be ASCII; if the caller has changed them since, the text is empty.
 #[inline]
 pub(crate) fn text(bytes: &[u8]) -> &str {
     core::str::from_utf8(bytes).unwrap_or("")
@@ -221,7 +221,7 @@ mod tests {
     use super::*;
     use std::vec::Vec;
 
-    /// Calls `check` with octets that are all of every class but for one, which is every value at every place of every
+    /// Calls `check` with bytes that are all of every class but for one, which is every value at every place of every
     /// length, and with the place where that class ends.
     fn at_every_place(class: u8, check: impl Fn(&[u8]) -> usize) {
         for length in 0..44 {
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_span_ends_at_the_first_octet_of_another_class() {
+    fn a_span_ends_at_the_first_byte_of_another_class() {
         for class in [TOKEN, PATH, QUERY, BROWSER_PATH, BROWSER_QUERY, NAME, VALUE] {
             at_every_place(class, |bytes| {
                 let end = span(bytes, 0, class);

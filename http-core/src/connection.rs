@@ -1,4 +1,4 @@
-//! One connection, server side: octets in, events out; decisions in, octets out.
+//! One connection, server side: bytes in, events out; decisions in, bytes out.
 
 use crate::limits::{Caps, Limits, TargetPolicy};
 use crate::request::body::Reading;
@@ -9,13 +9,13 @@ use crate::state::{Input, State};
 mod receive;
 mod respond;
 
-/// What a call of [`Connection::receive`] found, and how many octets of its input are done with.
+/// The result of [`Connection::receive`]: a fact about the request, and how many bytes of the input it used up.
 #[derive(Clone, Copy, Debug)]
 pub struct Received<'a> {
-    /// So many octets from the start of the input must not be handed in again. It can be more than 0 with any event but
+    /// How many bytes of the input were consumed: remove them from its beginning before the next call. Always 0 with
     /// [`Event::Paused`] and [`Event::Upgraded`].
     pub consumed: usize,
-    /// What was found.
+    /// The fact that comes first in the input.
     pub event: Event<'a>,
 }
 
@@ -25,29 +25,29 @@ pub struct Received<'a> {
 pub enum Event<'a> {
     /// The head of a request.
     Request(Head<'a>),
-    /// Octets of the body; never empty.
+    /// Bytes of the body; never empty.
     Data(&'a [u8]),
     /// The trailer section of a chunked body.
     Trailers(Trailers<'a>),
     /// The body has ended.
     End,
-    /// Nothing more can be said before more octets come: append them to what was not consumed.
+    /// The next fact needs more bytes: append them to those that were not consumed.
     NeedMore,
-    /// The request is complete: finish its response first. Pipelined octets wait.
+    /// The request is complete: finish its response first. Pipelined bytes wait.
     Paused,
-    /// Nothing will be read any more: discard the octets.
+    /// Nothing is read any more: discard the input.
     Closed,
-    /// The octets belong to the protocol that the connection was upgraded to; none was consumed.
+    /// The bytes belong to the protocol that the connection was upgraded to; none was consumed.
     Upgraded,
 }
 
-/// What a connection has to remember about its cycle, in one octet.
+/// Facts about the cycle that a connection has to remember, in one byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Flags(u8);
 
 impl Flags {
     /// The request is HTTP/1.0, or could not be read: no interim response, no chunks.
-    const HTTP10: u8 = 1;
+    const MAYBE_HTTP10: u8 = 1;
     /// The method is HEAD: the response has no body.
     const HEAD: u8 = 2;
     /// The method is CONNECT: 2xx begins a tunnel.
@@ -56,13 +56,13 @@ impl Flags {
     const UPGRADE: u8 = 8;
     /// The connection closes when the response has ended.
     const CLOSE: u8 = 16;
-    /// An HTTP/1.0 client has to be told that the connection persists.
+    /// The response has to say `keep-alive` to an HTTP/1.0 client, because the connection persists.
     const TELL_KEEP: u8 = 32;
-    /// The peer sends nothing more than what it has sent. Survives the cycle.
+    /// The peer has closed its side: no more bytes will come. Survives the cycle.
     const END_OF_INPUT: u8 = 64;
     /// Targets may hold what browsers send ([`TargetPolicy::Browsers`]). Survives the cycle.
     const BROWSERS: u8 = 128;
-    /// What a rejection leaves of the flags.
+    /// The flags that no rejection and no new cycle clears.
     const LASTING: u8 = Self::END_OF_INPUT | Self::BROWSERS;
 
     const fn has(self, flag: u8) -> bool {
@@ -76,8 +76,60 @@ impl Flags {
 
 /// One HTTP/1.x connection, seen from the server: a state machine without input or output of its own.
 ///
-/// It parses from the caller's buffer and borrows from it, and writes into the caller's buffer. It allocates nothing and
-/// never panics, whatever it is called with.
+/// It parses from the caller's buffer and borrows from it, and writes into the caller's buffer. It allocates nothing but what
+/// `Vec` needs for the output, and never panics, whatever it is called with.
+///
+/// # Receiving
+///
+/// - [`receive`](Self::receive) returns the next fact about the request, from the bytes that the caller has read.
+/// - [`set_body_limit`](Self::set_body_limit) and [`body_is_over_limit`](Self::body_is_over_limit): between the head of a
+///   request and its body, its limit can be raised or lowered.
+/// - [`end_of_input`](Self::end_of_input): the peer has closed its side.
+///
+/// # Responding
+///
+/// - A response at once: [`reply`](Self::reply), or [`reply_prepared`](Self::reply_prepared) with a head that was made before.
+/// - A response in parts: [`respond`](Self::respond) or [`respond_prepared`](Self::respond_prepared) writes the head; then
+///   [`data`](Self::data) writes its body, or [`sent`](Self::sent) counts what the caller sends itself, if
+///   [`sends_body`](Self::sends_body); and [`end`](Self::end) ends it, always.
+/// - Before it: [`continue_100`](Self::continue_100) and [`interim`](Self::interim).
+/// - In its place: [`upgrade`](Self::upgrade) hands the connection to another protocol.
+/// - [`close_after_response`](Self::close_after_response): the connection will not persist.
+///
+/// Each is a [`Misuse`](crate::Misuse) where it has no place, and then nothing is written and nothing changes.
+///
+/// # Asking
+///
+/// [`response_due`](Self::response_due), [`request_ended`](Self::request_ended), [`response_ended`](Self::response_ended),
+/// [`is_idle`](Self::is_idle) and [`must_close`](Self::must_close) say where the cycle stands.
+///
+/// # The order of calls
+///
+/// A cycle is one request and its response. Call `receive` until it returns [`Event::NeedMore`], and then with more bytes. From
+/// [`Event::Request`] on a response may begin, also before the body has been received; the rest of the body is then received
+/// and can be ignored. With [`Event::Paused`] the response has to end first. After each response look at `must_close`: send the
+/// output and close, or go on with `receive` for the next cycle. After an `Err` of `receive` or `end_of_input`, write an error
+/// response if `response_due`, finish the one under way if not, and close.
+///
+/// ```
+/// use http_core::{Body, Connection, Event, Fields, Limits, ResponseHead};
+/// let mut conn = Connection::server(Limits::default());
+/// let (mut fields, mut out) = (Fields::<16>::new(), Vec::new());
+/// let input = b"POST /sum HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n1+2";
+/// let received = conn.receive(input, &mut fields)?;
+/// assert!(matches!(received.event, Event::Request(_)) && conn.response_due());
+/// let mut at = received.consumed;
+/// let received = conn.receive(&input[at..], &mut fields)?;
+/// assert!(matches!(received.event, Event::Data(b"1+2")));
+/// at += received.consumed;
+/// let received = conn.receive(&input[at..], &mut fields)?;
+/// assert!(matches!(received.event, Event::End) && conn.request_ended());
+/// conn.respond(&mut out, &ResponseHead::new(200), Body::Known(1))?;
+/// conn.data(&mut out, b"3")?;
+/// conn.end(&mut out, None)?;
+/// assert!(conn.is_idle() && !conn.must_close());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Connection {
     body_limit: u64,
@@ -90,11 +142,11 @@ pub struct Connection {
     flags: Flags,
 }
 
-// An idle connection is held by the ten thousand.
+// A server holds ten thousand idle connections and more.
 const _: () = assert!(size_of::<Connection>() <= 64);
 
 impl Connection {
-    /// A connection on which nothing has been received.
+    /// Makes a connection on which nothing has been received.
     #[must_use]
     pub fn server(limits: Limits) -> Self {
         Self {
@@ -111,7 +163,7 @@ impl Connection {
         }
     }
 
-    /// Takes the step that the peer's octets made. They are read only in states where that step exists.
+    /// Takes the step of an input. Bytes are read only in states that have a step for them.
     #[inline(always)]
     fn step(&mut self, input: Input) {
         let next = self.state.next(input);
@@ -131,7 +183,7 @@ impl Connection {
         }
     }
 
-    /// Between two cycles only the end of the input is remembered, and a close that was asked for behind the response.
+    /// Clears the flags of the cycle that has ended; a close that was asked for while its body was skipped stays.
     #[inline(always)]
     fn forget_cycle(&mut self) {
         if self.state == State::Idle {
@@ -139,7 +191,7 @@ impl Connection {
         }
     }
 
-    /// Whether the response that was begun has a body: call [`data`](Self::data) or [`sent`](Self::sent). It has none
+    /// Returns whether the response that was begun has a body: call [`data`](Self::data) or [`sent`](Self::sent). It has none
     /// after HEAD and with 204, 205 and 304.
     #[must_use]
     pub const fn sends_body(&self) -> bool {
@@ -152,12 +204,12 @@ impl Connection {
         self.flags.set(Flags::CLOSE);
     }
 
-    /// Whether the connection closes when the response that is due or under way has ended, or, if there is none, at once.
-    /// A close that was asked for between two requests waits for the next response, which tells of it.
+    /// Returns whether the connection closes when the response that is due or under way has ended, or, if there is none, at once.
+    /// A close that was asked for between two requests waits for the next response, which says so.
     #[must_use]
     pub const fn must_close(&self) -> bool {
         match self.state {
-            State::Idle | State::Head | State::Draining | State::Upgraded => false,
+            State::Idle | State::Head | State::Skipping | State::Upgraded => false,
             State::Closed => true,
             State::Receiving
             | State::Due
@@ -168,19 +220,19 @@ impl Connection {
         }
     }
 
-    /// Whether the connection is between two cycles and no octet of the next one has been seen.
+    /// Returns whether the connection is between two cycles and no byte of the next one has been seen.
     #[must_use]
     pub const fn is_idle(&self) -> bool {
         matches!(self.state, State::Idle)
     }
 
-    /// Whether a final response is due: there is a request, or a rejected one, that was not answered.
+    /// Returns whether a final response is due: there is a request, or a rejected one, that was not answered.
     #[must_use]
     pub const fn response_due(&self) -> bool {
         matches!(self.state, State::Receiving | State::Due | State::Refused)
     }
 
-    /// Whether the request of this cycle was received to its end.
+    /// Returns whether the request of this cycle was received to its end.
     #[must_use]
     pub const fn request_ended(&self) -> bool {
         matches!(
@@ -189,12 +241,12 @@ impl Connection {
         )
     }
 
-    /// Whether no response is due or under way.
+    /// Returns whether no response is due or under way.
     #[must_use]
     pub const fn response_ended(&self) -> bool {
         matches!(
             self.state,
-            State::Idle | State::Head | State::Draining | State::Upgraded | State::Closed
+            State::Idle | State::Head | State::Skipping | State::Upgraded | State::Closed
         )
     }
 }

@@ -1,8 +1,8 @@
 //! Conversions to and from the types of the `http` crate (feature `http`).
 //!
-//! What this crate parsed, `http` takes, with four exceptions that answer an error: a target or a field that is longer
-//! than `http` allows (64 KiB), more fields than its map holds (32,768), and a percent-encoded octet in the authority of
-//! a target.
+//! `http` takes every head that this crate has parsed, with these exceptions, which are errors: a target or a field that is
+//! longer than `http` allows (64 KiB), more fields than its map holds (32,768), and a percent-encoded byte in the authority
+//! of a target.
 
 use crate::misuse::Misuse;
 use crate::request::parts::{Method, Version};

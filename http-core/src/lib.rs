@@ -1,8 +1,8 @@
-//! A sans-IO HTTP/1.x parser and serializer for the server side: octets in, facts out; decisions in, octets out.
+//! A sans-IO HTTP/1.x parser and serializer for the server side: bytes in, facts out; decisions in, bytes out.
 //!
-//! What it accepts is what RFC 9110 and RFC 9112 allow a careful server to accept; what it refuses it refuses by a
-//! [`Rule`] with a clause and a status; and what it costs is known. It knows no socket, no clock, no thread and no std,
-//! allocates nothing, has no `unsafe`, and never panics, whatever it is fed and however the octets are cut.
+//! It accepts what RFC 9110 and RFC 9112 allow a careful server to accept. Each refusal names a [`Rule`] with its clause and
+//! its status. Its costs are counted and tested. It knows no socket, no clock, no thread and no std, allocates nothing, has
+//! no `unsafe`, and never panics, for any bytes and any way to cut them.
 //!
 //! # A server in 20 lines
 //!
@@ -12,7 +12,7 @@
 //! ```edition2021
 //! use http_core::{Connection, Event, Fields, Misuse, Rejection, ResponseHead};
 //!
-//! /// Answers what can be answered of `input`, and takes it out. `false`: send `output`, then close.
+//! /// Answers all requests that are whole in `input`, and removes them. Returns `false` if the connection has to close.
 //! fn serve(conn: &mut Connection, input: &mut Vec<u8>, output: &mut Vec<u8>) -> Result<bool, Misuse> {
 //!     let mut fields = Fields::<64>::new();
 //!     loop {
@@ -44,45 +44,50 @@
 //! # Ok::<(), Misuse>(())
 //! ```
 //!
-//! [`receive`](Connection::receive) looks at all octets that are not yet consumed and says what comes first in them: a
-//! head, octets of a body, trailers, an end; or that more octets are needed, or that a response comes first.
+//! [`receive`](Connection::receive) looks at all bytes that are not yet consumed and says what comes first in them: a
+//! head, bytes of a body, trailers, an end; or that more bytes are needed, or that the response to the last request comes
+//! first.
 //! [`respond`](Connection::respond), [`data`](Connection::data) and [`end`](Connection::end) append a response to a
-//! `Vec<u8>`, [`reply`](Connection::reply) does all three. An illegal response is a [`Misuse`] before an octet is written.
+//! `Vec<u8>`; [`reply`](Connection::reply) does all three, and [`PreparedHead`] makes the same answer cheap to repeat. An
+//! illegal response is a [`Misuse`] before a byte is written.
 //!
 //! # What is supported
 //!
 //! | | |
 //! | --- | --- |
-//! | request line | the four forms of a target, each only with its methods; every token of up to 32 octets as method; versions 1.0 and 1.1, 1.2 to 1.9 as 1.1; one CRLF before it |
-//! | fields | the strict grammar: CRLF only, no folding, no space before the colon, no controls; octets over 0x7f in values |
+//! | request line | the four forms of a target, each only with its methods; every token of up to 32 bytes as method; versions 1.0 and 1.1, 1.2 to 1.9 as 1.1; up to four empty lines before it; the bytes of a target by RFC 3986, or as browsers send them ([`TargetPolicy`]) |
+//! | fields | the strict grammar: CRLF only, no folding, no space before the colon, no controls; bytes over 0x7f in values |
 //! | Host | one, and valid, in 1.1; at most one in 1.0; a target in absolute-form goes before it |
 //! | body | Content-Length once; `chunked` alone, with extensions (checked, then ignored) and trailers (never merged into the head); never both |
 //! | Connection | close, keep-alive and upgrade, as a list over all lines; keep-alive in 1.0 |
-//! | Expect | 100-continue; anything else is told, to be answered with 417 |
-//! | upgrade | 101 and the octets that follow; a tunnel by CONNECT |
+//! | Expect | 100-continue; anything else is reported, to be answered with 417 |
+//! | upgrade | 101 and the bytes that follow; a tunnel by CONNECT |
 //! | pipelining | one request at a time; the others wait |
 //! | responses | interim ones, Content-Length, chunked with trailers, until-close to 1.0, HEAD, 204, 205, 304 |
 //!
 //! Left out: the client side; HTTP/0.9, 2 and 3 (other protocols); transfer codings but chunked (nobody sends them, 501);
 //! the meaning of fields that are neither framing nor connection (the application's); the merging of repeated fields;
-//! lenient parsing of any kind (it is how requests are smuggled); normalization of targets (it belongs to whoever maps
-//! them to files). A rejected connection always closes: nobody knows where its next request begins.
+//! lenient parsing of any other kind (it is how requests are smuggled); normalization of targets (it belongs to the code that
+//! maps them to files). A rejected connection always closes, because where its next request begins is not known.
 //!
 //! # Limits
 //!
-//! [`limits`] names each one with its precedents; all are settable by [`Limits`]. The work is linear in the octets, at
-//! most four looks at each, for every way to cut them; a chunk has to be worth its framing.
+//! [`limits`] names each one with its precedents; all are settable by [`Limits`], and the limit of one request's body by
+//! [`set_body_limit`](Connection::set_body_limit) when its head is known. The work is linear: each byte is looked at four
+//! times at most, for every way to cut the input. Chunks have to carry enough data for their framing.
 //!
 //! # How it is built
 //!
-//! `state.rs` decides every state for every input of a connection; the diagram in `docs/state.dot` is written from it. A head that
-//! arrives whole is parsed once; one that arrives in pieces is scanned from LF to LF, each line judged at its end, so that
-//! what cannot become a request is refused at once. The [rules](Rule) are a table, which `docs/rules.md` shows.
+//! `state.rs` decides every input in every state of a connection; the diagram in `docs/state.dot` is written from it. A head
+//! that arrives whole is parsed once. A head that arrives in pieces is scanned from LF to LF and each line is judged at its
+//! end, so that bytes which cannot become a request are refused at once. The [rules](Rule) are a table, which `docs/rules.md`
+//! shows; a [`Rejection`] holds the rule and the place of the byte that decided.
 //!
 //! Field lines have a scanner of their own rather than `httparse`'s: it names the rule that was broken, takes no bare LF,
-//! and one pass checks, trims and classifies. On x86-64 a head of 12 fields with all its checks costs 2,523 instructions,
-//! `httparse` alone 3,145 (`cargo run --release -p http-core --features std --example cost`); long targets are what
-//! `httparse` is better at: 4,653 to 6,118 for 4 KiB.
+//! and one pass checks, trims and classifies. On x86-64 a head of 12 fields with all its checks costs 2,548 instructions,
+//! `httparse` alone 3,145 (`cargo run --release -p http-core --features std --example cost`). A target of 4 KiB takes more
+//! instructions than in `httparse`, 6,111 to 4,653, and less time, 0.37 to 1.04 µs (`--example cost -- --time`): sixteen
+//! bytes are looked at in each.
 //!
 //! # Features
 //!

@@ -1,8 +1,8 @@
-//! What one connection may cost: every limit is a named constant with its precedents, and settable.
+//! The limits of one connection: each is a named constant with its precedents, and settable.
 
 use crate::bytes::{BROWSER_PATH, BROWSER_QUERY, PATH, QUERY};
 
-/// Longest request line, CRLF included. RFC 9112 section 3 asks for at least 8,000 octets; nginx 8 KiB, Apache 8,190.
+/// Longest request line, CRLF included. RFC 9112 section 3 asks for at least 8,000 bytes; nginx 8 KiB, Apache 8,190.
 pub const REQUEST_LINE: u32 = 8 * 1024;
 /// Longest field line, CRLF included. Apache 8,190, nginx 8 KiB, Node 16 KiB for the whole head.
 pub const FIELD_LINE: u32 = 16 * 1024;
@@ -14,13 +14,13 @@ pub const FIELDS: u16 = 100;
 pub const BODY: u64 = 1024 * 1024;
 /// Most bytes of chunk extensions in one body. hyper 16 KiB.
 pub const CHUNK_EXTENSIONS: u16 = 16 * 1024;
-/// Most octets of chunk framing that the data did not earn: each chunk owes the octets of its framing and pays with
-/// 16 and twice its data. Go 16 KiB by the same rule, against bodies made of one-byte chunks. It also bounds the leading
-/// zeros of a chunk size.
+/// Most bytes of chunk framing that are not paid for by data. Each chunk owes the bytes of its framing, and pays 16 and twice
+/// the length of its data; the unpaid rest adds up. Go has 16 KiB by the same rule, against bodies made of one-byte chunks. It
+/// also bounds the leading zeros of a chunk size. Limits over 65,517 count as that.
 pub const CHUNK_OVERHEAD: u16 = 16 * 1024;
 /// Longest trailer section. hyper 16 KiB.
 pub const TRAILERS: u16 = 16 * 1024;
-/// Longest method. No registered one has more than 17 octets (RFC 9110 section 16.1); a longer one is 400, never 414.
+/// Longest method. No registered one has more than 17 bytes (RFC 9110 section 16.1); a longer one is 400, never 414.
 pub const METHOD: usize = 32;
 
 /// Most empty lines that are skipped before a request line. RFC 9112 section 2.2 asks for at least one; Node and nginx skip any
@@ -44,12 +44,12 @@ pub const EMPTY_LINES: u8 = 4;
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum TargetPolicy {
-    /// What RFC 3986 allows, and nothing else (RFC 9112 section 3.2): `%` stands before two hexadecimal digits.
+    /// The bytes that RFC 3986 allows, and no others (RFC 9112 section 3.2); `%` stands before two hexadecimal digits.
     #[default]
     Rfc3986,
-    /// What browsers send as well, because the WHATWG URL standard leaves it as it is: `[ ] |` in a path, these and
-    /// `{ } \ ^` and the backtick in a query, and in both a `%` that no two hexadecimal digits follow. Whoever decodes
-    /// the target decides what such a `%` means.
+    /// Also the bytes that browsers send as they are, because the WHATWG URL standard does not encode them: `[ ] |` in a
+    /// path; these, `{ } \ ^` and the backtick in a query; and in both a `%` without two hexadecimal digits behind it. The
+    /// code that decodes the target decides about such a `%`; taking it as it is, is usual.
     Browsers,
 }
 
@@ -75,7 +75,7 @@ impl TargetPolicy {
 
 /// The limits of one [`Connection`](crate::Connection).
 ///
-/// A message at a limit is taken, one octet past it is refused with the status of its [`Rule`](crate::Rule).
+/// A message at a limit is taken, one byte past it is refused with the status of its [`Rule`](crate::Rule).
 ///
 /// ```
 /// let limits = http_core::Limits { body: 64 * 1024, ..http_core::Limits::default() };
@@ -95,7 +95,7 @@ pub struct Limits {
     pub body: u64,
     /// Most bytes of chunk extensions in one body; 400 past it.
     pub chunk_extensions: u16,
-    /// Most octets of chunk framing that the data did not earn; 400 past it.
+    /// Most bytes of chunk framing that are not paid for by data ([`CHUNK_OVERHEAD`]); 400 past it.
     pub chunk_overhead: u16,
     /// Longest trailer section; 431 past it.
     pub trailers: u16,
@@ -124,7 +124,7 @@ impl Default for Limits {
     }
 }
 
-/// What a connection keeps of its limits beside the body's: apart, so that it can store both without padding.
+/// The limits without the body's, so that a connection can store both without padding.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Caps {
     pub(crate) request_line: u32,
@@ -136,8 +136,8 @@ pub(crate) struct Caps {
     pub(crate) trailers: u16,
 }
 
-/// Limits of lines of 0 become 1: with 0, the CR of the empty line that ends a section would already be over the limit where
-/// it arrives alone, and no other line is that short. The limit of overhead is low enough for a `u16` to count past it.
+/// Limits of 0 for a line or for trailers become 1: with 0, the CR of the closing empty line, arriving alone, would already be
+/// over the limit. The limit of the overhead is lowered so that a `u16` can count past it.
 impl From<Limits> for Caps {
     fn from(limits: Limits) -> Self {
         Self {

@@ -1,8 +1,8 @@
-//! What the caller must not do.
+//! Calls that break HTTP.
 
 use thiserror::Error;
 
-/// What the caller must not do: a bug on our side of the connection. Nothing was written.
+/// A call that would break HTTP: a bug in the program that calls. Nothing was written.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 pub enum Misuse {
@@ -30,17 +30,17 @@ pub enum Misuse {
     /// A field value holds a control, or begins or ends with white space (RFC 9110 section 5.5).
     #[error("a field value holds a control or begins or ends with white space")]
     BadFieldValue,
-    /// Connection, Content-Length and Transfer-Encoding are written by the connection alone (RFC 9112 section 6 and 9.6),
-    /// and Keep-Alive and Proxy-Connection, which belong to Connection, by nobody.
+    /// Only the connection writes Connection, Content-Length and Transfer-Encoding (RFC 9112 section 6 and 9.6). Keep-Alive and
+    /// Proxy-Connection belong to Connection and are never written.
     #[error("the connection writes the framing fields itself")]
     FramingField,
     /// 204 and 205 have no content (RFC 9110 section 15.3.5 and 15.3.6).
     #[error("this status has no content")]
     ContentForbidden,
-    /// More bytes than the Content-Length says.
+    /// The body has more bytes than its Content-Length says.
     #[error("the body is longer than its Content-Length")]
     BodyTooLong,
-    /// Fewer bytes than the Content-Length says.
+    /// The body has fewer bytes than its Content-Length says.
     #[error("the body is shorter than its Content-Length")]
     BodyTooShort,
     /// Bytes of a chunked body have to pass through `data`.

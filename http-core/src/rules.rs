@@ -96,7 +96,7 @@ rules! {
     TruncatedBody: 400, "RFC 9112 section 8", "the peer closed the connection inside a body";
 }
 
-/// What is known of a rule.
+/// The facts of a rule.
 struct Facts {
     name: &'static str,
     status: u16,

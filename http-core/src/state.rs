@@ -1,10 +1,10 @@
 //! The state machine of one connection, server side. Every transition is decided here and nowhere else.
 //!
-//! It knows cycles, not octets: what a head or a body is, is decided in `request` and `response`, and arrives here as
-//! an [`Input`]. Every state decides every input; there is no catch-all arm, so a new state or input must be decided
+//! It knows cycles, not bytes: `request` and `response` decide where a head or a body ends, and that arrives here as an
+//! [`Input`]. Every state decides every input; there is no catch-all arm, so a new state or input must be decided
 //! before anything compiles. `docs/state.dot` is written from [`State::next`] and held to it by a test.
 
-/// Where a connection stands: what was received of the request, and what was sent of the response.
+/// Where a connection stands: how much of the request was received, and how much of the response was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     /// Between two cycles.
@@ -20,7 +20,7 @@ pub(crate) enum State {
     /// The whole request has arrived, the response is being sent.
     Answering,
     /// The response has been sent; the rest of the request's body is still to be skipped.
-    Draining,
+    Skipping,
     /// A rule was broken: an error response is due and nothing more is read.
     Refused,
     /// The last response is being sent and nothing more is read.
@@ -31,7 +31,7 @@ pub(crate) enum State {
     Closed,
 }
 
-/// What can happen to a connection: the first six come from the peer, the others from us.
+/// An event of a connection: the first six come from the peer, the others from us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Input {
     /// A part of a head.
@@ -59,13 +59,13 @@ pub(crate) enum Input {
 }
 
 impl State {
-    /// The state after `input`, or `None` where `input` has no place in this state.
+    /// Returns the state after `input`, or `None` where `input` has no place in this state.
     #[inline]
     pub(crate) const fn next(self, input: Input) -> Option<Self> {
         use Input::{BareHead, BrokenRule, EndAndClose, EndAndKeep, EndOfBody, Eof};
         use Input::{Final, HeadBeforeBody, Interim, PartOfHead, Switch};
         use State::{
-            Answering, Closed, Draining, Due, Early, Head, Idle, Receiving, Refused, Refusing, Upgraded,
+            Answering, Closed, Due, Early, Head, Idle, Receiving, Refused, Refusing, Skipping, Upgraded,
         };
         match self {
             Idle => match input {
@@ -74,7 +74,7 @@ impl State {
                 HeadBeforeBody => Some(Receiving),
                 Eof => Some(Closed),
                 BrokenRule => Some(Refused),
-                Final => Some(Refusing), // 408 or 503: nobody asked, so nothing can follow
+                Final => Some(Refusing), // 408 or 503: there was no request, so nothing can follow
                 EndOfBody | Interim | EndAndKeep | EndAndClose | Switch => None,
             },
             Head => match input {
@@ -102,7 +102,7 @@ impl State {
             Early => match input {
                 EndOfBody => Some(Answering),
                 Eof | BrokenRule => Some(Refusing),
-                EndAndKeep => Some(Draining),
+                EndAndKeep => Some(Skipping),
                 EndAndClose => Some(Closed),
                 PartOfHead | BareHead | HeadBeforeBody | Interim | Final | Switch => None,
             },
@@ -113,7 +113,7 @@ impl State {
                 PartOfHead | BareHead | HeadBeforeBody | EndOfBody | BrokenRule | Interim | Final
                 | Switch => None,
             },
-            Draining => match input {
+            Skipping => match input {
                 EndOfBody => Some(Idle),
                 Eof | BrokenRule => Some(Closed),
                 PartOfHead | BareHead | HeadBeforeBody | Interim | Final | EndAndKeep | EndAndClose
@@ -158,7 +158,7 @@ mod tests {
         State::Due,
         State::Early,
         State::Answering,
-        State::Draining,
+        State::Skipping,
         State::Refused,
         State::Refusing,
         State::Upgraded,

@@ -1,11 +1,11 @@
-//! Counted work: octets looked at, by the crate's own counter, and instructions, by callgrind.
+//! Counted work: bytes looked at, by the crate's own counter, and instructions, by callgrind.
 
 mod support;
 
 use http_core::{Connection, Event, Fields, Limits, ResponseHead, TargetPolicy};
 use support::corpus::load_all;
 
-/// Feeds the wire in steps and answers what is complete; answers the octets that were looked at.
+/// Feeds the wire in steps and answers each complete request. Returns how many bytes were looked at.
 fn work(limits: Limits, wire: &[u8], step: usize) -> u64 {
     let mut conn = Connection::server(limits);
     let mut fields = Fields::<{ support::SLOTS }>::new();
@@ -54,13 +54,10 @@ fn the_work_is_at_most_four_times_the_bytes_whatever_the_cut() {
             }
         }
     }
-    println!(
-        "worst: {:.2} octets looked at for each octet, {}",
-        worst.0, worst.1
-    );
+    println!("worst: {:.2} bytes looked at for each byte, {}", worst.0, worst.1);
     assert!(
         worst.0 <= 4.0,
-        "{:.2} octets looked at for each octet: {}",
+        "{:.2} bytes looked at for each byte: {}",
         worst.0,
         worst.1
     );
@@ -108,7 +105,7 @@ fn the_work_on_large_heads_is_at_most_four_times_the_bytes_whatever_the_cut() {
             let most = 4 * wire.len() as u64;
             assert!(
                 work <= most,
-                "{work} octets looked at for {} in steps of {step}: {}…",
+                "{work} bytes looked at for {} in steps of {step}: {}…",
                 wire.len(),
                 &wire[..60]
             );

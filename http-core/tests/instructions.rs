@@ -40,7 +40,7 @@ fn a_count_that_was_skipped_is_told_past_the_capture_of_a_passing_test() {
     assert!(text.lines().any(|line| line.starts_with(&skipped)), "{text}");
 }
 
-/// What `examples/cost.rs` counts, built as the server builds it.
+/// The counts of `examples/cost.rs`, built as the server builds it.
 fn costs() -> HashMap<String, f64> {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args([
@@ -96,11 +96,11 @@ fn what_a_request_and_a_response_cost_keeps_its_budget() {
         );
     }
     within(
-        "one octet at a time, per call",
-        cost("one octet at a time, per call"),
+        "one byte at a time, per call",
+        cost("one byte at a time, per call"),
         40.0,
     );
-    for chunk in ["1 octet", "64 octets", "8 KiB"] {
+    for chunk in ["1 byte", "64 bytes", "8 KiB"] {
         let name = format!("chunks of {chunk}, per chunk");
         within(&name, cost(&name), 150.0);
     }
@@ -115,7 +115,7 @@ fn what_a_request_and_a_response_cost_keeps_its_budget() {
 /// The wires whose cost has to grow with their length and no faster.
 const WIRES: [&str; 6] = ["value", "fields", "target", "chunks", "extension", "trailers"];
 
-/// A wire of about `size` octets.
+/// A wire of about `size` bytes.
 fn wire(kind: &str, size: usize) -> Vec<u8> {
     let chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
     match kind {
@@ -136,7 +136,7 @@ fn wire(kind: &str, size: usize) -> Vec<u8> {
     .into_bytes()
 }
 
-/// Where segments end that have `step` octets each; 0 gives the whole at once, -1 halves what is left each time.
+/// Where segments end that have `step` bytes each; 0 gives the whole at once, -1 halves what is left each time.
 fn ends(len: usize, step: isize) -> Vec<usize> {
     match step {
         0 => vec![len],
@@ -198,7 +198,7 @@ fn child_feeds_one_wire() {
         .expect("a response is due");
 }
 
-/// Runs the child in callgrind and answers what [`counted_feed`] cost.
+/// Runs the child in callgrind and returns the cost of [`counted_feed`].
 fn instructions(kind: &str, size: usize, step: isize) -> u64 {
     let mut command = Command::new("valgrind");
     command.args([
@@ -229,8 +229,8 @@ fn instructions(kind: &str, size: usize, step: isize) -> u64 {
         .expect("a count")
 }
 
-/// Eight times the octets may cost 8.5 times the instructions, whatever the cuts.
-fn grows_with_the_octets(test: &str, steps: &[isize]) {
+/// Eight times the bytes may cost 8.5 times the instructions, whatever the cuts.
+fn grows_with_the_bytes(test: &str, steps: &[isize]) {
     if !valgrind(test) {
         return;
     }
@@ -248,19 +248,19 @@ fn grows_with_the_octets(test: &str, steps: &[isize]) {
     }
     assert!(
         failures.is_empty(),
-        "more than 8.5 times the instructions for 8 times the octets:\n{}",
+        "more than 8.5 times the instructions for 8 times the bytes:\n{}",
         failures.join("\n")
     );
 }
 
 #[test]
-fn eight_times_the_octets_cost_eight_times_the_instructions_in_few_pieces() {
-    let test = "eight_times_the_octets_cost_eight_times_the_instructions_in_few_pieces";
-    grows_with_the_octets(test, &[0, -1]);
+fn eight_times_the_bytes_cost_eight_times_the_instructions_in_few_pieces() {
+    let test = "eight_times_the_bytes_cost_eight_times_the_instructions_in_few_pieces";
+    grows_with_the_bytes(test, &[0, -1]);
 }
 
 #[test]
-fn eight_times_the_octets_cost_eight_times_the_instructions_in_many_pieces() {
-    let test = "eight_times_the_octets_cost_eight_times_the_instructions_in_many_pieces";
-    grows_with_the_octets(test, &[1, 64]);
+fn eight_times_the_bytes_cost_eight_times_the_instructions_in_many_pieces() {
+    let test = "eight_times_the_bytes_cost_eight_times_the_instructions_in_many_pieces";
+    grows_with_the_bytes(test, &[1, 64]);
 }

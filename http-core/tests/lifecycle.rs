@@ -1,4 +1,4 @@
-//! A connection from its first octet to its end: what the peer's close means, what views of a head show, and what
+//! A connection from its first byte to its end: what the peer's close means, what views of a head show, and what
 //! happens when the caller does not keep its side of the contract.
 
 mod generate;
@@ -246,7 +246,7 @@ proptest! {
 
     /// The contract is that what was not consumed comes again. Whoever breaks it may get any answer, and no panic.
     #[test]
-    fn other_octets_than_promised_may_be_misread_and_never_panic(
+    fn other_bytes_than_promised_may_be_misread_and_never_panic(
         shown in vec((prop_oneof![generate::mutated(), generate::heap()], any::<prop::sample::Index>(), 0..6u8), 1..24),
     ) {
         let mut conn = Connection::server(Limits::default());

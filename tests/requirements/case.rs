@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use support::{Client, Launch, Response, Server};
 
-/// What has to come back.
+/// The response that has to come.
 #[derive(Clone, Copy)]
 pub(crate) enum Want {
     /// One response of these statuses; the connection then serves the next request.

@@ -214,10 +214,10 @@ fn a_target_has_one_of_four_forms_and_only_the_characters_of_the_rfc() {
 }
 
 #[test]
-fn request_lines_of_8000_octets_work_and_endless_ones_end() {
+fn request_lines_of_8000_bytes_work_and_endless_ones_end() {
     let long = format!("/echo/{}", "a".repeat(8000 - "GET /echo/ HTTP/1.1".len()));
     run(vec![
-        served("point 13, 8000 octets", line(&format!("GET {long} HTTP/1.1"))),
+        served("point 13, 8000 bytes", line(&format!("GET {long} HTTP/1.1"))),
         case(
             "point 13, 100 kB",
             line(&format!("GET /{} HTTP/1.1", "a".repeat(100_000))),

@@ -1,4 +1,4 @@
-//! What the answers say: points 29 to 33.
+//! The content of the responses: points 29 to 33.
 
 use std::fs;
 use std::time::Duration;

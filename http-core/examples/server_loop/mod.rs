@@ -2,11 +2,11 @@
 
 use http_core::{Connection, Event, Fields, Limits, Misuse, Rejection, ResponseHead};
 
-/// One client: its connection, and the octets that wait.
+/// One client: its connection, and the bytes that wait.
 pub(crate) struct Client {
     conn: Connection,
     input: Vec<u8>,
-    /// What is to be sent.
+    /// The bytes that are still to be sent.
     pub(crate) output: Vec<u8>,
 }
 

@@ -1,4 +1,4 @@
-//! Octets in, events out: the request side of a connection.
+//! Bytes in, events out: the request side of a connection.
 
 use super::{Connection, Event, Flags, Received};
 use crate::request::Fault;
@@ -13,10 +13,10 @@ use crate::rules::{Rejection, Rule};
 use crate::state::{Input, State};
 
 impl Connection {
-    /// Looks at `input`, all octets received and not yet consumed, and says what comes first in them.
+    /// Returns the first fact in `input`, which is all bytes received and not yet consumed.
     ///
-    /// Call it again with what was not consumed until it answers [`Event::NeedMore`] or [`Event::Paused`].
-    /// The verdict never depends on how the octets were cut into calls.
+    /// Call it again with the bytes that were not consumed until it returns [`Event::NeedMore`] or [`Event::Paused`].
+    /// The result never depends on how the bytes were cut into calls.
     ///
     /// # Errors
     /// A [`Rejection`] if the peer broke a rule. Answer with its status by [`respond`](Self::respond) or
@@ -38,7 +38,7 @@ impl Connection {
         match self.state {
             State::Idle => self.receive_head(input, table),
             State::Head => self.receive_more_head(input, table),
-            State::Receiving | State::Early | State::Draining => self.receive_body(input, table),
+            State::Receiving | State::Early | State::Skipping => self.receive_body(input, table),
             State::Due | State::Answering => Ok(Received {
                 consumed: 0,
                 event: Event::Paused,
@@ -154,7 +154,7 @@ impl Connection {
     /// All of `input` was scanned, and the head is not whole.
     #[cold]
     fn part_of_head<'a>(&mut self, input: &[u8]) -> Result<Received<'a>, Rejection> {
-        // An error that comes before the rest of the head must have no body either.
+        // If an error response comes before the rest of the head, it must have no body either.
         if let Reading::Head(progress) = self.reading
             && progress.first_line_ended()
             && input.starts_with(b"HEAD ")
@@ -169,13 +169,13 @@ impl Connection {
     #[inline(always)]
     fn begin(&mut self, length: usize, table: &Table<[Slot]>) {
         let info = &table.info;
-        // Closing was asked for between the cycles, or not at all.
+        // CLOSE can only be set here if the close was asked for between the cycles.
         let mut flags = self.flags.0 & (Flags::LASTING | Flags::CLOSE);
         match (info.version, info.keep_alive) {
             (Version::Http11, true) => {}
             (Version::Http11, false) => flags |= Flags::CLOSE,
-            (Version::Http10, true) => flags |= Flags::HTTP10 | Flags::TELL_KEEP,
-            (Version::Http10, false) => flags |= Flags::HTTP10 | Flags::CLOSE,
+            (Version::Http10, true) => flags |= Flags::MAYBE_HTTP10 | Flags::TELL_KEEP,
+            (Version::Http10, false) => flags |= Flags::MAYBE_HTTP10 | Flags::CLOSE,
         }
         match info.method {
             MethodKind::Head => flags |= Flags::HEAD,
@@ -259,9 +259,9 @@ impl Connection {
     /// one request, by a smaller or by a larger limit.
     ///
     /// The verdict on a body comes when it is read, not with the head: a Content-Length over the limit is
-    /// [`Rule::BodyTooLong`] at the next `receive`, whatever that is given, and a chunked body when a chunk is announced
-    /// that passes the limit. So a caller can set the limit of one resource, or answer 404, 405 or 417, before.
-    /// Without a body that is being received there is nothing to limit, and the call does nothing.
+    /// [`Rule::BodyTooLong`] at the next `receive`, even without a byte of input, and a chunked body when a chunk is
+    /// announced that passes the limit. So a caller can set the limit of one resource, or answer 404, 405 or 417, before.
+    /// The call has no effect while no body is being received.
     ///
     /// ```
     /// # use http_core::{Connection, Event, Fields, Limits, Rule};
@@ -291,7 +291,7 @@ impl Connection {
         self.reading.is_over_limit()
     }
 
-    /// Everything was looked at: more octets are needed, or, if none will come, the request is truncated.
+    /// All input was looked at: more bytes are needed, or, if none will come, the request is truncated.
     fn need_more<'a>(&mut self, consumed: usize) -> Result<Received<'a>, Rejection> {
         if self.flags.has(Flags::END_OF_INPUT) {
             self.end_of_input()?;
@@ -306,9 +306,9 @@ impl Connection {
         })
     }
 
-    /// Tells that the peer has closed its side: no octets follow those that [`receive`](Self::receive) was given.
+    /// Call this when the peer has closed its side: no bytes follow those that [`receive`](Self::receive) was given.
     ///
-    /// Octets that wait behind an unfinished response are still served: go on as before, until `receive` answers
+    /// Requests that wait behind an unfinished response are still served: go on as before until `receive` returns
     /// [`Event::Closed`].
     ///
     /// # Errors
@@ -316,7 +316,7 @@ impl Connection {
     /// [`Rule::BodyTooLong`] if the body [is over its limit](Self::body_is_over_limit).
     pub fn end_of_input(&mut self) -> Result<(), Rejection> {
         self.flags.set(Flags::END_OF_INPUT);
-        // All of the body has arrived; only its `End` was not asked for yet.
+        // The whole body has arrived; only `Event::End` has not been returned yet.
         if let Reading::Ending = self.reading {
             return Ok(());
         }
@@ -324,10 +324,10 @@ impl Connection {
         self.step(Input::Eof);
         let rule = match before {
             State::Head => Rule::TruncatedHead,
-            State::Receiving | State::Early | State::Draining if self.reading.is_over_limit() => {
+            State::Receiving | State::Early | State::Skipping if self.reading.is_over_limit() => {
                 Rule::BodyTooLong
             }
-            State::Receiving | State::Early | State::Draining => Rule::TruncatedBody,
+            State::Receiving | State::Early | State::Skipping => Rule::TruncatedBody,
             State::Idle
             | State::Due
             | State::Answering
@@ -338,7 +338,7 @@ impl Connection {
         };
         let consumed = if before == State::Head { 0 } else { self.received };
         let offset = consumed.saturating_add(self.reading.scanned());
-        self.refuse(self.flags.has(Flags::HEAD));
+        self.set_error_flags(self.flags.has(Flags::HEAD));
         Err(Rejection {
             rule,
             offset,
@@ -350,7 +350,7 @@ impl Connection {
     #[cold]
     fn reject_head(&mut self, at: usize, rule: Rule, input: &[u8]) -> Rejection {
         self.step(Input::BrokenRule);
-        self.refuse(input.starts_with(b"HEAD "));
+        self.set_error_flags(input.starts_with(b"HEAD "));
         let before = input.get(..at).unwrap_or(input);
         let lines = before.iter().filter(|&&byte| byte == b'\n').count();
         Rejection {
@@ -369,7 +369,7 @@ impl Connection {
             Fault::Incomplete => (0, Rule::TruncatedBody),
         };
         self.step(Input::BrokenRule);
-        self.refuse(self.flags.has(Flags::HEAD));
+        self.set_error_flags(self.flags.has(Flags::HEAD));
         Rejection {
             rule,
             offset: self.received.saturating_add(saturated(at)),
@@ -377,10 +377,11 @@ impl Connection {
         }
     }
 
-    /// The response, if it is not under way, is one that any client can read to its end.
-    fn refuse(&mut self, to_head: bool) {
+    /// Sets the flags for the error response, so that any client can read it to its end: no chunks, no interim response, and
+    /// the close behind it.
+    fn set_error_flags(&mut self, to_head: bool) {
         let head = if to_head { Flags::HEAD } else { 0 };
-        self.flags = Flags(Flags::HTTP10 | Flags::CLOSE | head | self.flags.0 & Flags::LASTING);
+        self.flags = Flags(Flags::MAYBE_HTTP10 | Flags::CLOSE | head | self.flags.0 & Flags::LASTING);
     }
 }
 

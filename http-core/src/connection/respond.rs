@@ -1,4 +1,4 @@
-//! Decisions in, octets out: the response side of a connection.
+//! Decisions in, bytes out: the response side of a connection.
 
 use super::{Connection, Flags};
 use crate::misuse::Misuse;
@@ -9,7 +9,7 @@ use crate::response::prepared::PreparedHead;
 use crate::state::{Input, State};
 use alloc::vec::Vec;
 
-/// Who sends Upgrade names it in Connection (RFC 9110 section 7.8).
+/// The Connection option of a response with an Upgrade field (RFC 9110 section 7.8).
 const fn upgrade_option(head: &ResponseHead) -> Options {
     if head.has_upgrade() {
         Options::Upgrade
@@ -18,15 +18,15 @@ const fn upgrade_option(head: &ResponseHead) -> Options {
     }
 }
 
-/// Where a whole response leads from a whole request when the connection persists.
-const AFTER_PLAIN: State = match State::Due.next(Input::Final) {
+/// The state after a whole request and a whole response on a connection that persists.
+const AFTER_WHOLE_CYCLE: State = match State::Due.next(Input::Final) {
     Some(answering) => match answering.next(Input::EndAndKeep) {
         Some(idle) => idle,
         None => State::Due,
     },
     None => State::Due,
 };
-const _: () = assert!(matches!(AFTER_PLAIN, State::Idle));
+const _: () = assert!(matches!(AFTER_WHOLE_CYCLE, State::Idle));
 
 impl Connection {
     /// Appends an interim response: 100 to 199 but for 101, which is [`upgrade`](Self::upgrade)'s (RFC 9110 section 15.2).
@@ -63,14 +63,14 @@ impl Connection {
         if self.state.next(Input::Interim).is_none() {
             return Err(Misuse::NothingDue);
         }
-        if self.flags.has(Flags::HTTP10) {
+        if self.flags.has(Flags::MAYBE_HTTP10) {
             Err(Misuse::InterimToHttp10)
         } else {
             Ok(())
         }
     }
 
-    /// A body that will be refused must not be asked for.
+    /// Judges 100: it must not ask for a body that will be refused.
     fn may_continue(&self) -> Result<(), Misuse> {
         if self.body_is_over_limit() {
             Err(Misuse::ContinueOverLimit)
@@ -105,16 +105,16 @@ impl Connection {
     /// # Errors
     /// As `respond`.
     pub fn reply(&mut self, out: &mut Vec<u8>, head: &ResponseHead, body: &[u8]) -> Result<(), Misuse> {
-        if self.is_plain() && head.status() == 200 && !head.has_upgrade() {
-            head.write_plain_200(out, body.len() as u64);
+        if self.is_common_case() && head.status() == 200 && !head.has_upgrade() {
+            head.write_common_200(out, body.len() as u64);
             out.extend_from_slice(body);
-            self.state = AFTER_PLAIN;
+            self.state = AFTER_WHOLE_CYCLE;
             return Ok(());
         }
         self.reply_slowly(out, head, body)
     }
 
-    /// A reply about which more has to be decided. Apart, so that the common one saves no registers for it.
+    /// The slow path of [`reply`](Self::reply); a separate function, so that the fast path saves no registers for it.
     #[inline(never)]
     fn reply_slowly(&mut self, out: &mut Vec<u8>, head: &ResponseHead, body: &[u8]) -> Result<(), Misuse> {
         let known = Body::Known(body.len() as u64);
@@ -162,11 +162,11 @@ impl Connection {
         date: Option<&DateLine>,
         body: &[u8],
     ) -> Result<(), Misuse> {
-        if self.is_plain() && head.has_content() && !head.has_upgrade() {
+        if self.is_common_case() && head.has_content() && !head.has_upgrade() {
             head.expects(body)?;
             head.write(out, date, Options::None, body.len());
             out.extend_from_slice(body);
-            self.state = AFTER_PLAIN;
+            self.state = AFTER_WHOLE_CYCLE;
             return Ok(());
         }
         self.reply_prepared_slowly(out, head, date, body)
@@ -196,7 +196,7 @@ impl Connection {
     /// Whether the request leaves nothing to decide about a final response but the length of its body: it is whole,
     /// HTTP/1.1, no HEAD and no CONNECT, asks for no upgrade, and lets the connection persist.
     #[inline(always)]
-    fn is_plain(&self) -> bool {
+    fn is_common_case(&self) -> bool {
         matches!(self.state, State::Due) && self.flags.0 & !Flags::BROWSERS == 0
     }
 
@@ -218,10 +218,10 @@ impl Connection {
         Sending::decide(status, body, self.flags.has(Flags::HEAD), self.to_http10())
     }
 
-    /// Whether the client may know HTTP/1.0 only; so it is before its first request.
+    /// Whether the client may know HTTP/1.0 only, as must be assumed before its first request.
     #[inline(always)]
     fn to_http10(&self) -> bool {
-        self.flags.has(Flags::HTTP10) || matches!(self.state, State::Idle | State::Head)
+        self.flags.has(Flags::MAYBE_HTTP10) || matches!(self.state, State::Idle | State::Head)
     }
 
     /// Begins the response that was prepared.
@@ -242,7 +242,7 @@ impl Connection {
         sending.closes() || unasked || self.body_is_over_limit()
     }
 
-    /// What the Connection field of the response has to say.
+    /// Decides the Connection field of the response.
     #[inline(always)]
     fn options(&self, upgrade: bool, sending: Sending) -> Options {
         let close = self.flags.has(Flags::CLOSE) || self.cannot_persist(sending);
@@ -256,7 +256,7 @@ impl Connection {
         }
     }
 
-    /// Appends `bytes` of the response's body, as one chunk if it is chunked. No bytes are no chunk.
+    /// Appends `bytes` of the response's body, as one chunk if it is chunked. Without bytes nothing is appended.
     ///
     /// # Errors
     /// [`Misuse`], and nothing is written, if no body is under way or it would become longer than its Content-Length.
@@ -265,7 +265,7 @@ impl Connection {
         self.sending.data(out, bytes)
     }
 
-    /// Accounts for `n` octets of the response's body that the caller sends itself, by sendfile or writev.
+    /// Accounts for `n` bytes of the response's body that the caller sends itself, by sendfile or writev.
     ///
     /// # Errors
     /// As [`data`](Self::data); and a chunked body cannot be sent so.
@@ -281,7 +281,7 @@ impl Connection {
             | State::Head
             | State::Receiving
             | State::Due
-            | State::Draining
+            | State::Skipping
             | State::Refused
             | State::Upgraded
             | State::Closed => Err(Misuse::NoBody),
@@ -301,7 +301,7 @@ impl Connection {
         Ok(())
     }
 
-    /// The response has ended: the next cycle begins, or the connection closes.
+    /// Ends the response: the next cycle begins, or the connection closes.
     #[inline(always)]
     fn finish(&mut self) {
         self.step(if self.flags.has(Flags::CLOSE) {
@@ -314,7 +314,7 @@ impl Connection {
     }
 
     /// Appends 101 with an Upgrade field (RFC 9110 section 7.8), or 2xx to CONNECT (section 9.3.6). From then on the
-    /// octets belong to the other protocol and [`receive`](Self::receive) answers [`Event::Upgraded`](crate::Event::Upgraded).
+    /// bytes belong to the other protocol and [`receive`](Self::receive) returns [`Event::Upgraded`](crate::Event::Upgraded).
     ///
     /// # Errors
     /// [`Misuse`], and nothing is written, if the request is not complete or did not ask for it.

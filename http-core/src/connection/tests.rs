@@ -9,7 +9,7 @@ use std::{format, string::String, string::ToString, vec};
 
 const LIMITS: Limits = Limits::DEFAULT;
 
-/// What a connection says to `wire`, handed in as pieces of `step` octets, with each complete request answered at once.
+/// The events of a connection that receives `wire`, handed in as pieces of `step` bytes, with each complete request answered at once.
 fn told(wire: &[u8], step: usize, limits: Limits) -> Vec<String> {
     let mut conn = Connection::server(limits);
     let mut fields = Fields::<64>::new();
@@ -124,7 +124,7 @@ fn a_head_shows_what_it_says() {
 }
 
 #[test]
-fn a_path_is_the_same_as_octets_and_as_part_of_the_target() {
+fn a_path_is_the_same_as_bytes_and_as_part_of_the_target() {
     for (method, target) in [
         ("GET", "/"),
         ("GET", "/a/b?c=/d"),
@@ -166,7 +166,7 @@ fn a_reply_is_written_whole() {
     assert!(conn.is_idle() && !conn.must_close());
 }
 
-/// What is written, and whether the connection closes, when `request` is answered as `answer` does.
+/// The written bytes, and whether the connection closes, when `request` is answered as `answer` does.
 fn written(request: &str, answer: impl FnOnce(&mut Connection, &mut Vec<u8>)) -> (String, bool, bool) {
     let mut conn = Connection::server(LIMITS);
     let mut fields = Fields::<8>::new();

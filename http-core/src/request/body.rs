@@ -1,4 +1,4 @@
-//! What is being read: a head, a body of one framing or another, trailers, or nothing.
+//! The part of the input that is being read: a head, a body of one framing or another, trailers, or nothing.
 
 use super::Fault::{self, Broken, Incomplete};
 use super::chunked::{Chunked, prefix};
@@ -8,22 +8,22 @@ use super::trailers;
 use crate::limits::Caps;
 use crate::rules::Rule;
 
-/// What is being read, and how far.
+/// The part that is being read, and how far.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Reading {
-    /// A head, of which this much was scanned.
+    /// A head, scanned as far as this.
     Head(Progress),
     /// A body with a Content-Length.
     Length(Length),
     /// A chunked body.
     Chunked(Chunked),
-    /// A trailer section, of which this much was scanned.
+    /// A trailer section, scanned as far as this.
     Trailers(Progress),
-    /// The end of a body, which is still to be told.
+    /// The end of a body, which has not been reported yet.
     Ending,
 }
 
-/// What is left of a body with a Content-Length. Packed, so that a connection stays small.
+/// The rest of a body with a Content-Length. Packed, so that a connection stays small.
 #[derive(Clone, Copy, Debug)]
 #[repr(Rust, packed)]
 pub(crate) struct Length {

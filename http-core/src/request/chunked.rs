@@ -1,4 +1,4 @@
-//! The chunked decoder (RFC 9112 section 7.1): a machine that names the octet it waits for, so that no octet between a
+//! The chunked decoder (RFC 9112 section 7.1): a machine that names the byte it waits for, so that no byte between a
 //! size and its data passes unread, however the input is cut.
 
 use super::Fault::{self, Broken};
@@ -6,7 +6,7 @@ use crate::bytes::{self, TOKEN, VALUE};
 use crate::limits::Caps;
 use crate::rules::Rule;
 
-/// What the decoder waits for.
+/// The byte that the decoder waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// The first digit of the chunk size.
@@ -27,9 +27,9 @@ pub(crate) enum Step {
     ValueToken,
     /// The rest of a quoted string.
     Quoted,
-    /// The octet after a backslash.
+    /// The byte after a backslash.
     Escaped,
-    /// What follows the closing quote.
+    /// White space, `;` or the CR, after the closing quote.
     AfterQuoted,
     /// The LF of the chunk line.
     LineLf,
@@ -47,12 +47,12 @@ pub(crate) enum Step {
 #[derive(Clone, Copy, Debug)]
 #[repr(Rust, packed)]
 pub(crate) struct Chunked {
-    /// The size as far as it is read, then what is left of the chunk.
+    /// The size as far as it is read, then the number of bytes that are left of the chunk.
     left: u64,
     /// How much data may still come.
     allowed: u64,
-    /// Bytes of framing that the data has not earned, those of the open line included; it stays at its largest value, which
-    /// is over each limit.
+    /// Bytes of framing that no data has paid for, those of the open line included. It stays at its largest value, which is
+    /// over each limit.
     overhead: u16,
     /// Bytes of extensions so far.
     extensions: u16,
@@ -79,7 +79,7 @@ impl Chunked {
             Step::SizeStart => 0,
             _ => return None,
         };
-        let (size, start) = plain_line(input, at)?;
+        let (size, start) = whole_size_line(input, at)?;
         let data = prefix(&input[start..], size);
         // The line with its CRLF is at most 14 bytes and the CRLF behind the data is 2: a chunk earns at least as many, so
         // there is no debt, and `overhead` stays 0.
@@ -107,7 +107,7 @@ impl Chunked {
         Ok(input.len())
     }
 
-    /// Takes a step, and judges what the line comes to with it.
+    /// Takes a step, and judges the line as far as it has come.
     #[inline(always)]
     fn line_byte(&mut self, byte: u8, caps: &Caps) -> Result<(), Rule> {
         if !matches!(self.step, Step::DataCr | Step::DataLf) {
@@ -115,8 +115,8 @@ impl Chunked {
         }
         let zero = self.step == Step::Size && self.left == 0;
         self.step = self.byte(byte)?;
-        // A digit behind nothing but zeros: the zero before it was a leading one. A line that would be over the limit with
-        // one byte of data has too many of them.
+        // A digit behind nothing but zeros makes them leading ones. There are too many of them if the line would be over
+        // the limit with one byte of data.
         if zero && self.step == Step::Size && self.owed(1) > u64::from(caps.chunk_overhead) {
             return Err(Rule::ChunkOverhead);
         }
@@ -174,8 +174,8 @@ impl Chunked {
         )
     }
 
-    /// The framing that a chunk of `size` bytes leaves unearned: its line and the CRLF behind its data, less 16 and twice
-    /// its data.
+    /// Returns the bytes of framing that a chunk of `size` bytes does not pay for: its line and the CRLF behind its data, less
+    /// 16 and twice its data.
     fn owed(&self, size: u64) -> u64 {
         let framing = u64::from(self.overhead) + 2;
         framing.saturating_sub(size.saturating_mul(2).saturating_add(16))
@@ -291,7 +291,7 @@ fn bad_extension(byte: u8) -> Rule {
     }
 }
 
-/// What is no hexadecimal digit.
+/// Stands for a byte that is no hexadecimal digit.
 const NO_HEX: u8 = 0xff;
 
 /// The values of hexadecimal digits.
@@ -308,7 +308,7 @@ static HEX: [u8; 256] = {
 
 /// A chunk line of 1 to 16 digits without extensions that has arrived whole: its size and the index behind it.
 #[inline(always)]
-fn plain_line(input: &[u8], from: usize) -> Option<(u64, usize)> {
+fn whole_size_line(input: &[u8], from: usize) -> Option<(u64, usize)> {
     let rest = input.get(from..)?;
     let mut size = 0;
     for (digits, &byte) in rest[..rest.len().min(17)].iter().enumerate() {
@@ -322,7 +322,7 @@ fn plain_line(input: &[u8], from: usize) -> Option<(u64, usize)> {
     None
 }
 
-/// The first `most` octets of `input`, or all of it.
+/// The first `most` bytes of `input`, or all of it.
 #[inline(always)]
 pub(crate) fn prefix(input: &[u8], most: u64) -> &[u8] {
     if (input.len() as u64) < most {

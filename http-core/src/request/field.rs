@@ -49,13 +49,13 @@ fn skip_blanks(bytes: &[u8], from: usize) -> usize {
     at
 }
 
-/// SP or HTAB. Nearly every octet asked about is neither, and one comparison tells.
+/// SP or HTAB. Nearly every byte is neither, and one comparison is enough to know it.
 #[inline(always)]
 fn is_blank(byte: &u8) -> bool {
     *byte <= b' ' && (*byte == b' ' || *byte == b'\t')
 }
 
-/// What is wrong at `at`, where the colon should be of the line that begins at `start`.
+/// Names the fault at `at`, where the line that begins at `start` should have its colon.
 #[cold]
 fn bad_name(bytes: &[u8], start: usize, at: usize) -> Fault {
     match &bytes[at..] {
@@ -69,7 +69,7 @@ fn bad_name(bytes: &[u8], start: usize, at: usize) -> Fault {
     }
 }
 
-/// What is wrong at `at`, where CRLF should end a field value.
+/// Names the fault at `at`, where CRLF should end a field value.
 #[cold]
 fn bad_end(bytes: &[u8], at: usize) -> Fault {
     match &bytes[at..] {

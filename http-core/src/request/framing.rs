@@ -5,7 +5,7 @@ use crate::bytes::{self, TOKEN};
 use crate::rules::Rule;
 use core::num::NonZeroU64;
 
-/// What all Transfer-Encoding lines say together.
+/// The meaning of all Transfer-Encoding lines together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TransferEncoding {
     Absent,
@@ -42,7 +42,7 @@ impl TransferEncoding {
     }
 }
 
-/// What Content-Length says.
+/// The meaning of Content-Length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ContentLength {
     Absent,

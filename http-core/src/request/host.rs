@@ -8,16 +8,16 @@ use core::net::Ipv6Addr;
 pub(crate) fn parse(authority: &[u8]) -> Option<Option<u16>> {
     let end = bytes::span(authority, 0, NAME);
     match &authority[end..] {
-        _ if end == 0 => rare_name(authority),
+        _ if end == 0 => literal_or_encoded(authority),
         [] => Some(None),
         [b':', digits @ ..] => port(digits),
-        [_, ..] => rare_name(authority),
+        [_, ..] => literal_or_encoded(authority),
     }
 }
 
 /// Judges an authority that has `%` in its name, begins with an IP literal, or is invalid.
 #[inline(never)]
-fn rare_name(authority: &[u8]) -> Option<Option<u16>> {
+fn literal_or_encoded(authority: &[u8]) -> Option<Option<u16>> {
     let end = match authority.first()? {
         b'[' => ip_literal(authority)?,
         _ => encoded_name(authority)?,

@@ -74,7 +74,7 @@ impl KnownFields {
         match known {
             Known::Host => self.host = index,
             Known::ContentLength => self.content_length = index,
-            // The two values that nearly every Connection has, and any other list.
+            // Nearly every Connection has one of these two values.
             Known::Connection if is_name(value, b"keep-alive") => self.keep_alive = true,
             Known::Connection if is_name(value, b"close") => self.close = true,
             Known::Connection => self.connection(value),
@@ -168,13 +168,13 @@ impl KnownFields {
                 };
             }
         }
-        // RFC 9110 section 7.8: Upgrade counts only with its Connection option, and not in HTTP/1.0. Nor with POST: an
-        // answer in another protocol to what POST does is nothing that a client can have meant.
+        // RFC 9110 section 7.8: Upgrade counts only with its Connection option, and not in HTTP/1.0. Nor with POST:
+        // no client can mean that its POST is answered in another protocol.
         info.upgrade = self.once & Known::Upgrade as u8 != 0
             && self.upgrade
             && info.version == Version::Http11
             && info.method != MethodKind::Post;
-        // Where it names nothing that can be switched to, nothing was asked for.
+        // An Upgrade without a protocol that can be switched to asks for nothing.
         info.upgrade = info.upgrade
             && values(Known::Upgrade)
                 .flat_map(bytes::list)
@@ -183,8 +183,8 @@ impl KnownFields {
     }
 }
 
-/// Where the breach of a rule shows that is judged over a whole head of `length` bytes: the first byte of the last field line
-/// with the name that decided, or the last byte of the head if a field is missing.
+/// Returns the place of a breach that is judged over a whole head of `length` bytes: the first byte of the last field line with
+/// the name that decided, or the last byte of the head if a field is missing.
 #[cold]
 pub(crate) fn place(rule: Rule, bytes: &[u8], length: usize, slots: &[Slot]) -> usize {
     let known = match rule {

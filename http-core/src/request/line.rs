@@ -1,4 +1,4 @@
-//! The request line: `method SP request-target SP HTTP-version CRLF` (RFC 9112 section 3), judged octet by octet.
+//! The request line: `method SP request-target SP HTTP-version CRLF` (RFC 9112 section 3), judged byte by byte.
 
 use super::Fault::{self, Broken, Incomplete};
 use super::host;
@@ -8,10 +8,10 @@ use crate::bytes::{self, TOKEN};
 use crate::limits::{self, TargetPolicy};
 use crate::rules::Rule;
 
-/// Parses the line at the start of `bytes` into `info`. Answers the index behind its LF.
+/// Parses the line at the start of `bytes` into `info`. Returns the index behind its LF.
 #[inline(always)]
 pub(crate) fn parse(bytes: &[u8], targets: TargetPolicy, info: &mut Info) -> Result<usize, Fault> {
-    // By far the most common one; `==` compares whole words, where a pattern would compare octets.
+    // By far the most common one; `==` compares whole words, where a pattern would compare bytes.
     let get = bytes.first_chunk() == Some(b"GET ");
     let (method, end) = if get { (MethodKind::Get, 3) } else { method(bytes)? };
     info.method = method;
@@ -54,8 +54,8 @@ fn method(bytes: &[u8]) -> Result<(MethodKind, usize), Fault> {
     Ok((method, end))
 }
 
-/// What an octet at `at` means that should have been something else: a line that ends there is `short`, an LF without CR
-/// and a CR without LF have their own rules, and anything else is `other`.
+/// Names the fault of an unexpected byte at `at`: `short` if the line ends there, the rules of their own for an LF without CR
+/// and a CR without LF, and `other` for any other byte.
 fn line_end(bytes: &[u8], at: usize, short: Rule, other: Rule) -> Fault {
     match (bytes.get(at), bytes.get(at + 1)) {
         (None, _) | (Some(b'\r'), None) => Incomplete,
@@ -66,7 +66,7 @@ fn line_end(bytes: &[u8], at: usize, short: Rule, other: Rule) -> Fault {
     }
 }
 
-/// Judges the target by its form (RFC 9112 section 3.2). Answers the index of the SP behind it.
+/// Judges the target by its form (RFC 9112 section 3.2). Returns the index of the SP behind it.
 #[inline(always)]
 fn target(bytes: &[u8], start: usize, targets: TargetPolicy, info: &mut Info) -> Result<usize, Fault> {
     match bytes.get(start) {
@@ -97,7 +97,7 @@ fn path_and_query(
     }
 }
 
-/// Goes on where the plain bytes of a path end: at a `%` that has to be judged, at the query, or at what no target holds.
+/// Goes on where the plain bytes of a path end: at a `%` that has to be judged, at the query, or at a byte of no target.
 #[inline(never)]
 fn rest_of_target(
     bytes: &[u8],
@@ -126,7 +126,7 @@ fn rest_of_target(
     }
 }
 
-/// Two hexadecimal digits follow the `%` at `at` (RFC 3986 section 2.1). Answers the index of the second.
+/// Two hexadecimal digits follow the `%` at `at` (RFC 3986 section 2.1). Returns the index of the second.
 fn percent(bytes: &[u8], at: usize) -> Result<usize, Fault> {
     for digit in [at + 1, at + 2] {
         match bytes.get(digit) {
@@ -155,7 +155,7 @@ fn other_form(bytes: &[u8], start: usize, targets: TargetPolicy, info: &mut Info
             match bytes.get(start + 1) {
                 None => Err(Incomplete),
                 Some(b' ') if info.method == MethodKind::Options => Ok(start + 1),
-                // `PRI * HTTP/2.0`: what a target may be is the business of that version (RFC 9113 section 3.4).
+                // `PRI * HTTP/2.0`: the version decides, because its targets may have other forms (RFC 9113 section 3.4).
                 Some(b' ') => {
                     let next = version(bytes, start + 2, info)?;
                     Err(Broken(next - 1, Rule::WrongTargetForm))
@@ -168,7 +168,7 @@ fn other_form(bytes: &[u8], start: usize, targets: TargetPolicy, info: &mut Info
     }
 }
 
-/// Judges the authority that begins at `start`. Answers the index behind it: of the `/`, `?` or SP that ends it.
+/// Judges the authority that begins at `start`. Returns the index behind it: of the `/`, `?` or SP that ends it.
 fn authority(bytes: &[u8], start: usize, port_needed: bool) -> Result<usize, Fault> {
     let ends = |&byte: &u8| matches!(byte, b'/' | b'?' | b' ' | b'#' | b'\r' | b'\n');
     let rest = &bytes[start..];
@@ -207,7 +207,7 @@ fn absolute(bytes: &[u8], start: usize, targets: TargetPolicy, info: &mut Info) 
     }
 }
 
-/// The octet at `at` is `want`, without regard to case. Answers the index behind it.
+/// The byte at `at` is `want`, without regard to case. Returns the index behind it.
 fn expect(bytes: &[u8], at: usize, want: u8) -> Result<usize, Fault> {
     match bytes.get(at) {
         None => Err(Incomplete),
@@ -217,7 +217,7 @@ fn expect(bytes: &[u8], at: usize, want: u8) -> Result<usize, Fault> {
 }
 
 /// Judges a version that is not plainly HTTP/1.1 (RFC 9112 section 2.3): 1.2 to 1.9 are handled as 1.1, another major
-/// version is not supported. Answers the index behind the LF.
+/// version is not supported. Returns the index behind the LF.
 #[cold]
 fn version(bytes: &[u8], start: usize, info: &mut Info) -> Result<usize, Fault> {
     for (i, want) in b"HTTP/d.d".iter().enumerate() {

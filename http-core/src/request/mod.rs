@@ -1,7 +1,8 @@
 //! The request side: bytes in, a `Head`, body bytes and trailers out.
 //!
-//! A head is found out about in two files: `head.rs` has the order of its judgements, and each of them is in `line.rs` (the
-//! request line), `field.rs` (a field line), `known.rs` (the fields together) or `section.rs` (lengths and pieces).
+//! To find why a head is refused, read two files: `head.rs`, which has the order of the judgements, and the one of the
+//! judgement: `line.rs` (the request line), `field.rs` (a field line), `known.rs` (the fields together) or `section.rs`
+//! (lengths, and heads in pieces).
 
 pub(crate) mod body;
 pub(crate) mod chunked;

@@ -17,13 +17,13 @@ pub enum Version {
 pub enum Framing {
     /// There is no body.
     Empty,
-    /// Content-Length says how many octets follow.
+    /// Content-Length says how many bytes follow.
     Length(NonZeroU64),
     /// The body comes in chunks (RFC 9112 section 7.1).
     Chunked,
 }
 
-/// What Expect asks for (RFC 9110 section 10.1.1).
+/// The meaning of Expect (RFC 9110 section 10.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Expectation {
     /// Nothing.
@@ -60,7 +60,7 @@ pub enum Method<'a> {
 }
 
 impl<'a> Method<'a> {
-    /// The method as it stands in the request line.
+    /// Returns the method as it stands in the request line.
     #[must_use]
     pub const fn as_str(self) -> &'a str {
         match self {
@@ -91,7 +91,7 @@ pub enum Target<'a> {
     Origin {
         /// Begins with `/`.
         path: &'a str,
-        /// What follows the first `?`.
+        /// The part behind the first `?`.
         query: Option<&'a str>,
     },
     /// `http://authority/path?query`
@@ -102,7 +102,7 @@ pub enum Target<'a> {
         authority: &'a str,
         /// Empty, or begins with `/`.
         path: &'a str,
-        /// What follows the first `?`.
+        /// The part behind the first `?`.
         query: Option<&'a str>,
     },
     /// `host:port`, of CONNECT.
@@ -112,7 +112,7 @@ pub enum Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    /// The path: `/` for an absolute-form without one, empty for the two forms that have none.
+    /// Returns the path: `/` for an absolute-form without one, empty for the two forms that have none.
     #[must_use]
     pub const fn path(self) -> &'a str {
         match self {
@@ -123,7 +123,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// The query, without its `?`.
+    /// Returns the query, without its `?`.
     #[must_use]
     pub const fn query(self) -> Option<&'a str> {
         match self {

@@ -1,4 +1,4 @@
-//! Where the parts of a head are: offsets into the caller's octets, which outlive none of them.
+//! The places of the parts of a head: offsets into the caller's bytes, which the caller keeps until it has consumed them.
 
 use super::parts::{Expectation, Framing, Version};
 
@@ -52,7 +52,7 @@ impl Span {
     }
 }
 
-/// The facts about a head that are no field lines; offsets count from the first octet of the method.
+/// The facts about a head that are no field lines; offsets count from the first byte of the method.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Info {
     pub(crate) framing: Framing,
@@ -81,33 +81,33 @@ impl Info {
     }
 }
 
-/// Where one field line is.
+/// The place of one field line.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slot {
     pub(crate) name: Span,
     pub(crate) value: Span,
 }
 
-/// Counts the octets that parsers look at, so that tests can hold the work to the bytes. Only with debug assertions.
+/// Counts the bytes that parsers look at, so that tests can hold the work to the bytes. Only with debug assertions.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Work {
     #[cfg(debug_assertions)]
-    octets: u64,
+    bytes: u64,
 }
 
 impl Work {
     #[inline(always)]
-    pub(crate) fn add(&mut self, octets: usize) {
+    pub(crate) fn add(&mut self, bytes: usize) {
         #[cfg(debug_assertions)]
         {
-            self.octets += octets as u64;
+            self.bytes += bytes as u64;
         }
-        let _ = octets;
+        let _ = bytes;
     }
 
-    fn octets(self) -> Option<u64> {
+    fn bytes(self) -> Option<u64> {
         #[cfg(debug_assertions)]
-        return Some(self.octets);
+        return Some(self.bytes);
         #[cfg(not(debug_assertions))]
         None
     }
@@ -162,7 +162,7 @@ impl<const N: usize> Fields<N> {
         };
         let work = Work {
             #[cfg(debug_assertions)]
-            octets: 0,
+            bytes: 0,
         };
         Self {
             table: Table {
@@ -173,11 +173,11 @@ impl<const N: usize> Fields<N> {
         }
     }
 
-    /// How many octets were looked at with these slots, counted only with debug assertions: for tests.
+    /// Returns how many bytes were looked at with these slots, counted only with debug assertions: for tests.
     #[doc(hidden)]
     #[must_use]
     pub fn work(&self) -> Option<u64> {
-        self.table.work.octets()
+        self.table.work.bytes()
     }
 }
 

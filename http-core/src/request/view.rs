@@ -1,4 +1,4 @@
-//! What was parsed: views of the caller's bytes.
+//! Views of the caller's bytes, as they were parsed.
 
 use super::parts::{Expectation, Framing, Method, Target, Version};
 use super::table::{Form, Info, MethodKind, Slot, Span, Table};
@@ -79,7 +79,7 @@ impl<'a> Head<'a> {
         text(part.of(self.bytes))
     }
 
-    /// The method (RFC 9110 section 9).
+    /// Returns the method (RFC 9110 section 9).
     #[inline]
     #[must_use]
     pub fn method(&self) -> Method<'a> {
@@ -97,7 +97,7 @@ impl<'a> Head<'a> {
         }
     }
 
-    /// The target, in its form (RFC 9112 section 3.2).
+    /// Returns the target, in its form (RFC 9112 section 3.2).
     #[inline]
     #[must_use]
     pub fn target(&self) -> Target<'a> {
@@ -129,8 +129,8 @@ impl<'a> Head<'a> {
         }
     }
 
-    /// The path of the target as octets, for a comparison that costs nothing: `/` where an absolute target has none, and
-    /// empty if the target is an authority or `*`.
+    /// Returns the path of the target as bytes, without the check that makes text of it: `/` where an absolute target has
+    /// none, and empty if the target is an authority or `*`.
     #[inline]
     #[must_use]
     pub fn path(&self) -> &'a [u8] {
@@ -141,32 +141,32 @@ impl<'a> Head<'a> {
         }
     }
 
-    /// The target as it stands in the request line.
+    /// Returns the target as it stands in the request line.
     #[must_use]
     pub fn target_str(&self) -> &'a str {
         self.part(self.table.info.target)
     }
 
-    /// The version (RFC 9112 section 2.3).
+    /// Returns the version (RFC 9112 section 2.3).
     #[inline]
     #[must_use]
     pub const fn version(&self) -> Version {
         self.table.info.version
     }
 
-    /// The value of the first field line called `name`, without regard to case (RFC 9110 section 5.1).
+    /// Returns the value of the first field line called `name`, without regard to case (RFC 9110 section 5.1).
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&'a [u8]> {
         value_of(name, self.bytes, self.table)
     }
 
-    /// All field lines, in their order.
+    /// Returns all field lines, in their order.
     #[must_use]
     pub fn fields(&self) -> FieldLines<'a> {
         FieldLines::new(self.bytes, self.table)
     }
 
-    /// All field lines, in their order, with their names as bytes: for a look at each that costs no more than the look.
+    /// Returns all field lines, in their order, with their names as bytes: without the check that makes text of them.
     #[inline]
     pub fn field_bytes(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
         let bytes = self.bytes;
@@ -174,14 +174,14 @@ impl<'a> Head<'a> {
         slots.map(move |slot| (slot.name.of(bytes), slot.value.of(bytes)))
     }
 
-    /// How the end of the body is known (RFC 9112 section 6.3).
+    /// Returns how the end of the body is known (RFC 9112 section 6.3).
     #[inline]
     #[must_use]
     pub const fn framing(&self) -> Framing {
         self.table.info.framing
     }
 
-    /// The host that the request is for: of the target, if that names one, else of Host (RFC 9112 section 3.3).
+    /// Returns the host that the request is for: of the target, if that names one, else of Host (RFC 9112 section 3.3).
     #[must_use]
     pub fn host(&self) -> Option<&'a str> {
         match self.target() {
@@ -194,17 +194,17 @@ impl<'a> Head<'a> {
         }
     }
 
-    /// What Expect asks for; always nothing in HTTP/1.0 (RFC 9110 section 10.1.1).
+    /// Returns the meaning of Expect; it has none in HTTP/1.0 (RFC 9110 section 10.1.1).
     #[inline]
     #[must_use]
     pub const fn expectation(&self) -> Expectation {
         self.table.info.expectation
     }
 
-    /// Whether the client waits for 100 before it sends the body that it announced.
+    /// Returns whether the client waits for 100 before it sends the body that it announced.
     ///
-    /// Who answers without 100 should call [`close_after_response`](crate::Connection::close_after_response) first: a
-    /// client that then leaves the body out would have its next request taken for the body.
+    /// Call [`close_after_response`](crate::Connection::close_after_response) before a final response that is sent in place of
+    /// 100: the client may leave the body out then, and its next request would be taken for the body.
     #[inline]
     #[must_use]
     pub const fn expects_continue(&self) -> bool {
@@ -212,14 +212,14 @@ impl<'a> Head<'a> {
             && !matches!(self.table.info.framing, Framing::Empty)
     }
 
-    /// Whether the client lets the connection persist (RFC 9112 section 9.3).
+    /// Returns whether the client lets the connection persist (RFC 9112 section 9.3).
     #[inline]
     #[must_use]
     pub const fn keep_alive(&self) -> bool {
         self.table.info.keep_alive
     }
 
-    /// The protocols that the client would change to, in its order of preference: none unless Connection names Upgrade
+    /// Returns the protocols that the client would change to, in its order of preference: none unless Connection names Upgrade
     /// and the version is 1.1 (RFC 9110 section 7.8), and none with POST, whose Upgrade is ignored. `h2c` is left out: RFC
     /// 9113 section 3.1 took it back.
     pub fn upgrade(&self) -> impl Iterator<Item = &'a str> + use<'a> {
@@ -273,13 +273,13 @@ impl<'a> Trailers<'a> {
         Self { bytes, table }
     }
 
-    /// The value of the first field line called `name`, without regard to case.
+    /// Returns the value of the first field line called `name`, without regard to case.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&'a [u8]> {
         value_of(name, self.bytes, self.table)
     }
 
-    /// All field lines, in their order.
+    /// Returns all field lines, in their order.
     #[must_use]
     pub fn fields(&self) -> FieldLines<'a> {
         FieldLines::new(self.bytes, self.table)

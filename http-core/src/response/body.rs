@@ -9,24 +9,25 @@ use alloc::vec::Vec;
 /// The body of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Body {
-    /// So many octets; the response gets a Content-Length. In answer to HEAD and with 304 the length is told and no body
-    /// follows; `Known(0)` tells nothing with 304.
+    /// A body of this many bytes: the response gets a Content-Length. For HEAD and 304 the length is announced and no body is
+    /// sent; `Known(0)` announces nothing with 304.
     Known(u64),
-    /// Of a length that is not known yet: chunked to HTTP/1.1, until the connection closes to HTTP/1.0.
+    /// A body whose length is not known yet: chunked to HTTP/1.1, until the connection closes to HTTP/1.0.
     Stream,
 }
 
-/// What is still to be sent of a body. It holds octets, not a `u64`, because alignment would cost 7 more.
+/// How many bytes of a body are still to be sent. Packed, because the alignment of a `u64` would cost 7 bytes more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Left([u8; 8]);
+#[repr(Rust, packed)]
+pub(crate) struct Left(u64);
 
 impl Left {
-    const fn new(octets: u64) -> Self {
-        Self(octets.to_ne_bytes())
+    const fn new(bytes: u64) -> Self {
+        Self(bytes)
     }
 
-    const fn octets(self) -> u64 {
-        u64::from_ne_bytes(self.0)
+    const fn bytes(self) -> u64 {
+        self.0
     }
 }
 
@@ -35,11 +36,11 @@ impl Left {
 pub(crate) enum Sending {
     /// Nothing is under way, or a response without a body.
     Nothing,
-    /// Of a Content-Length, so much is left.
+    /// A body with a Content-Length; this many bytes remain.
     Known(Left),
     /// Chunks.
     Chunked,
-    /// Octets until the connection closes.
+    /// Bytes until the connection closes.
     UntilClose,
 }
 
@@ -72,7 +73,7 @@ impl Sending {
         }
     }
 
-    /// Appends octets of the body.
+    /// Appends bytes of the body.
     pub(crate) fn data(&mut self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Misuse> {
         match self {
             Self::Chunked if bytes.is_empty() => Ok(()), // an empty chunk would end the body
@@ -88,13 +89,13 @@ impl Sending {
         }
     }
 
-    /// Accounts for octets of the body.
-    pub(crate) fn sent(&mut self, octets: u64) -> Result<(), Misuse> {
+    /// Accounts for bytes of the body.
+    pub(crate) fn sent(&mut self, bytes: u64) -> Result<(), Misuse> {
         match self {
-            Self::Nothing if octets == 0 => Ok(()),
+            Self::Nothing if bytes == 0 => Ok(()),
             Self::Nothing => Err(Misuse::NoBody),
             Self::Known(left) => {
-                let rest = left.octets().checked_sub(octets).ok_or(Misuse::BodyTooLong)?;
+                let rest = left.bytes().checked_sub(bytes).ok_or(Misuse::BodyTooLong)?;
                 *left = Left::new(rest);
                 Ok(())
             }
@@ -114,7 +115,7 @@ impl Sending {
             }
         }
         match self {
-            Self::Known(left) if left.octets() > 0 => Err(Misuse::BodyTooShort),
+            Self::Known(left) if left.bytes() > 0 => Err(Misuse::BodyTooShort),
             Self::Known(_) | Self::Nothing | Self::UntilClose => Ok(()),
             Self::Chunked => {
                 out.extend_from_slice(b"0\r\n");

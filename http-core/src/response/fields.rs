@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 /// A field name: text that is checked when it is used, or a [`Name`] that was checked when it was compiled.
 ///
-/// Sealed: what [`checked`](Self::checked) answers is written as it is, so no other crate may answer it.
+/// Sealed: the result of [`checked`](Self::checked) is written as it is, so no other crate may provide it.
 ///
 /// ```compile_fail,E0277
 /// struct Injected;
@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 /// }
 /// ```
 pub trait FieldName: sealed::Sealed {
-    /// The name.
+    /// Returns the name.
     ///
     /// # Errors
     /// [`Misuse::BadFieldName`] if it is no token, [`Misuse::FramingField`] if it is one that the connection writes.
@@ -25,7 +25,7 @@ pub trait FieldName: sealed::Sealed {
 }
 
 pub(crate) mod sealed {
-    /// Whose names are known to be checked.
+    /// Implemented for the types whose names are checked.
     pub trait Sealed {}
 
     impl Sealed for str {}
@@ -85,7 +85,7 @@ impl Name {
         Self(name)
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         self.0
@@ -193,7 +193,7 @@ const fn check_name(name: &[u8]) {
 pub struct DateLine([u8; 37]);
 
 impl DateLine {
-    /// Makes a line from an IMF-fixdate, as `httpdate` formats it. An octet that no date has becomes a space.
+    /// Makes a line from an IMF-fixdate, as `httpdate` formats it. A byte that no date has becomes a space.
     #[must_use]
     pub const fn new(imf_fixdate: &[u8; 29]) -> Self {
         const NAME: &[u8; 6] = b"date: ";
@@ -225,7 +225,7 @@ pub struct FieldBlock {
 }
 
 impl FieldBlock {
-    /// No field lines.
+    /// Makes a block without field lines.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -290,7 +290,7 @@ impl FieldBlock {
         self.upgrade &= !name.eq_ignore_ascii_case("upgrade");
     }
 
-    /// Whether a line is called `name`, without regard to case.
+    /// Returns whether a line is called `name`, without regard to case.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
         self.names()
@@ -303,7 +303,7 @@ impl FieldBlock {
         self.upgrade = false;
     }
 
-    /// The lines as they are sent, each with its CRLF.
+    /// Returns the lines as they are sent, each with its CRLF.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.lines

@@ -5,7 +5,7 @@ use super::status::{status_line, unnamed_status};
 use crate::misuse::Misuse;
 use alloc::vec::Vec;
 
-/// What the Connection field of a response says.
+/// The Connection field of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Options {
     None,
@@ -58,7 +58,7 @@ pub struct ResponseHead {
 }
 
 impl ResponseHead {
-    /// A head without field lines. The status is judged when the head is written.
+    /// Makes a head without field lines. The status is judged when the head is written.
     #[must_use]
     pub const fn new(status: u16) -> Self {
         Self {
@@ -80,7 +80,7 @@ impl ResponseHead {
         self.status = status;
     }
 
-    /// The status.
+    /// Returns the status.
     #[inline]
     #[must_use]
     pub const fn status(&self) -> u16 {
@@ -97,7 +97,7 @@ impl ResponseHead {
         self.fields.push(name, value)
     }
 
-    /// The head with one more field line, for chains.
+    /// Returns the head with one more field line, for chains.
     ///
     /// # Errors
     /// As [`push`](Self::push).
@@ -129,13 +129,13 @@ impl ResponseHead {
         self.fields.remove_all(name);
     }
 
-    /// Whether there is a field line called `name`, without regard to case.
+    /// Returns whether there is a field line called `name`, without regard to case.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
         self.fields.contains(name)
     }
 
-    /// The field lines.
+    /// Returns the field lines.
     #[must_use]
     pub const fn fields(&self) -> &FieldBlock {
         &self.fields
@@ -169,7 +169,7 @@ impl ResponseHead {
 
     /// Appends the head of a 200 with no more of the connection's lines than Content-Length: the most common one.
     #[inline(always)]
-    pub(crate) fn write_plain_200(&self, out: &mut Vec<u8>, length: u64) {
+    pub(crate) fn write_common_200(&self, out: &mut Vec<u8>, length: u64) {
         const STATUS: &[u8; 17] = b"HTTP/1.1 200 OK\r\n";
         out.reserve(STATUS.len() + self.fields.lines.len() + 128);
         out.extend_from_slice(STATUS);

@@ -1,4 +1,4 @@
-//! The response side: decisions in, octets out.
+//! The response side: decisions in, bytes out.
 
 pub(crate) mod body;
 pub(crate) mod fields;

@@ -66,7 +66,7 @@ pub(crate) const DIFFERENCES: &[(&str, &str)] = &[
     ("http-parser takes BadRequestLine", "HTTP/0.9 has no version"),
     (
         "http-parser takes BadTarget",
-        "fragments and high octets are taken unless built strict",
+        "fragments and high bytes are taken unless built strict",
     ),
     (
         "http-parser takes BadTransferEncoding",
@@ -138,7 +138,7 @@ pub(crate) const DIFFERENCES: &[(&str, &str)] = &[
     ),
     (
         "httparse takes BadTarget",
-        "a target is any run of octets without blanks",
+        "a target is any run of bytes without blanks",
     ),
     (
         "httparse takes BadTransferEncoding",
@@ -195,7 +195,7 @@ pub(crate) const DIFFERENCES: &[(&str, &str)] = &[
     ),
     (
         "picohttpparser takes BadTarget",
-        "a target is any run of octets without blanks",
+        "a target is any run of bytes without blanks",
     ),
     (
         "picohttpparser takes BadTransferEncoding",

@@ -61,7 +61,7 @@ impl Default for PicoSlots {
     }
 }
 
-/// Parses a head and copies nothing, for benches. Answers its length, negative where it is refused or incomplete.
+/// Parses a head and copies nothing, for benches. Returns its length, negative where it is refused or incomplete.
 pub fn pico_length(wire: &[u8], slots: &mut PicoSlots) -> i32 {
     let (mut method, mut method_len) = (null(), 0);
     let (mut path, mut path_len) = (null(), 0);

@@ -96,7 +96,7 @@ pub fn http_parser(wire: &[u8]) -> (Vec<Request>, bool) {
     (notes.0, parser.has_error())
 }
 
-/// How many octets of a wire http-parser takes, told of nothing in it.
+/// How many bytes of a wire http-parser takes, told of nothing in it.
 #[must_use]
 pub fn http_parser_length(wire: &[u8]) -> usize {
     struct Deaf;

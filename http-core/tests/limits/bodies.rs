@@ -61,7 +61,7 @@ fn content_length_at_the_edge_of_u64_is_a_number_and_one_more_overflows() {
 }
 
 #[test]
-fn a_sum_of_chunks_at_the_limit_is_taken_and_one_octet_more_is_413() {
+fn a_sum_of_chunks_at_the_limit_is_taken_and_one_byte_more_is_413() {
     let limits = Limits {
         body: 10,
         ..Limits::default()
@@ -88,7 +88,7 @@ fn chunk_sizes_that_wrap_a_sum_are_413_even_without_a_limit() {
 }
 
 #[test]
-fn a_trailer_section_at_its_limit_is_taken_and_one_octet_more_is_431() {
+fn a_trailer_section_at_its_limit_is_taken_and_one_byte_more_is_431() {
     let limits = Limits {
         trailers: 40,
         ..Limits::default()

@@ -48,12 +48,12 @@ fn leading_zeros_of_a_chunk_size_are_taken_as_long_as_its_line_is_worth_a_byte_o
 }
 
 #[test]
-fn chunk_extensions_at_their_limit_are_taken_and_one_octet_more_is_refused() {
+fn chunk_extensions_at_their_limit_are_taken_and_one_byte_more_is_refused() {
     let limits = Limits {
         chunk_extensions: 40,
         ..Limits::default()
     };
-    // They are counted over the whole body: 20 octets on the first chunk, the rest on the second.
+    // They are counted over the whole body: 20 bytes on the first chunk, the rest on the second.
     let body = |second: usize| {
         post(&format!(
             "1;{}\r\na\r\n1;{}\r\nb\r\n0\r\n\r\n",

@@ -4,7 +4,7 @@ use crate::{get, refused, taken};
 use http_core::{Connection, Event, Fields, Limits, Rule, limits};
 
 #[test]
-fn a_request_line_at_its_limit_is_taken_and_one_octet_more_is_414() {
+fn a_request_line_at_its_limit_is_taken_and_one_byte_more_is_414() {
     let limits = Limits {
         request_line: 100,
         ..Limits::default()
@@ -23,7 +23,7 @@ fn a_request_line_at_its_limit_is_taken_and_one_octet_more_is_414() {
 }
 
 #[test]
-fn a_request_line_of_8000_octets_is_within_the_default() {
+fn a_request_line_of_8000_bytes_is_within_the_default() {
     let line = |len: usize| get(&format!("/{}", "a".repeat(len - "GET / HTTP/1.1\r\n".len())), "");
     taken(Limits::default(), &line(8000));
     taken(Limits::default(), &line(limits::REQUEST_LINE as usize));
@@ -32,7 +32,7 @@ fn a_request_line_of_8000_octets_is_within_the_default() {
 }
 
 #[test]
-fn a_method_at_its_limit_is_taken_and_one_octet_more_is_400() {
+fn a_method_at_its_limit_is_taken_and_one_byte_more_is_400() {
     let request = |len: usize| format!("{} / HTTP/1.1\r\nHost: a\r\n\r\n", "M".repeat(len)).into_bytes();
     taken(Limits::default(), &request(limits::METHOD));
     let past = request(limits::METHOD + 1);
@@ -54,7 +54,7 @@ fn a_method_at_its_limit_is_taken_and_one_octet_more_is_400() {
 }
 
 #[test]
-fn a_field_line_at_its_limit_is_taken_and_one_octet_more_is_431() {
+fn a_field_line_at_its_limit_is_taken_and_one_byte_more_is_431() {
     let limits = Limits {
         field_line: 64,
         ..Limits::default()
@@ -71,7 +71,7 @@ fn a_field_line_at_its_limit_is_taken_and_one_octet_more_is_431() {
 }
 
 #[test]
-fn a_head_at_its_limit_is_taken_and_one_octet_more_is_431() {
+fn a_head_at_its_limit_is_taken_and_one_byte_more_is_431() {
     let limits = Limits {
         head: 120,
         ..Limits::default()

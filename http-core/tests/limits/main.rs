@@ -1,4 +1,4 @@
-//! Each limit: a message at it is taken, one octet past it is refused by its own rule, at the octet that passes it.
+//! Each limit: a message at it is taken, one byte past it is refused by its own rule, at the byte that passes it.
 
 mod bodies;
 mod chunks;

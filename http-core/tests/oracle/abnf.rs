@@ -15,7 +15,7 @@ pub enum Abnf {
     Times(usize, usize, Box<Abnf>),
 }
 
-/// What a rule says about an input.
+/// The verdict of a rule on an input.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
 pub enum Verdict {
     /// It matches the first `n` bytes, and no longer prefix.

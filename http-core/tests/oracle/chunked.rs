@@ -3,7 +3,7 @@
 use super::abnf::*;
 use super::head::{Field, field_section};
 
-/// What the bytes behind a head are, read as a chunked body.
+/// The bytes behind a head, read as a chunked body.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Chunked {
     /// The data of the chunks, and of the part of the last one that is there.

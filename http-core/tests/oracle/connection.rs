@@ -5,7 +5,7 @@ use super::chunked::{self, Part};
 use super::framing::{self, Body};
 use super::head::{self, Field, Line, Raw};
 
-/// What a connection says to `input`, in the words of the corpus (`support/corpus.rs`), and how it ends.
+/// The events of a connection that receives `input`, in the words of the corpus (`support/corpus.rs`), and how it ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Story {
     pub lines: Vec<String>,
@@ -125,7 +125,7 @@ fn judge_fields(line: &Line, fields: &[Field], broken: &mut Vec<u16>) -> Body {
     body
 }
 
-/// Reads the body that follows a head; answers its length.
+/// Reads the body that follows a head. Returns its length.
 fn read_body(body: Body, rest: &[u8], limit: u64, lines: &mut Vec<String>) -> Result<usize, End> {
     match body {
         Body::Empty => Ok(0),
@@ -213,8 +213,8 @@ fn extras(head: &Head) -> String {
         && head.line.method != "POST";
     let protocols = framing::list(&head.fields, "upgrade");
     let protocol = seq([token(), opt(seq([text("/"), token()]))]);
-    let octets = |text: &String| text.chars().map(|c| c as u8).collect::<Vec<_>>();
-    let is_named = |p: &&String| asked && protocol.matches(&octets(p)) && !p.eq_ignore_ascii_case("h2c");
+    let to_bytes = |text: &String| text.chars().map(|c| c as u8).collect::<Vec<_>>();
+    let is_named = |p: &&String| asked && protocol.matches(&to_bytes(p)) && !p.eq_ignore_ascii_case("h2c");
     let named = protocols.iter().filter(is_named);
     named.fold(expectation.to_owned(), |text, protocol| {
         format!("{text} upgrade={protocol}")

@@ -71,7 +71,7 @@ fn h16() -> Abnf {
     times(1, 4, byte(is_hex))
 }
 fn ipv4() -> Abnf {
-    let octet = || {
+    let part = || {
         alt([
             byte(is_digit),
             seq([byte(|b| (b'1'..=b'9').contains(&b)), byte(is_digit)]),
@@ -80,15 +80,7 @@ fn ipv4() -> Abnf {
             seq([text("25"), byte(|b| (b'0'..=b'5').contains(&b))]),
         ])
     };
-    seq([
-        octet(),
-        text("."),
-        octet(),
-        text("."),
-        octet(),
-        text("."),
-        octet(),
-    ])
+    seq([part(), text("."), part(), text("."), part(), text("."), part()])
 }
 fn ipv6() -> Abnf {
     let ls32 = || alt([seq([h16(), text(":"), h16()]), ipv4()]);

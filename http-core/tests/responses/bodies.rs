@@ -77,7 +77,7 @@ fn statuses_without_content_have_none() {
 }
 
 #[test]
-fn a_known_length_is_kept_to_the_octet() {
+fn a_known_length_is_kept_to_the_byte() {
     let mut conn = get();
     let mut out = Vec::new();
     conn.respond(&mut out, &ResponseHead::new(200), Body::Known(5))

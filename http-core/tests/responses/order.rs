@@ -1,4 +1,4 @@
-//! What may be answered when, and how often.
+//! When a response may be sent, and how often.
 
 use crate::oracle::framing::values;
 use crate::oracle::response::{self, Framing};

@@ -7,7 +7,7 @@ use proptest::sample::select;
 
 const DATE: DateLine = DateLine::new(b"Sun, 06 Nov 1994 08:49:37 GMT");
 
-/// What is written, and all that can be asked of the connection afterwards.
+/// The written bytes, and all that can be asked of the connection afterwards.
 type Written = (Result<(), Misuse>, Vec<u8>, [bool; 6]);
 
 fn written(

@@ -1,4 +1,4 @@
-//! What is answered to a request that is broken, or not there to its end.
+//! Responses to a request that is broken, or not there to its end.
 
 use crate::oracle::framing::values;
 use crate::{asked, get, misuse, refused, replied};

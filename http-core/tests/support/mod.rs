@@ -153,7 +153,7 @@ impl Driver {
         panic!("receive makes no progress on {}", wire.escape_ascii());
     }
 
-    /// One call of receive. Answers whether another call with the same bytes makes sense.
+    /// One call of receive. Returns whether another call with the same bytes makes sense.
     #[track_caller]
     fn step(&mut self, input: &[u8]) -> bool {
         if !self.open {
@@ -176,7 +176,7 @@ impl Driver {
             "consumed {consumed} of {} bytes",
             input.len()
         );
-        // What is discarded after a close depends on how much had come.
+        // How much is discarded after a close depends on how much had come.
         if !matches!(received.event, Event::Closed) {
             self.consumed += consumed;
         }

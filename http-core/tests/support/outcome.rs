@@ -1,4 +1,4 @@
-//! What a drive saw, in a form that can be compared and printed, and the text form of the `.expect` files.
+//! The result of a drive, in a form that can be compared and printed, and the text form of the `.expect` files.
 
 use http_core::{Expectation, Framing, Head, Rejection, Target, Version};
 use std::fmt;
@@ -11,9 +11,9 @@ pub struct Outcome {
     /// Where the byte is that decided, if it was rejected, here or at the end of input.
     pub place: Option<Place>,
     pub consumed: usize,
-    /// What `end_of_input` said, where the drive ended waiting for more.
+    /// The result of `end_of_input`, where the drive ended waiting for more.
     pub eof: Option<Result<(), String>>,
-    /// What was written in answer.
+    /// The responses that were written.
     pub written: Vec<u8>,
     pub must_close: bool,
 }

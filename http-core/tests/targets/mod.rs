@@ -1,4 +1,4 @@
-//! What the fuzz targets check. The functions live here so that `cargo test` replays every kept input on stable.
+//! The checks of the fuzz targets. The functions live here so that `cargo test` replays every kept input on stable.
 //!
 //! Each target takes any bytes, never panics on a crate that keeps its promises, and panics as soon as one is broken.
 

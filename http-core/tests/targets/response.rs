@@ -30,7 +30,7 @@ struct Session<'a> {
     cycles: Vec<Cycle>,
 }
 
-/// What a request asked for, and what was answered so far.
+/// The wishes of a request, and the response so far.
 struct Cycle {
     method: &'static str,
     minor: u8,
@@ -39,7 +39,7 @@ struct Cycle {
     close: bool,
     /// Body bytes of the request that were not fed yet.
     unfed: &'static [u8],
-    /// Nobody asked: the answer is to an idle connection or to a broken request.
+    /// There was no request that could be read: the response is to an idle connection or to a broken request.
     refused: bool,
     interims: Vec<u16>,
     last: Option<Final>,

@@ -1,4 +1,4 @@
-//! What is written by the grammar is read back as it was meant: requests by the crate, responses by the oracle.
+//! Messages that are written by the grammar are read back as they were meant: requests by the crate, responses by the oracle.
 
 use super::drive;
 use crate::oracle::abnf::{is_tchar, is_vchar};
@@ -71,7 +71,7 @@ pub fn run(bytes: &[u8]) {
     reply(&mut tape);
 }
 
-/// Writes one request and answers what it means.
+/// Writes one request and returns its meaning.
 fn request(tape: &mut Tape<'_>, wire: &mut Vec<u8>) -> Meant {
     let method = ascii(tape.text(1, 20, is_tchar));
     // CONNECT takes another form of target; no other method is special to a parser.
