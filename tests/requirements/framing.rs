@@ -204,6 +204,15 @@ fn a_chunk_is_hex_digits_crlf_data_crlf() {
         served("point 25, hex", chunked("A\r\n0123456789\r\n0\r\n\r\n")).with_body("0123456789"),
         served("point 25, small hex", chunked("a\r\n0123456789\r\n0\r\n\r\n")).with_body("0123456789"),
         served("point 25, zeros", chunked("005\r\nhello\r\n000\r\n\r\n")).with_body("hello"),
+        served(
+            "point 25, more zeros than a number has digits",
+            chunked(&format!(
+                "{}5\r\nhello\r\n{}\r\n\r\n",
+                "0".repeat(100),
+                "0".repeat(100)
+            )),
+        )
+        .with_body("hello"),
         served("point 25, nothing", chunked("0\r\n\r\n")).with_body(""),
         case(
             "point 25, a request behind it",
