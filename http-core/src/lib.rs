@@ -85,8 +85,8 @@
 //!
 //! Field lines have a scanner of their own rather than `httparse`'s: it names the rule that was broken, takes no bare LF,
 //! and one pass checks, trims and classifies. On x86-64 a head of 12 fields with all its checks costs 2,548 instructions,
-//! `httparse` alone 3,145 (`cargo run --release -p http-core --features std --example cost`). A target of 4 KiB takes more
-//! instructions than in `httparse`, 6,111 to 4,653, and less time, 0.37 to 1.04 µs (`--example cost -- --time`): sixteen
+//! `httparse` alone 3,178 (`cargo run --release -p http-core --features std --example cost`). A target of 4 KiB takes more
+//! instructions than in `httparse`, 6,111 to 4,686, and less time, 0.37 to 1.09 µs (`--example cost -- --time`): sixteen
 //! bytes are looked at in each.
 //!
 //! # Features
