@@ -3,6 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use support::{Launch, PATIENCE, process};
 
 const REQUEST: &str = "GET /plaintext HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -35,6 +36,43 @@ fn connections_over_the_limit_wait_and_are_served_when_others_end() {
         "it waited for {:?}",
         started.elapsed()
     );
+}
+
+#[test]
+fn a_server_that_stood_still_calls_no_client_late_whose_request_is_there() {
+    let server = Launch::new()
+        .args(["--workers", "1", "--idle-timeout", "4s"])
+        .start();
+    let mut clients: Vec<_> = (0..300).map(|_| server.connect()).collect();
+    for client in &mut clients {
+        assert_eq!(client.exchange(REQUEST).expect("an answer").status, 200);
+    }
+    server.signal(Signal::SIGSTOP);
+    for client in &mut clients {
+        client.send(REQUEST).expect("the kernel takes it");
+    }
+    thread::sleep(Duration::from_millis(4500));
+    server.signal(Signal::SIGCONT);
+    for client in &mut clients {
+        assert_eq!(client.response().expect("an answer, and no reset").status, 200);
+    }
+}
+
+#[test]
+fn a_connection_that_says_nothing_gets_the_time_of_a_head_and_one_that_has_asked_that_of_an_idle_one() {
+    let server = Launch::new()
+        .args(["--head-timeout", "1s", "--idle-timeout", "30s"])
+        .start();
+    let (mut silent, mut asked) = (server.connect(), server.connect());
+    assert_eq!(asked.exchange(REQUEST).expect("an answer").status, 200);
+    let started = Instant::now();
+    assert_eq!(silent.rest().expect("an orderly end"), b"");
+    let waited = started.elapsed();
+    assert!(
+        waited >= Duration::from_millis(900) && waited < PATIENCE,
+        "{waited:?}"
+    );
+    assert_eq!(asked.exchange(REQUEST).expect("an answer").status, 200);
 }
 
 #[test]

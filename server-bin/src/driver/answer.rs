@@ -191,8 +191,8 @@ impl<S: Socket> Connection<S> {
     /// Answers the request that has to end because a timeout is over, if an answer is due.
     pub(super) fn refuse_the_late(&mut self, kit: &mut Kit) {
         match self.phase.timeout() {
-            // Before its preface, a connection has no request that could be answered.
-            Timeout::Head if self.phase == Phase::Preface => {}
+            // There is no request that could be answered.
+            Timeout::Head if matches!(self.phase, Phase::Preface | Phase::Fresh) => {}
             Timeout::Head => {
                 self.refuse(408, kit);
                 // A peer that is so slow does not send so much that a reset could destroy the answer.

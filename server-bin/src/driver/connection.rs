@@ -103,7 +103,7 @@ impl<S: Socket> Connection<S> {
             requests: 0,
             lingered: 0,
             phase: match opening {
-                Opening::Request => Phase::Idle,
+                Opening::Request => Phase::Fresh,
                 Opening::Preface => Phase::Preface,
                 Opening::Refused => Phase::Closed,
             },
@@ -229,12 +229,15 @@ impl<S: Socket> Connection<S> {
         let mut budget = Budget::whole();
         loop {
             let part = match self.phase {
-                Phase::Idle | Phase::Head | Phase::Backlog | Phase::Body | Phase::Discarding => {
-                    match self.receive(key, &mut readable, inlet, kit, &mut budget) {
-                        true => continue,
-                        false => break,
-                    }
-                }
+                Phase::Fresh
+                | Phase::Idle
+                | Phase::Head
+                | Phase::Backlog
+                | Phase::Body
+                | Phase::Discarding => match self.receive(key, &mut readable, inlet, kit, &mut budget) {
+                    true => continue,
+                    false => break,
+                },
                 Phase::Preface => self.read_preface(&mut readable, inlet, kit),
                 Phase::Later => self.answer_from_elsewhere(kit),
                 Phase::Sending => self.send(inlet, kit, &mut budget),
@@ -385,6 +388,7 @@ impl<S: Socket> Connection<S> {
             | Phase::Switching
             | Phase::Unsent(_) => self.step(Happening::Notified),
             Phase::Preface
+            | Phase::Fresh
             | Phase::Idle
             | Phase::Head
             | Phase::Backlog

@@ -27,8 +27,8 @@ use Happening::{
     Switched, TimedOut, TurnSpent, Unreadable, Wanted,
 };
 use Phase::{
-    Backlog, Body, Closed, Closing, Discarding, HalfClosed, Head, Idle, Later, Lingering, Paused, Preface,
-    Sending, Starved, Switching, Unsent, Upgraded,
+    Backlog, Body, Closed, Closing, Discarding, Fresh, HalfClosed, Head, Idle, Later, Lingering, Paused,
+    Preface, Sending, Starved, Switching, Unsent, Upgraded,
 };
 
 /// What a connection is doing.
@@ -36,6 +36,9 @@ use Phase::{
 pub(crate) enum Phase {
     /// Reads what a proxy says of its client, before the first request.
     Preface,
+    /// Was accepted, and nothing has arrived. It gets the time of a head for its first byte, not that of an idle
+    /// connection: silent connections are the cheapest way to keep others out.
+    Fresh,
     /// Is between two requests: nothing of the next one has arrived.
     Idle,
     /// Has received a part of a request's head.
@@ -189,7 +192,7 @@ impl Phase {
     #[inline]
     pub(crate) const fn wait(self) -> Wait {
         match self {
-            Preface | Idle | Head | Body | Discarding | Lingering => Wait::Read,
+            Preface | Fresh | Idle | Head | Body | Discarding | Lingering => Wait::Read,
             Upgraded(Wants::Read) => Wait::Read,
             Unsent(_) | Closing | Upgraded(Wants::Write) => Wait::Write,
             Upgraded(Wants::ReadOrWrite) => Wait::ReadOrWrite,
@@ -205,7 +208,7 @@ impl Phase {
     pub(crate) const fn timeout(self) -> Timeout {
         match self {
             Idle => Timeout::Idle,
-            Preface | Head => Timeout::Head,
+            Preface | Fresh | Head => Timeout::Head,
             Body | Discarding => Timeout::Body,
             Paused | Starved => Timeout::Own,
             Later => Timeout::Reply,
@@ -221,7 +224,7 @@ impl Phase {
     #[inline]
     pub(crate) const fn receives(self) -> bool {
         match self {
-            Idle | Head | Backlog | Body | Discarding => true,
+            Fresh | Idle | Head | Backlog | Body | Discarding => true,
             Preface | Paused | Later | Sending | Starved | HalfClosed | Unsent(_) | Closing | Lingering
             | Switching | Upgraded(_) | Closed => false,
         }
@@ -232,7 +235,7 @@ impl Phase {
     pub(crate) const fn next(self, happening: Happening) -> Option<Self> {
         match self {
             Preface => Self::next_in_preface(happening),
-            Idle => Self::next_in_request(happening, Some(Closed), Some(Closing)),
+            Fresh | Idle => Self::next_in_request(happening, Some(Closed), Some(Closing)),
             Head => Self::next_in_request(happening, Some(Closing), None),
             Backlog => Self::next_in_request(happening, None, None),
             Body => Self::next_in_body(happening),

@@ -57,7 +57,7 @@ impl<S: Socket> Connection<S> {
             if input.is_empty() {
                 // The usual end of a turn: it is idle, and stays so.
                 let part = match self.phase {
-                    Phase::Idle => Part::Wait,
+                    Phase::Fresh | Phase::Idle => Part::Wait,
                     _ => Part::Rest(Happening::InputUsed),
                 };
                 return (0, part);

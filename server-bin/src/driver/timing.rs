@@ -76,7 +76,9 @@ impl<S: Socket> Connection<S> {
         }
         let deadline = self.deadline_in(before, kit);
         let timeout = self.phase.timeout();
-        if timeout != before.timeout() || is_next_request {
+        // The time of a head begins with its first byte.
+        let has_begun = before == Phase::Fresh && self.phase != Phase::Fresh;
+        if timeout != before.timeout() || is_next_request || has_begun {
             self.since = kit.lent.now;
         } else {
             self.go_on_in(timeout, kit);

@@ -35,8 +35,9 @@ impl Counted {
 }
 
 /// What a connection can be doing, in the words of metrics.
-pub const PHASES: [&str; 16] = [
+pub const PHASES: [&str; 17] = [
     "preface",
+    "fresh",
     "idle",
     "head",
     "backlog",
@@ -58,21 +59,22 @@ pub const PHASES: [&str; 16] = [
 pub(super) const fn place(phase: Phase) -> usize {
     match phase {
         Phase::Preface => 0,
-        Phase::Idle => 1,
-        Phase::Head => 2,
-        Phase::Backlog => 3,
-        Phase::Body => 4,
-        Phase::Paused => 5,
-        Phase::Later => 6,
-        Phase::Sending => 7,
-        Phase::Starved => 8,
-        Phase::HalfClosed => 9,
-        Phase::Discarding => 10,
-        Phase::Unsent(_) => 11,
-        Phase::Closing => 12,
-        Phase::Lingering => 13,
-        Phase::Switching | Phase::Upgraded(_) => 14,
-        Phase::Closed => 15,
+        Phase::Fresh => 1,
+        Phase::Idle => 2,
+        Phase::Head => 3,
+        Phase::Backlog => 4,
+        Phase::Body => 5,
+        Phase::Paused => 6,
+        Phase::Later => 7,
+        Phase::Sending => 8,
+        Phase::Starved => 9,
+        Phase::HalfClosed => 10,
+        Phase::Discarding => 11,
+        Phase::Unsent(_) => 12,
+        Phase::Closing => 13,
+        Phase::Lingering => 14,
+        Phase::Switching | Phase::Upgraded(_) => 15,
+        Phase::Closed => 16,
     }
 }
 

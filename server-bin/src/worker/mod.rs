@@ -59,6 +59,8 @@ pub(crate) struct Worker {
     admission: Arc<Admission>,
     server_stage: Arc<CurrentStage>,
     stage: Stage,
+    /// Rounds in a row that have put off what is due.
+    postponed: usize,
     census: Arc<Census>,
     /// What the worker itself has counted; the rest is added at a census.
     counted: Counted,
@@ -101,6 +103,7 @@ impl Worker {
             admission: Arc::clone(&plan.admission),
             server_stage: Arc::clone(&plan.stage),
             stage: Stage::Serving,
+            postponed: 0,
             census: Arc::default(),
             counted: Counted::default(),
             responses: 0,
@@ -137,11 +140,11 @@ impl Worker {
         while !self.is_done() {
             let timeout = self.timeout();
             // The clock is read right after, so that waiting on after a signal is this loop's own matter.
-            match self.poller.wait_interruptible(&mut events, timeout) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => result?,
-            }
-            self.round(&events);
+            let interrupted = match self.poller.wait_interruptible(&mut events, timeout) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => true,
+                result => result.map(|()| false)?,
+            };
+            self.round(&events, interrupted);
         }
         Ok(())
     }
@@ -149,7 +152,7 @@ impl Worker {
     /// How long to wait: not at all while something is left to be done.
     #[inline]
     fn timeout(&self) -> Option<Duration> {
-        if self.yielded.is_empty() && self.kit.lent.mailbox.fall_asleep() {
+        if self.yielded.is_empty() && self.postponed == 0 && self.kit.lent.mailbox.fall_asleep() {
             self.deadlines.timeout()
         } else {
             Some(Duration::ZERO)
@@ -158,7 +161,7 @@ impl Worker {
 
     /// Does all that follows one wait.
     #[inline]
-    fn round(&mut self, events: &Events) {
+    fn round(&mut self, events: &Events, interrupted: bool) {
         self.kit.begin(Instant::now(), SystemTime::now);
         let yielded = self.yielded.len();
         if self.kit.lent.mailbox.wake_up() {
@@ -176,7 +179,8 @@ impl Worker {
             self.go_on(yielded);
         }
         if self.deadlines.want(self.kit.lent.now) {
-            self.ring();
+            let has_seen_all = !interrupted && events.len() < EVENTS;
+            self.ring_or_look_again(has_seen_all);
         }
         self.kit.end_round();
         if self.kit.counts() {
@@ -260,6 +264,19 @@ impl Worker {
             self.read_letter(letter);
         }
         self.letters = letters;
+    }
+
+    /// Does what is due, unless a socket may be ready that this round has not heard of: a worker that was stopped or held up
+    /// must not call a client late whose bytes are there. So it looks again first, as often as it takes to hear of all.
+    #[cold]
+    fn ring_or_look_again(&mut self, has_seen_all: bool) {
+        let most = self.residents.len() / EVENTS + 2;
+        if has_seen_all || self.postponed >= most {
+            self.postponed = 0;
+            self.ring();
+        } else {
+            self.postponed += 1;
+        }
     }
 
     /// Does what is due, and asks the wheel how long there is nothing more to do.

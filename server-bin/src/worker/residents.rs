@@ -1,7 +1,7 @@
 //! The connections of a worker: letting each have its turns, and doing for it what it waits for.
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use multiplex::timers::TimerId;
 use multiplex::{Interest, Token, Trigger};
@@ -156,15 +156,6 @@ impl Worker {
         };
         let (interest, trigger) = match wait {
             Wait::Nothing => return self.close(key),
-            // The poller reports by level that there is room: that is the next turn.
-            Wait::Yield
-                if matches!(
-                    resident.connection.notes.registered,
-                    Wait::Write | Wait::ReadOrWrite
-                ) =>
-            {
-                return;
-            }
             Wait::Yield => {
                 if !std::mem::replace(&mut resident.connection.notes.has_yielded, true) {
                     self.yielded.push(key);
@@ -200,7 +191,9 @@ impl Worker {
         }
         // A connection that is still there has more to do until a later deadline.
         if let Some(resident) = self.residents.get_mut(key) {
-            let deadline = resident.connection.deadline(&self.kit);
+            // A connection is looked at once a round, whatever deadline its protocol sets itself.
+            let next_round = self.kit.lent.now + Duration::from_millis(1);
+            let deadline = resident.connection.deadline(&self.kit).max(next_round);
             resident.timer = Some(self.deadlines.admit(key, deadline));
         }
     }

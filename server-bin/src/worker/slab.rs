@@ -85,7 +85,6 @@ impl<T> Slab<T> {
     }
 
     /// How many values there are.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.len
     }

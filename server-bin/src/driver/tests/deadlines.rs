@@ -13,7 +13,7 @@ use crate::handler::{Context, Decision};
 #[test]
 fn an_idle_connection_ends_silently_at_its_deadline() {
     let mut rig = Rig::new(hello);
-    assert_eq!(rig.pass(seconds(74)), None);
+    assert_eq!(rig.pass(seconds(9)), None);
     rig.arrive(GET);
     rig.sent();
     assert_eq!(rig.pass(seconds(74)), None);
@@ -21,6 +21,22 @@ fn an_idle_connection_ends_silently_at_its_deadline() {
         (rig.pass(seconds(1)), rig.sent()),
         (Some(Wait::Nothing), String::new())
     );
+}
+
+#[test]
+fn a_connection_that_says_nothing_ends_silently_after_the_time_of_a_head() {
+    let mut rig = Rig::new(hello);
+    assert_eq!(rig.pass(seconds(9)), None);
+    assert_eq!(
+        (rig.pass(seconds(1)), rig.sent()),
+        (Some(Wait::Nothing), String::new())
+    );
+    // The time of a head begins with its first byte all the same.
+    let mut rig = Rig::new(hello);
+    assert_eq!(rig.pass(seconds(9)), None);
+    rig.arrive("GET");
+    assert_eq!(rig.pass(seconds(9)), None);
+    assert_eq!((rig.pass(seconds(1)), rig.statuses()), (Some(Wait::Nothing), vec![408]));
 }
 
 #[test]
