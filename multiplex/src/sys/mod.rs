@@ -123,7 +123,7 @@ pub(crate) trait Signal<Queue>: Sized {
 pub(crate) type Bits = <Queue as Backend>::Bits;
 pub(crate) type RawEvent = <Queue as Backend>::RawEvent;
 
-/// What is said about a file that the kernel refuses to watch, or that never blocks.
+/// The error for a file that the kernel refuses to watch, or that never blocks.
 #[cold]
 fn always_ready() -> io::Error {
     io::Error::new(

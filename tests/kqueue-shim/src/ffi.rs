@@ -144,7 +144,7 @@ pub(crate) fn holds(fd: RawFd, inner: &impl AsRawFd) -> bool {
     }
 }
 
-/// What is ready now, at most `room` records (more would lose edges that the caller has no place for).
+/// Returns what is ready now, at most `room` records (more would lose edges that the caller has no place for).
 pub(crate) fn ready(epoll: &OwnedFd, room: usize) -> Result<Vec<Record>, Errno> {
     let mut events = vec![libc::epoll_event { events: 0, u64: 0 }; room.min(1024)];
     let most = c_int::try_from(events.len()).expect("at most 1024");

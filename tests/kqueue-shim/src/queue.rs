@@ -111,7 +111,7 @@ impl Queue {
         self.wait(room, deadline)
     }
 
-    /// Applies `changes` in order. Answers Some when the call ends with them: errors and receipts are never mixed
+    /// Applies `changes` in order. Returns Some when the call ends with them: errors and receipts are never mixed
     /// with events, and they never wait.
     fn apply(&self, changes: &[Kevent], room: usize) -> Result<Option<Vec<Kevent>>, Errno> {
         let mut state = self.lock();

@@ -57,7 +57,7 @@ impl Table {
     }
 }
 
-/// Makes a kqueue and answers its descriptor.
+/// Makes a kqueue and returns its descriptor.
 pub(crate) fn create() -> Result<RawFd, Errno> {
     sweep();
     let outer = ffi::inheritable_epoll()?;

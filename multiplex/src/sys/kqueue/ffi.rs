@@ -169,7 +169,7 @@ pub(super) fn create() -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
-/// kevent(2) with changes, none of which waits: answers how many of `receipts` the kernel wrote.
+/// kevent(2) with changes, none of which waits. Returns how many of `receipts` the kernel wrote.
 #[inline]
 pub(super) fn control(
     kqueue: BorrowedFd<'_>,

@@ -89,7 +89,7 @@ pub(super) fn connect(w: &mut World) {
     w.poll("fresh TCP socket, never connected");
 }
 
-/// What is said of a connect(2) that goes on, has ended, or was refused at once.
+/// Stands for a connect(2) that goes on, has ended, or was refused at once.
 pub(crate) const BEGUN: &str = "begun";
 
 fn connect_without_waiting(w: &mut World, address: SocketAddr) -> Socket {

@@ -42,7 +42,7 @@ impl World {
         self.renew();
     }
 
-    /// Goes on with a new kqueue; answers the old one.
+    /// Goes on with a new kqueue. Returns the old one.
     pub(crate) fn renew(&mut self) -> OwnedFd {
         std::mem::replace(&mut self.kq, ffi::kqueue())
     }
@@ -214,7 +214,7 @@ pub(crate) fn put(mut sink: impl Write, count: usize) {
     sink.write_all(&vec![b'x'; count]).expect("room for a few bytes");
 }
 
-/// Reads once, at most `count` bytes; answers how many came, -1 for none yet.
+/// Reads once, at most `count` bytes. Returns how many came, -1 for none yet.
 pub(crate) fn take(mut source: impl Read, count: usize) -> i64 {
     source.read(&mut vec![0; count]).map_or(-1, |count| count as i64)
 }
