@@ -7,6 +7,7 @@ use crate::response::body::Sending;
 use crate::state::{Input, State};
 
 mod receive;
+mod refuse;
 mod respond;
 
 /// The result of [`Connection::receive`]: a fact about the request, and how many bytes of the input it used up.
