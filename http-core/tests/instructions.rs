@@ -109,6 +109,19 @@ fn what_a_request_and_a_response_cost_keeps_its_budget() {
         cost("write a head of 6 fields"),
         400.0,
     );
+    // A prepared head has to cost far less than one that is filled.
+    within(
+        "reply with a prepared head of 6 fields",
+        cost("reply with a prepared head of 6 fields"),
+        200.0,
+    );
+    for peer in ["hoot", "ureq-proto"] {
+        within(
+            "receive and reply, 3 fields",
+            cost("receive and reply, 3 fields"),
+            0.5 * cost(&format!("{peer}, whole exchange, 3 fields")),
+        );
+    }
     assert!(failures.is_empty(), "over budget:\n{}", failures.join("\n"));
 }
 
