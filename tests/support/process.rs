@@ -150,7 +150,7 @@ mod tests {
     fn ps_and_proc_agree() {
         let pid = std::process::id();
         if said("ps", &["-o", "pid="]).is_none() {
-            println!("SKIPPED ps_and_proc_agree: needs ps");
+            crate::tools::skipped("ps_and_proc_agree", "ps");
             return;
         }
         assert!(by_clock(&ps(pid, "time")) <= cpu_time(pid) + Duration::from_secs(1));

@@ -8,8 +8,7 @@ use std::{env, thread};
 
 /// Looks for a program in `PATH`.
 ///
-/// Without it the test that asks is skipped: this writes `SKIPPED test: needs program` to the standard error of the process,
-/// past libtest, which swallows what a passing test prints, and returns `None`.
+/// Without it the test that asks is skipped: this says so by [`skipped`], and returns `None`.
 ///
 /// # Panics
 ///
@@ -26,11 +25,16 @@ pub fn tool(name: &str) -> Option<PathBuf> {
             env::var_os("CI").is_none_or(|ci| ci != "true"),
             "{test} needs {name}, which CI has to install"
         );
-        // On a line of its own, also behind "test NAME ...".
-        let line = format!("\nSKIPPED {test}: needs {name}; nothing was tested\n");
-        let _ = std::io::stderr().write_all(line.as_bytes());
+        skipped(test, &format!("{name}; nothing was tested"));
     }
     found
+}
+
+/// Writes `SKIPPED test: needs …` to the standard error of the process, past libtest, which swallows what a passing test prints.
+pub fn skipped(test: &str, needs: &str) {
+    // On a line of its own, also behind "test NAME ...".
+    let line = format!("\nSKIPPED {test}: needs {needs}\n");
+    let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
 /// Runs a program to its end and returns what it wrote.
