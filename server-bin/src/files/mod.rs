@@ -5,38 +5,66 @@
 //!
 //! | module | what it does |
 //! | --- | --- |
+//! | `serve` | leads the way, and puts the answer together |
+//! | `root` | the directory that the root's path leads to, looked at anew at most once a second |
+//! | `asked`, `coding` | *pure*: one look at the request's fields; which siblings (`.br`, `.zst`, `.gz`) it wants |
+//! | `cache` | what the worker remembers, and the look that says whether it is still so |
 //! | `path` | *pure*: from the request's path to a name below the root, or 400 or 404 |
-//! | `resolve` | opens the name: a file, a directory's `index.html`, a redirect to the directory's slash, a status |
-//! | `coding` | *pure*: which of the `.br`, `.zst` and `.gz` siblings the request wants |
-//! | `etag`, `conditional`, `range` | *pure*: 200, 206, 304, 412 or 416 (RFC 9110 §13 and §14) |
-//! | `mime` | *pure*: the media type |
-//! | `serve` | puts the answer together; the engine sends the file |
+//! | `resolve` | looks the name up and opens it: a file, an index, a redirect to the directory's slash, a status |
+//! | `selected` | *pure*: the field lines of a file, made once: `mime` (its type), `etag`, `rules` (what the operator adds) |
+//! | `conditional`, `range` | *pure*: 200, 206, 304, 412 or 416 (RFC 9110 §13 and §14) |
+//! | `refusal` | errors and redirects, the fallback page, pages for errors |
 //! | `listing`, `escape` | the page for a directory without an index, if that is switched on |
 //!
 //! # What is served
 //!
-//! - GET and HEAD. OPTIONS is answered with 204 and `Allow`, anything else with 405.
-//! - Regular files only. A FIFO, a socket or a device in the root is 404, and does not hold the worker up.
+//! - GET and HEAD.
+//! - Regular files only. A FIFO, a socket or a device in the root is 404, and nothing happens to it: a file is looked
+//!   at before it is opened.
 //! - No name that begins with a dot, in any spelling, but for those in `/.well-known/`. The rule looks at the names in
-//!   the request: a link with an ordinary name to a hidden file serves it, as whoever made the link asked for.
+//!   the request: a link with an ordinary name to a hidden file serves it, as the one who made the link asked for.
 //! - Nothing outside of the root, whatever the path's spelling: names are judged as bytes in `path`, and opened in a
 //!   way that cannot leave the root (openat2(2) with RESOLVE_BENEATH on Linux, a walk of the same rule elsewhere).
 //! - A symbolic link is followed if its target is relative and each step stays below the root. An absolute target
-//!   is 404 also where it leads back inside. A *hard* link is the file itself: whoever can put one into the root
+//!   is 404 also where it leads back inside. A *hard* link is the file itself: the one who can put one into the root
 //!   publishes the file.
 //! - 403 for what the server may not read; 503 with `Retry-After` while there are no descriptors left.
-//! - A directory is its `index.html`. `/dir` is redirected to `/dir/` by an absolute path that can name no other host.
+//! - A directory is its `index.html`, or another [index](Files::with_index). `/dir` is redirected to `./dir/`, which is
+//!   right behind any proxy and can name no other host.
 //!
-//! # Validators
+//! # The root
 //!
-//! The ETag is made of length, modification time and change time, and is weak within the first moments after a
-//! change. Last-Modified is the modification time.
+//! The root is a path. Before a round's first file, at most once a second, the directory that it leads to (device,
+//! inode and mount) is compared with the one that is held open: a site that was deleted and built anew, linked to
+//! another release or mounted over is served within a second. While the path leads to nothing that can be opened, the
+//! directory that is held serves on.
+//!
+//! # Freshness
+//!
+//! - `Cache-Control: no-cache` unless a [rule](Files::with_cache_control) says otherwise: caches ask each time, and a
+//!   304 is cheap.
+//! - The ETag is made of length, modification time and change time ([`Tags`]), and is weak until the file has *settled*:
+//!   until its last change is older than the resolution of the clock that stamps changes (20 ms, or 2 s where the file
+//!   system stores whole seconds). Last-Modified is the modification time.
+//! - What is remembered is compared with the file system before it is sent (device, inode, length, both times), and only
+//!   content that had settled when it was read is remembered.
+//!
+//! # What is promised of a file that changes
+//!
+//! A file of up to 64 KiB that had settled before it was read and is unchanged after that is sent whole, with a strong
+//! tag. One that was changed just now goes with a weak tag and without a promise. A larger file is read while it is sent:
+//! if it is written in place meanwhile, old and new bytes are mixed. Publish by rename(2), or by a link to a new
+//! directory: what was opened before is sent to its end. Nothing can be promised of a file that is written through a
+//! shared mapping, as no time tells of each of its changes, nor where a file system's clock is not the machine's.
 //!
 //! # Cost
 //!
-//! Opening, fstat(2), reading and closing happen on the worker's own thread. A cold disk or a slow network file system
-//! therefore delays the worker's other connections. An answer allocates nothing, but for redirects, listings, and
-//! the walk where openat2 is missing.
+//! A file of up to 64 KiB leaves with its head in one write. If it is remembered, a request on an idle connection is six
+//! system calls (wait, read, openat2, fstatat, close, write), four if it lies in the root itself, one more where
+//! siblings were looked for and absent, and no allocation. What is looked up in one round serves all of its requests.
+//!
+//! Opening and reading happen on the worker's own thread. A cold disk or a slow network file system therefore delays the
+//! worker's other connections. Listings are built on another thread, one for each worker.
 
 mod asked;
 mod cache;
