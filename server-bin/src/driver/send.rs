@@ -5,7 +5,7 @@ use std::os::fd::AsFd as _;
 
 use super::buffers::{Inlet, Kit};
 use super::connection::{Budget, Connection, Part};
-use super::handler::{BodySource, Content, End, FileSlice, Pulled};
+use super::handler::{BodySource, Content, End, FileSlice, FileState, Pulled};
 use super::held::Held;
 use super::phase::{Happening, Phase};
 use super::socket::{Socket, is_temporary};
@@ -279,13 +279,16 @@ fn send_content<S: Socket>(socket: &mut S, content: &Content, at: &mut usize, mo
     }
 }
 
+/// The last bytes of a file that must not change: they are read, the file is looked at, and then they are sent, so that
+/// nothing of it was read after the last look.
+const LAST_LOOKED_AT: usize = 4096;
+
 fn send_file<S: Socket>(socket: &mut S, slice: &mut FileSlice, most: usize, buffer: &mut [u8]) -> Sent {
     if slice.len == 0 {
         return Sent::All;
     }
-    let count = usize::try_from(slice.len).unwrap_or(usize::MAX).min(most);
-    match socket.send_file(slice.file.as_fd(), slice.offset, count, buffer) {
-        // The file has become shorter than the length that was promised.
+    match send_slice(socket, slice, most, buffer) {
+        // The file is not what was promised any more.
         Ok(0) => Sent::Broken,
         Ok(n) => {
             slice.offset += n as u64;
@@ -294,6 +297,32 @@ fn send_file<S: Socket>(socket: &mut S, slice: &mut FileSlice, most: usize, buff
         }
         Err(error) if is_temporary(&error) => Sent::Blocked,
         Err(_) => Sent::Broken,
+    }
+}
+
+/// Sends a slice of the file; 0 means that the file has become shorter, or has changed where it must not.
+fn send_slice<S: Socket>(
+    socket: &mut S,
+    slice: &FileSlice,
+    most: usize,
+    buffer: &mut [u8],
+) -> io::Result<usize> {
+    let file = slice.file.as_fd();
+    let count = usize::try_from(slice.len).unwrap_or(usize::MAX);
+    let Some(state) = slice.unchanged_since else {
+        return socket.send_file(file, slice.offset, count.min(most), buffer);
+    };
+    let last = LAST_LOOKED_AT.min(buffer.len());
+    if count > last {
+        return match FileState::of(file)? == state {
+            true => socket.send_file(file, slice.offset, (count - last).min(most), buffer),
+            false => Ok(0),
+        };
+    }
+    let read = rustix::io::pread(file, &mut buffer[..count], slice.offset)?;
+    match FileState::of(file)? == state {
+        true => socket.write(&buffer[..read], false),
+        false => Ok(0),
     }
 }
 

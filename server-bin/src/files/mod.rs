@@ -52,8 +52,10 @@
 //! # What is promised of a file that changes
 //!
 //! A file of up to 64 KiB that had settled before it was read and is unchanged after that is sent whole, with a strong
-//! tag. One that was changed just now goes with a weak tag and without a promise. A larger file is read while it is sent:
-//! if it is written in place meanwhile, old and new bytes are mixed. Publish by rename(2), or by a link to a new
+//! tag. One that was changed just now goes with a weak tag and without a promise. A larger one that had settled is
+//! compared before each slice, and after its last bytes were read: when it has changed, the connection closes before the
+//! promised length, so that no client takes a mixture for the file; that is so for a file that grows, too. What is on its
+//! way then may still change: the kernel sends the file's own pages. Publish by rename(2), or by a link to a new
 //! directory: what was opened before is sent to its end. Nothing can be promised of a file that is written through a
 //! shared mapping, as no time tells of each of its changes, nor where a file system's clock is not the machine's.
 //!

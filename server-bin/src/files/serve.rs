@@ -21,7 +21,7 @@ use super::root::ServedRoot;
 use super::selected::{Facts, Role, Selected};
 use super::text::Text;
 use super::{escape, listing};
-use crate::handler::{Content, Context, FileSlice, Reply};
+use crate::handler::{Content, Context, FileSlice, FileState, Reply};
 use crate::sys::Stamp;
 
 const CONTENT_RANGE: FieldName = FieldName::from_static("content-range");
@@ -61,8 +61,8 @@ enum Body<'a> {
     Kept(&'a Arc<[u8]>),
     /// In the worker's buffer.
     Read(&'a [u8]),
-    /// Too large for that.
-    Open(File),
+    /// Too large for that; and what it has to be like to its end, if it had settled.
+    Open(File, Option<FileState>),
 }
 
 /// Answers a GET or HEAD.
@@ -201,7 +201,8 @@ fn send(
     let keeps = facts.settled && facts.stamp.modified.seconds <= facts.now.cast_signed();
     selected.describe(&facts, length, site);
     if length > IN_MEMORY as u64 {
-        return answer(selected, Body::Open(opened.file), page.asked, head, cx);
+        let state = facts.settled.then_some(FileState(stamp));
+        return answer(selected, Body::Open(opened.file, state), page.asked, head, cx);
     }
     let keeps = keeps && opened.can_be_watched(&stamp, |stamp| has_settled(stamp, now, Tags::Full));
     let bytes = &buffer[..length as usize];
@@ -316,10 +317,11 @@ fn whole(body: Body<'_>, length: u64) -> Reply {
     match body {
         Body::Kept(bytes) => Reply::Bytes(Content::Shared(Arc::clone(bytes))),
         Body::Read(bytes) => bytes.to_vec().into(),
-        Body::Open(file) => Reply::File(FileSlice {
+        Body::Open(file, unchanged_since) => Reply::File(FileSlice {
             file: file.into(),
             offset: 0,
             len: length,
+            unchanged_since,
         }),
     }
 }
@@ -330,10 +332,11 @@ fn part(body: Body<'_>, first: u64, length: u64) -> Reply {
     match body {
         Body::Kept(bytes) => of(bytes),
         Body::Read(bytes) => of(bytes),
-        Body::Open(file) => Reply::File(FileSlice {
+        Body::Open(file, unchanged_since) => Reply::File(FileSlice {
             file: file.into(),
             offset: first,
             len: length,
+            unchanged_since,
         }),
     }
 }

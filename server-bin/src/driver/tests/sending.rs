@@ -9,7 +9,7 @@ use http_core::Head;
 use super::rig::{GET, Rig};
 use crate::driver::phase::{Phase, Wait};
 use crate::driver::socket::Ready;
-use crate::handler::{BodySource, Context, Decision, FileSlice, Handler, Pulled, Reply};
+use crate::handler::{BodySource, Context, Decision, FileSlice, FileState, Handler, Pulled, Reply};
 
 /// A source that counts how often it is asked.
 struct Counted(Arc<AtomicUsize>, usize);
@@ -86,6 +86,7 @@ pub(super) fn file(length: usize, promised: u64) -> impl Handler {
             file: file.into(),
             offset: 0,
             len: promised,
+            unchanged_since: None,
         }))
     }
 }
@@ -106,6 +107,49 @@ fn a_turn_sends_a_slice_of_a_file_and_then_it_is_the_turn_of_others() {
 fn a_file_that_became_shorter_closes_before_the_promised_end() {
     let mut rig = Rig::new(file(1000, 2000));
     assert_eq!(rig.arrive(GET), Wait::Nothing);
+}
+
+/// Sends a file that must not change, and changes it after so many turns. Returns how many bytes of it arrived.
+fn arrived_of_a_file_that_changes_after(turns: usize) -> usize {
+    const LENGTH: usize = 600_000;
+    let mut file = tempfile::tempfile().expect("a file");
+    file.write_all(&vec![b'f'; LENGTH]).expect("written");
+    // So that the change has another time.
+    std::thread::sleep(std::time::Duration::from_millis(25));
+    let shared = std::sync::Arc::new(file.try_clone().expect("a descriptor"));
+    let mut rig = Rig::new(move |_: &Head<'_>, _: &mut Context<'_>| {
+        let file = shared.try_clone().expect("a descriptor");
+        Decision::Respond(Reply::File(FileSlice {
+            unchanged_since: Some(FileState::of(&file).expect("a state")),
+            file: file.into(),
+            offset: 0,
+            len: LENGTH as u64,
+        }))
+    });
+    let mut wait = rig.arrive(GET);
+    for turn in 1.. {
+        if turn == turns {
+            std::os::unix::fs::FileExt::write_all_at(&file, b"changed", 0).expect("written");
+        }
+        match wait {
+            Wait::Yield => wait = rig.turn(Ready::NOTHING),
+            _ => break,
+        }
+    }
+    let sent = rig.sent();
+    sent.len() - sent.find("\r\n\r\n").expect("a head") - 4
+}
+
+#[test]
+fn a_file_that_must_not_change_arrives_whole_or_is_cut() {
+    assert_eq!(arrived_of_a_file_that_changes_after(usize::MAX), 600_000);
+    for turns in [1, 2] {
+        let arrived = arrived_of_a_file_that_changes_after(turns);
+        assert!(
+            arrived < 600_000,
+            "{arrived} bytes after a change in turn {turns}"
+        );
+    }
 }
 
 #[test]
