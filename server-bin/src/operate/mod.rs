@@ -1,4 +1,5 @@
-//! What an operator has to do with: the command line and the limits of the system.
+//! What an operator has to do with: the command line, the logs, and the limits of the system.
 
 pub mod config;
 pub(crate) mod descriptors;
+pub mod log;

@@ -1,0 +1,212 @@
+//! One request as the worker copies it and as the writer reads it: a few numbers of fixed size, and the texts behind.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use http_core::{Rule, Version};
+
+/// How a request ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum End {
+    /// The socket took the last byte of the response.
+    #[default]
+    Complete,
+    /// The client closed or reset the connection before that.
+    PeerGone,
+    /// A timeout passed.
+    TimedOut,
+    /// The handler or its body source failed.
+    Failed,
+    /// The server was stopped before that.
+    Drained,
+}
+
+impl End {
+    const ALL: [Self; 5] = [
+        Self::Complete,
+        Self::PeerGone,
+        Self::TimedOut,
+        Self::Failed,
+        Self::Drained,
+    ];
+
+    /// Returns the word for it in logs.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::PeerGone => "peer-gone",
+            Self::TimedOut => "timed-out",
+            Self::Failed => "failed",
+            Self::Drained => "cut-off",
+        }
+    }
+}
+
+/// What a line of the access log is made from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Line<'a> {
+    /// The client; none on a Unix socket.
+    pub peer: Option<SocketAddr>,
+    /// As it was received; empty when the head could not be read so far.
+    pub method: &'a [u8],
+    /// As it was received; empty when the head could not be read so far.
+    pub target: &'a [u8],
+    /// Of the request; none when the head could not be read so far.
+    pub version: Option<Version>,
+    /// The field's value, empty without one.
+    pub referer: &'a [u8],
+    /// The field's value, empty without one.
+    pub user_agent: &'a [u8],
+    /// Of the response; 0 when the request ended before one.
+    pub status: u16,
+    /// Body bytes that the socket took.
+    pub bytes: u64,
+    /// From the round in which the head was complete to the last byte.
+    pub time: Duration,
+    /// The rule that the request broke.
+    pub rule: Option<Rule>,
+    /// How it ended.
+    pub end: End,
+}
+
+/// The most bytes of a method that are kept. No longer one is accepted.
+const MOST_METHOD: usize = 32;
+/// The most bytes of each other text that are kept.
+const MOST_TEXT: usize = 1024;
+/// Bytes before the texts.
+const FIXED: usize = 48;
+/// The most bytes that one line takes.
+pub(super) const MOST: usize = FIXED + MOST_METHOD + 3 * MOST_TEXT;
+
+/// The first `most` bytes.
+#[inline]
+fn cap(text: &[u8], most: usize) -> &[u8] {
+    &text[..text.len().min(most)]
+}
+
+impl<'a> Line<'a> {
+    /// Appends the line to a batch, which has room for [`MOST`] more bytes: so nothing is allocated.
+    #[inline]
+    pub(super) fn put(&self, batch: &mut Vec<u8>) {
+        let method = cap(self.method, MOST_METHOD);
+        let [target, referer, agent] =
+            [self.target, self.referer, self.user_agent].map(|text| cap(text, MOST_TEXT));
+        let (family, address, port) = match self.peer {
+            None => (0, [0; 16], 0),
+            Some(SocketAddr::V4(peer)) => (4, peer.ip().to_ipv6_mapped().octets(), peer.port()),
+            Some(SocketAddr::V6(peer)) => (6, peer.ip().octets(), peer.port()),
+        };
+        let version = match self.version {
+            None => 0,
+            Some(Version::Http10) => 1,
+            Some(Version::Http11) => 2,
+        };
+        let rule = self.rule.map_or(0, |rule| rule as u8 + 1);
+        let micros = u32::try_from(self.time.as_micros()).unwrap_or(u32::MAX);
+        let mut fixed = [0; FIXED];
+        fixed[..16].copy_from_slice(&address);
+        fixed[16..24].copy_from_slice(&self.bytes.to_ne_bytes());
+        fixed[24..28].copy_from_slice(&micros.to_ne_bytes());
+        fixed[28..30].copy_from_slice(&port.to_ne_bytes());
+        fixed[30..32].copy_from_slice(&self.status.to_ne_bytes());
+        fixed[32..34].copy_from_slice(&(target.len() as u16).to_ne_bytes());
+        fixed[34..36].copy_from_slice(&(referer.len() as u16).to_ne_bytes());
+        fixed[36..38].copy_from_slice(&(agent.len() as u16).to_ne_bytes());
+        fixed[38..43].copy_from_slice(&[method.len() as u8, family, version, rule, self.end as u8]);
+        batch.extend_from_slice(&fixed);
+        for text in [method, target, referer, agent] {
+            batch.extend_from_slice(text);
+        }
+    }
+
+    /// Reads the line that stands first, and returns what is behind it; nothing when the batch ends within.
+    pub(super) fn take(batch: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let (fixed, texts) = batch.split_first_chunk::<FIXED>()?;
+        let short = |at: usize| u16::from_ne_bytes([fixed[at], fixed[at + 1]]);
+        let [method, family, version, rule, end] = [38, 39, 40, 41, 42].map(|at| fixed[at]);
+        let address = Ipv6Addr::from(*fixed.first_chunk::<16>()?);
+        let ip = match family {
+            0 => None,
+            4 => Some(address.to_canonical()),
+            _ => Some(IpAddr::V6(address)),
+        };
+        let (method, texts) = texts.split_at_checked(method.into())?;
+        let (target, texts) = texts.split_at_checked(short(32).into())?;
+        let (referer, texts) = texts.split_at_checked(short(34).into())?;
+        let (user_agent, rest) = texts.split_at_checked(short(36).into())?;
+        let line = Self {
+            peer: ip.map(|ip| SocketAddr::new(ip, short(28))),
+            method,
+            target,
+            version: [None, Some(Version::Http10), Some(Version::Http11)][usize::from(version.min(2))],
+            referer,
+            user_agent,
+            status: short(30),
+            bytes: u64::from_ne_bytes(*fixed[16..].first_chunk()?),
+            time: Duration::from_micros(u32::from_ne_bytes(*fixed[24..].first_chunk()?).into()),
+            rule: Rule::ALL.get(usize::from(rule).wrapping_sub(1)).copied(),
+            end: End::ALL.get(usize::from(end)).copied().unwrap_or_default(),
+        };
+        Some((line, rest))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    // A byte holds the number of every rule, and none.
+    const _: () = assert!(Rule::ALL.len() < 255);
+
+    fn peers() -> impl Strategy<Value = Option<SocketAddr>> {
+        prop_oneof![
+            Just(None),
+            any::<([u8; 4], u16)>().prop_map(|peer| Some(peer.into())),
+            any::<([u16; 8], u16)>().prop_map(|peer| Some(peer.into())),
+        ]
+    }
+
+    fn texts() -> impl Strategy<Value = Vec<u8>> {
+        proptest::collection::vec(any::<u8>(), 0..1500)
+    }
+
+    proptest! {
+        #[test]
+        fn a_line_is_read_back_as_it_was_put_but_for_what_is_too_long(
+            (peer, method, target, referer) in (peers(), texts(), texts(), texts()),
+            (status, bytes, micros) in (any::<u16>(), any::<u64>(), any::<u32>()),
+            (version, rule, end) in (0..3usize, 0..=Rule::ALL.len(), 0..5usize),
+        ) {
+            let line = Line {
+                peer, method: &method, target: &target, referer: &referer, user_agent: b"agent",
+                version: [None, Some(Version::Http10), Some(Version::Http11)][version],
+                status, bytes, time: Duration::from_micros(micros.into()),
+                rule: Rule::ALL.get(rule).copied(), end: End::ALL[end],
+            };
+            let mut batch = Vec::new();
+            line.put(&mut batch);
+            line.put(&mut batch);
+            prop_assert!(batch.len() <= 2 * MOST);
+            let capped = Line {
+                method: cap(&method, MOST_METHOD), target: cap(&target, MOST_TEXT), referer: cap(&referer, MOST_TEXT),
+                // What came as an IPv4 address within IPv6 stays one.
+                ..line
+            };
+            let (first, rest) = Line::take(&batch).expect("a line");
+            prop_assert_eq!(first, capped);
+            let (second, rest) = Line::take(rest).expect("a line");
+            prop_assert_eq!((second, rest), (capped, &b""[..]));
+        }
+
+        #[test]
+        fn whatever_stands_in_a_batch_is_read_without_a_panic(bytes in texts()) {
+            let mut rest = &bytes[..];
+            while let Some((_, behind)) = Line::take(rest) {
+                prop_assert!(behind.len() < rest.len());
+                rest = behind;
+            }
+        }
+    }
+}

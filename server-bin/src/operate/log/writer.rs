@@ -1,0 +1,421 @@
+//! The writer thread: takes lines out of the workers' rings and notices out of their queue, and writes both.
+//!
+//! While there is something to write it looks every 50 ms. After a second without, it sleeps until a worker hands
+//! something over, so that an idle server wakes for nothing.
+
+use std::io::{self, IsTerminal as _};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::civil::Civil;
+use super::format::{Format, Stamp};
+use super::line::Line;
+use super::notice::{Notices, QUIET, Said, Silent};
+use super::ring::{Lines, WriterEnd};
+use super::sink::{Sink, Target};
+
+/// How long the writer leaves lines to gather.
+const PAUSE: Duration = Duration::from_millis(50);
+/// How long it goes on looking when there is nothing.
+const AWAKE: Duration = Duration::from_secs(1);
+/// Notices that wait at once.
+const NOTICES: usize = 256;
+
+/// What is written, and where.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The access log; none when it is off.
+    pub access: Option<(Target, Format)>,
+    /// Where notices go.
+    pub notices: Target,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            access: None,
+            notices: Target::Stderr,
+        }
+    }
+}
+
+/// What the writer shares with those who hand something over.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    arrivals: Mutex<Vec<WriterEnd>>,
+    thread: Mutex<Option<Thread>>,
+    asleep: AtomicBool,
+    hurried: AtomicBool,
+    reopen: AtomicBool,
+    stop: AtomicBool,
+    lost_notices: AtomicU64,
+    dropped: AtomicU64,
+}
+
+impl Shared {
+    /// A ring to look into.
+    pub(super) fn add(&self, ring: WriterEnd) {
+        self.arrivals
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(ring);
+        self.wake();
+    }
+
+    /// Lines were put into a ring, which is more than half full or is not.
+    #[inline]
+    pub(super) fn handed_over(&self, is_half_full: bool) {
+        // Either this thread sees that the writer is asleep, or the writer sees the lines before it falls asleep.
+        fence(Ordering::SeqCst);
+        if self.asleep.load(Ordering::Relaxed)
+            || (is_half_full && !self.hurried.swap(true, Ordering::Relaxed))
+        {
+            self.wake();
+        }
+    }
+
+    pub(super) fn lose_notice(&self) {
+        self.lost_notices.fetch_add(1, Ordering::Relaxed);
+    }
+
+    #[cold]
+    pub(super) fn wake(&self) {
+        self.asleep.store(false, Ordering::Relaxed);
+        // Held by nobody for longer than this takes.
+        if let Some(thread) = &*self.thread.lock().unwrap_or_else(PoisonError::into_inner) {
+            thread.unpark();
+        }
+    }
+}
+
+/// The log of a server. Dropping it lets the writer go on; [`Log::finish`] waits for it.
+#[derive(Debug)]
+pub struct Log {
+    shared: Arc<Shared>,
+    notices: Notices,
+    end: Receiver<()>,
+}
+
+impl Log {
+    /// Opens the targets and starts the writer thread.
+    ///
+    /// # Errors
+    ///
+    /// When a target cannot be opened, with its path, or there can be no thread.
+    pub fn start(settings: Settings) -> io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let (queue, said) = mpsc::sync_channel(NOTICES);
+        let (tell, end) = mpsc::channel();
+        let access = match settings.access {
+            Some((target, format)) => Some((Sink::open(target)?, format)),
+            None => None,
+        };
+        let writer = Writer {
+            shared: Arc::clone(&shared),
+            said,
+            access,
+            is_stamped: settings.notices != Target::Stderr || wants_time(),
+            notices: Sink::open(settings.notices)?,
+            rings: Vec::new(),
+            silent: Vec::new(),
+            taken: Vec::new(),
+            lost: Tally::default(),
+            trouble: None,
+            last_work: Instant::now(),
+        };
+        let thread = thread::Builder::new().name("log".into()).spawn(move || {
+            writer.run();
+            let _ = tell.send(());
+        })?;
+        *shared.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread.thread().clone());
+        Ok(Self {
+            notices: Notices {
+                queue,
+                shared: Arc::clone(&shared),
+            },
+            shared,
+            end,
+        })
+    }
+
+    /// An end for one worker; clone it for each further one.
+    #[must_use]
+    pub fn lines(&self) -> Lines {
+        Lines::new(Arc::clone(&self.shared))
+    }
+
+    /// Where notices go in.
+    #[must_use]
+    pub fn notices(&self) -> &Notices {
+        &self.notices
+    }
+
+    /// Opens the files anew, after they were moved away.
+    pub fn reopen(&self) {
+        self.reopener()();
+    }
+
+    /// The same, for another thread.
+    pub fn reopener(&self) -> impl Fn() + Send + 'static {
+        let shared = Arc::clone(&self.shared);
+        move || {
+            shared.reopen.store(true, Ordering::Release);
+            shared.wake();
+        }
+    }
+
+    /// Lines that were dropped since the start, for want of room or because they could not be written.
+    pub fn dropped(&self) -> impl Fn() -> u64 + Send + 'static {
+        let shared = Arc::clone(&self.shared);
+        move || shared.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Writes what was handed over, and ends the writer; gives up when that takes longer than `patience`.
+    pub fn finish(self, patience: Duration) {
+        self.shared.stop.store(true, Ordering::Release);
+        self.shared.wake();
+        let _ = self.end.recv_timeout(patience);
+    }
+}
+
+/// Whether notices need the time before them: a terminal's reader knows it, and systemd's journal has its own.
+fn wants_time() -> bool {
+    !io::stderr().is_terminal() && std::env::var_os("JOURNAL_STREAM").is_none()
+}
+
+/// Lines that were lost, said at once and then once a minute.
+#[derive(Debug, Default)]
+struct Tally {
+    count: u64,
+    silent_until: Option<Instant>,
+}
+
+impl Tally {
+    /// The count, if it is time to say it.
+    fn due(&mut self, now: Instant) -> Option<u64> {
+        if self.count == 0 || self.silent_until.is_some_and(|until| now < until) {
+            return None;
+        }
+        self.silent_until = Some(now + QUIET);
+        Some(std::mem::take(&mut self.count))
+    }
+}
+
+struct Writer {
+    shared: Arc<Shared>,
+    said: Receiver<Said>,
+    access: Option<(Sink, Format)>,
+    notices: Sink,
+    is_stamped: bool,
+    rings: Vec<WriterEnd>,
+    silent: Vec<Silent>,
+    /// What was taken out of a ring; kept for its capacity.
+    taken: Vec<u8>,
+    lost: Tally,
+    /// Why lines are lost, when it is for an error of the log.
+    trouble: Option<io::Error>,
+    last_work: Instant,
+}
+
+impl Writer {
+    fn run(mut self) {
+        loop {
+            // Read first, so that what was handed over before it is seen.
+            let stops = self.shared.stop.load(Ordering::Acquire);
+            let now = Instant::now();
+            if self.work(now) {
+                self.last_work = now;
+            }
+            if stops {
+                // More comes only from whoever does not know yet that it is over.
+                self.lost.silent_until = None;
+                self.say_lost(now);
+                return self.flush_for(AWAKE);
+            }
+            self.rest(now);
+        }
+    }
+
+    /// Does what there is to do; false when that was nothing.
+    fn work(&mut self, now: Instant) -> bool {
+        self.shared.hurried.store(false, Ordering::Relaxed);
+        if self.shared.reopen.swap(false, Ordering::Acquire) {
+            self.reopen();
+        }
+        let mut arrivals = self
+            .shared
+            .arrivals
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        self.rings.append(&mut arrivals);
+        drop(arrivals);
+        let worked = self.take_lines() | self.take_notices(now);
+        self.say_lost(now);
+        self.write();
+        worked || !self.notices.is_empty() || self.access.as_ref().is_some_and(|(sink, _)| !sink.is_empty())
+    }
+
+    /// Makes text of the lines in all rings, as long as there is room for it.
+    fn take_lines(&mut self) -> bool {
+        let mut worked = false;
+        let Some((sink, format)) = &mut self.access else {
+            return false;
+        };
+        let stamp = Stamp::new(*format, SystemTime::now());
+        let (taken, shared, lost) = (&mut self.taken, &self.shared, &mut self.lost);
+        self.rings.retain_mut(|end| {
+            let dropped = end.dropped.swap(0, Ordering::Relaxed);
+            shared.dropped.fetch_add(dropped, Ordering::Relaxed);
+            lost.count += dropped;
+            // Asked before the look into the ring: what an end that has gone put in is seen then.
+            let is_abandoned = end.ring.is_abandoned();
+            let ready = end.ring.slots();
+            if ready == 0 || sink.is_full() {
+                return ready > 0 || !is_abandoned;
+            }
+            worked = true;
+            if let Ok(chunk) = end.ring.read_chunk(ready) {
+                let (first, second) = chunk.as_slices();
+                taken.clear();
+                taken.extend_from_slice(first);
+                taken.extend_from_slice(second);
+                chunk.commit_all();
+            }
+            // Batches are handed over whole, so no line ends within.
+            let mut rest = &taken[..];
+            while let Some((line, behind)) = Line::take(rest) {
+                stamp.write(&line, sink.buffer());
+                rest = behind;
+            }
+            true
+        });
+        worked
+    }
+
+    fn take_notices(&mut self, now: Instant) -> bool {
+        let mut worked = false;
+        while !self.notices.is_full()
+            && let Ok(Said { text, topic }) = self.said.try_recv()
+        {
+            worked = true;
+            self.note(&text);
+            if let Some(topic) = topic {
+                self.silent.push(Silent::new(topic, text, now));
+            }
+        }
+        let mut said = Vec::new();
+        self.silent.retain_mut(|silent| {
+            let ends = silent.until <= now;
+            let more = if ends { silent.renew(now) } else { None };
+            let stays = !ends || more.is_some();
+            said.extend(more);
+            stays
+        });
+        said.iter().for_each(|text| self.note(text));
+        let lost = self.shared.lost_notices.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            self.note(&format!("{lost} notices were lost: too many came at once"));
+        }
+        worked
+    }
+
+    /// Puts a notice where it waits to be written; a control in it steers no terminal.
+    fn note(&mut self, text: &str) {
+        let stamp = self.is_stamped.then(|| Civil::of(SystemTime::now()).rfc3339());
+        let out = self.notices.buffer();
+        match stamp {
+            Some(stamp) => out.extend_from_slice(format!("{stamp} ").as_bytes()),
+            None => out.extend_from_slice(b"server-bin: "),
+        }
+        for each in text.chars() {
+            match each.is_control() {
+                true => out.extend(each.escape_default().map(|each| each as u8)),
+                false => out.extend_from_slice(each.encode_utf8(&mut [0; 4]).as_bytes()),
+            }
+        }
+        out.push(b'\n');
+    }
+
+    fn say_lost(&mut self, now: Instant) {
+        let Some(count) = self.lost.due(now) else {
+            return;
+        };
+        let lines = if count == 1 {
+            "1 line".into()
+        } else {
+            format!("{count} lines")
+        };
+        let text = match self.trouble.take() {
+            Some(error) => format!(
+                "cannot write the access log: {error}; {lines} lost so far; make room or SIGUSR1 to open it anew"
+            ),
+            None => format!("{lines} of the access log dropped: they came faster than they could be written"),
+        };
+        self.note(&text);
+    }
+
+    fn write(&mut self) {
+        if let Some((sink, _)) = &mut self.access
+            && let Err((error, lost)) = sink.flush()
+        {
+            self.shared.dropped.fetch_add(lost, Ordering::Relaxed);
+            self.lost.count += lost;
+            self.trouble = Some(error);
+            self.say_lost(Instant::now());
+        }
+        // There is nowhere left to say that this failed.
+        let _ = self.notices.flush();
+    }
+
+    fn reopen(&mut self) {
+        let access = self.access.as_mut().map(|(sink, _)| sink);
+        let errors: Vec<String> = access
+            .into_iter()
+            .chain([&mut self.notices])
+            .filter_map(|sink| sink.reopen().err())
+            .map(|error| format!("{error}; the one that is open is written on"))
+            .collect();
+        errors.iter().for_each(|error| self.note(error));
+    }
+
+    /// Gives those who read a moment to take what is left.
+    fn flush_for(&mut self, time: Duration) {
+        let start = Instant::now();
+        loop {
+            self.write();
+            let is_done =
+                self.notices.is_empty() && self.access.as_ref().is_none_or(|(sink, _)| sink.is_empty());
+            if is_done || start.elapsed() > time {
+                return;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn rest(&mut self, now: Instant) {
+        if now.duration_since(self.last_work) < AWAKE {
+            return thread::park_timeout(PAUSE);
+        }
+        self.shared.asleep.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        let is_idle = self.rings.iter().all(|end| end.ring.slots() == 0);
+        if !is_idle {
+            self.shared.asleep.store(false, Ordering::Relaxed);
+            return;
+        }
+        let silent = self.silent.iter().map(|silent| silent.until);
+        let tally = self.lost.silent_until.filter(|_| self.lost.count > 0);
+        match silent.chain(tally).min() {
+            // A token that is left over from an earlier wake ends it early, once.
+            Some(until) => thread::park_timeout(until.saturating_duration_since(now)),
+            None => thread::park(),
+        }
+        self.shared.asleep.store(false, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests;
