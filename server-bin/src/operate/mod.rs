@@ -3,3 +3,4 @@
 pub mod config;
 pub(crate) mod descriptors;
 pub mod log;
+pub mod proxy_protocol;
