@@ -10,10 +10,10 @@ use multiplex::Fanout;
 
 use crate::sys::net::BALANCES_SHARED_PORTS;
 
-/// Where a server listens: `host:port`, or `unix:/path`.
+/// Where a server listens: `host:port`, `:port` for every address of the machine, or `unix:/path`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Address {
-    /// A host name or an IP address, and a port.
+    /// A host name or an IP address, and a port; without a host every address.
     Tcp(String),
     /// The path of a Unix socket.
     Unix(PathBuf),
@@ -50,10 +50,10 @@ impl FromStr for Address {
             };
         }
         match text.rsplit_once(':') {
-            Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => {
+            Some((_, port)) if port.parse::<u16>().is_ok() => {
                 Ok(Self::Tcp(text.into()))
             }
-            _ => Err("an address is host:port, as 127.0.0.1:8080 or [::1]:8080, or unix:/path".into()),
+            _ => Err("an address is host:port, as 127.0.0.1:8080 or [::1]:8080, or :port for every address, or unix:/path".into()),
         }
     }
 }

@@ -26,6 +26,7 @@ pub mod files;
 pub mod operate;
 mod pool;
 mod server;
+mod sockets;
 mod sys;
 mod worker;
 
@@ -40,3 +41,4 @@ pub use pool::BlockingPool;
 pub use server::{Running, Server, SpawnError};
 pub use worker::counters::{Counted, Counters, PHASES};
 pub use worker::stage::Handle;
+pub use sockets::{BindError, Options as SocketOptions, Sockets};

@@ -240,7 +240,7 @@ impl Server {
         };
         match address {
             Address::Unix(path) => {
-                let listener = Listener::bind_unix(path).map_err(failed)?;
+                let listener = Listener::bind_unix(path, None).map_err(failed)?;
                 duplicate(listener, shares).map_err(failed)?;
                 bound.push(Bound::Unix(path.clone()));
             }
@@ -273,7 +273,11 @@ impl Server {
 
     fn bind_tcp(&self, address: SocketAddr, shares: &mut [Vec<Listener>]) -> io::Result<SocketAddr> {
         let reuseport = self.accept == AcceptMode::Reuseport && shares.len() > 1;
-        let first = Listener::bind_tcp(address, if reuseport { Sharing::First } else { Sharing::Alone })?;
+        let first = Listener::bind_tcp(
+            address,
+            if reuseport { Sharing::First } else { Sharing::Alone },
+            crate::sys::net::Families::Own,
+        )?;
         let real = first.address()?.unwrap_or(address);
         if !reuseport {
             duplicate(first, shares)?;
@@ -281,7 +285,11 @@ impl Server {
         }
         let mut listeners = vec![first];
         for _ in 1..shares.len() {
-            listeners.push(Listener::bind_tcp(real, Sharing::Join)?);
+            listeners.push(Listener::bind_tcp(
+                real,
+                Sharing::Join,
+                crate::sys::net::Families::Own,
+            )?);
         }
         for (share, listener) in shares.iter_mut().zip(listeners) {
             share.push(listener);
@@ -475,7 +483,7 @@ mod tests {
             assert!(start.elapsed() < Duration::from_secs(10), "it stops listening");
             thread::sleep(Duration::from_millis(10));
         }
-        let new = Listener::bind_unix(&path).expect("nobody listens there any more");
+        let new = Listener::bind_unix(&path, None).expect("nobody listens there any more");
         old.join().expect("an orderly end");
         UnixStream::connect(&path).expect("the new one is there");
         drop(new);

@@ -3,4 +3,5 @@
 pub mod config;
 pub(crate) mod descriptors;
 pub mod log;
+pub mod metrics;
 pub mod proxy_protocol;

@@ -1,13 +1,18 @@
 //! Sockets and limits as each system has them: listening, accepting, writing without a signal.
 
+use std::fs::Permissions;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::path::Path;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rustix::net::SendFlags;
 use socket2::{Domain, SockAddr, Type};
+
+use super::lock::Lock;
 
 /// Connections that the kernel holds ready for `accept`; it lowers the number to its own limit.
 pub(crate) const BACKLOG: i32 = 4096;
@@ -52,48 +57,67 @@ impl AsFd for Stream {
     }
 }
 
-/// A socket that accepts connections and never blocks.
+/// A socket that accepts connections and never blocks; of a Unix socket with the lock of its path.
 #[derive(Debug)]
-pub(crate) struct Listener(socket2::Socket);
+pub(crate) struct Listener {
+    socket: socket2::Socket,
+    /// Shared by the duplicates: the last listener that goes lets go of the path.
+    lock: Option<Arc<Lock>>,
+}
 
 impl Listener {
     /// Takes the next connection from the backlog.
     pub(crate) fn accept(&self) -> io::Result<(Stream, Option<SocketAddr>)> {
-        let (socket, peer) = accept(&self.0)?;
+        let (socket, peer) = accept(&self.socket)?;
         Ok((Stream(socket), peer.as_socket()))
     }
 
     /// The address that it is bound to; none for a Unix socket.
     pub(crate) fn address(&self) -> io::Result<Option<SocketAddr>> {
-        Ok(self.0.local_addr()?.as_socket())
+        Ok(self.socket.local_addr()?.as_socket())
+    }
+
+    /// Whether it is of IPv6 and takes IPv4 connections too.
+    pub(crate) fn takes_both_families(&self) -> bool {
+        self.socket.only_v6().is_ok_and(|only| !only)
     }
 
     /// The same socket once more, with a descriptor of its own.
     pub(crate) fn duplicate(&self) -> io::Result<Self> {
-        self.0.try_clone().map(Self)
+        Ok(Self {
+            socket: self.socket.try_clone()?,
+            lock: self.lock.clone(),
+        })
+    }
+
+    /// The lock of its path, if it has one.
+    pub(crate) fn lock(&self) -> Option<&Arc<Lock>> {
+        self.lock.as_ref()
     }
 
     /// Listens on `address`.
     ///
     /// The first socket of a group finds out without the permission to share the port whether that is free: else a
     /// second server of the same user would join silently instead of hearing that the port is taken.
-    pub(crate) fn bind_tcp(address: SocketAddr, sharing: Sharing) -> io::Result<Self> {
-        let socket = tcp(address)?;
+    pub(crate) fn bind_tcp(address: SocketAddr, sharing: Sharing, families: Families) -> io::Result<Self> {
+        let socket = tcp(address, families)?;
         match sharing {
             Sharing::Alone => socket.bind(&address.into())?,
-            Sharing::First => bind_first(&socket, address)?,
+            Sharing::First => bind_first(&socket, address, families)?,
             Sharing::Join => {
                 set_reuse_port(&socket)?;
                 socket.bind(&address.into())?;
             }
         }
         socket.listen(BACKLOG)?;
-        Ok(Self(socket))
+        Ok(Self { socket, lock: None })
     }
 
-    /// Listens on a Unix socket at `path`. A socket file that nobody listens on any more is replaced.
-    pub(crate) fn bind_unix(path: &Path) -> io::Result<Self> {
+    /// Listens on a Unix socket at `path`, with these permissions, or those that the umask leaves. A socket file that
+    /// nobody listens on any more is replaced.
+    pub(crate) fn bind_unix(path: &Path, mode: Option<u32>) -> io::Result<Self> {
         let address = SockAddr::unix(path)?;
+        let lock = Lock::take(path)?;
         let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
         socket.set_nonblocking(true)?;
         match socket.bind(&address) {
@@ -103,19 +127,47 @@ impl Listener {
             }
             bound => bound?,
         }
+        if let Some(mode) = mode {
+            // Nobody can connect before listen(2).
+            std::fs::set_permissions(path, Permissions::from_mode(mode))?;
+        }
         socket.listen(BACKLOG)?;
-        Ok(Self(socket))
+        Ok(Self {
+            socket,
+            lock: Some(Arc::new(lock)),
+        })
+    }
+
+    /// A stream socket that another process has bound. `InvalidInput` for anything else.
+    pub(crate) fn inherited(fd: OwnedFd, lock: Option<Arc<Lock>>) -> io::Result<Self> {
+        let socket = socket2::Socket::from(fd);
+        if socket.r#type()? != Type::STREAM {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        // It says so of a connected socket, and does no harm to one that listens already.
+        socket.listen(BACKLOG)?;
+        socket.set_nonblocking(true)?;
+        if socket.local_addr()?.as_socket().is_some() {
+            socket.set_tcp_nodelay(true)?;
+            hold_little_unsent(&socket)?;
+        }
+        Ok(Self { socket, lock })
+    }
+
+    /// The path of a Unix socket, if it has one.
+    pub(crate) fn path(&self) -> io::Result<Option<PathBuf>> {
+        Ok(self.socket.local_addr()?.as_pathname().map(Path::to_owned))
     }
 }
 
 impl AsFd for Listener {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.socket.as_fd()
     }
 }
 
 /// A socket to listen on `address` with, as yet without one.
-fn tcp(address: SocketAddr) -> io::Result<socket2::Socket> {
+fn tcp(address: SocketAddr, families: Families) -> io::Result<socket2::Socket> {
     let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
     socket.set_reuse_address(true)?;
@@ -123,7 +175,7 @@ fn tcp(address: SocketAddr) -> io::Result<socket2::Socket> {
     socket.set_tcp_nodelay(true)?;
     hold_little_unsent(&socket)?;
     if address.is_ipv6() {
-        socket.set_only_v6(true)?;
+        socket.set_only_v6(families == Families::Own)?;
     }
     Ok(socket)
 }
@@ -158,9 +210,22 @@ pub(crate) enum Sharing {
     Join,
 }
 
+/// Which connections a socket for IPv6 takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Families {
+    /// Those of its own family.
+    Own,
+    /// Those of IPv4 too, which then come from `::ffff:192.0.2.1` and the like.
+    Both,
+}
+
 /// Removes the file of a Unix socket that nobody listens on any more. Someone may: a server that was started while
-/// this one drained found the file abandoned, and put its own in its place.
+/// this one drained found the file abandoned, and put its own in its place; then that one has the lock.
 pub(crate) fn remove_abandoned(path: &Path) -> io::Result<()> {
+    let _lock = match Lock::take(path) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Ok(()),
+        lock => lock?,
+    };
     if is_abandoned(path, &SockAddr::unix(path)?) {
         std::fs::remove_file(path)?;
     }
@@ -187,7 +252,7 @@ pub(crate) const BALANCES_SHARED_PORTS: bool = cfg!(any(
 ));
 
 #[cfg(not(target_os = "freebsd"))]
-fn bind_first(socket: &socket2::Socket, address: SocketAddr) -> io::Result<()> {
+fn bind_first(socket: &socket2::Socket, address: SocketAddr, _: Families) -> io::Result<()> {
     socket.bind(&address.into())?;
     set_reuse_port(socket)
 }
@@ -195,8 +260,8 @@ fn bind_first(socket: &socket2::Socket, address: SocketAddr) -> io::Result<()> {
 /// Here bind(2) puts a socket into its group, and one that takes the option on afterwards would never hear of a
 /// connection. So another socket finds out whether the port is free, and which one it is.
 #[cfg(target_os = "freebsd")]
-fn bind_first(socket: &socket2::Socket, address: SocketAddr) -> io::Result<()> {
-    let probe = tcp(address)?;
+fn bind_first(socket: &socket2::Socket, address: SocketAddr, families: Families) -> io::Result<()> {
+    let probe = tcp(address, families)?;
     probe.bind(&address.into())?;
     let free = probe.local_addr()?;
     drop(probe);

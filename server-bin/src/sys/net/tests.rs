@@ -17,11 +17,11 @@ fn place() -> (tempfile::TempDir, PathBuf) {
 #[test]
 fn a_unix_socket_is_replaced_and_removed_only_when_nobody_listens_there() {
     let (_folder, path) = place();
-    let first = Listener::bind_unix(&path).expect("a free place");
-    let taken = Listener::bind_unix(&path).expect_err("someone listens there");
+    let first = Listener::bind_unix(&path, None).expect("a free place");
+    let taken = Listener::bind_unix(&path, None).expect_err("someone listens there");
     assert_eq!(taken.kind(), io::ErrorKind::AddrInUse);
     drop(first);
-    let second = Listener::bind_unix(&path).expect("nobody listens there any more");
+    let second = Listener::bind_unix(&path, None).expect("nobody listens there any more");
     remove_abandoned(&path).expect("nothing was to be removed");
     assert!(path.exists(), "the first one's end is not the second one's");
     drop(second);
@@ -30,6 +30,31 @@ fn a_unix_socket_is_replaced_and_removed_only_when_nobody_listens_there() {
     std::fs::write(&path, "no socket").expect("a file");
     remove_abandoned(&path).expect("nothing was to be removed");
     assert!(path.exists());
+}
+
+#[test]
+fn a_unix_socket_is_not_taken_over_while_its_lock_is_held_whatever_connecting_says() {
+    let (_folder, path) = place();
+    let first = Listener::bind_unix(&path, None).expect("a free place");
+    // As FreeBSD refuses connections to a full backlog: the socket seems dead, and its holder lives.
+    let lock = first.lock().cloned();
+    drop(first);
+    let taken = Listener::bind_unix(&path, None).expect_err("its holder lives");
+    assert_eq!(taken.kind(), io::ErrorKind::AddrInUse);
+    remove_abandoned(&path).expect("nothing was to be removed");
+    assert!(path.exists());
+    drop(lock);
+    Listener::bind_unix(&path, None).expect("its holder has gone");
+}
+
+#[test]
+fn a_unix_socket_of_a_program_without_locks_is_not_taken_over() {
+    let (_folder, path) = place();
+    let other = std::os::unix::net::UnixListener::bind(&path).expect("a free place");
+    let taken = Listener::bind_unix(&path, None).expect_err("someone listens there");
+    assert_eq!(taken.kind(), io::ErrorKind::AddrInUse);
+    drop(other);
+    Listener::bind_unix(&path, None).expect("nobody listens there any more");
 }
 
 #[test]
@@ -47,7 +72,13 @@ fn a_unix_socket_with_a_full_backlog_is_taken_and_not_waited_for() {
     let waiting: Vec<_> = std::iter::from_fn(|| connect().ok()).take(100).collect();
     assert!(waiting.len() < 100, "the backlog is full");
     let (tell, told) = mpsc::channel();
-    thread::spawn(move || tell.send(Listener::bind_unix(&path).map(drop).map_err(|error| error.kind())));
+    thread::spawn(move || {
+        tell.send(
+            Listener::bind_unix(&path, None)
+                .map(drop)
+                .map_err(|error| error.kind()),
+        )
+    });
     let answer = told.recv_timeout(Duration::from_secs(10));
     assert_eq!(answer, Ok(Err(io::ErrorKind::AddrInUse)));
 }
@@ -57,10 +88,11 @@ fn each_listener_of_a_group_gets_connections_and_nobody_else_can_join() {
     if !BALANCES_SHARED_PORTS {
         return;
     }
-    let first = Listener::bind_tcp(([127, 0, 0, 1], 0).into(), Sharing::First).expect("a free port");
+    let first =
+        Listener::bind_tcp(([127, 0, 0, 1], 0).into(), Sharing::First, Families::Own).expect("a free port");
     let address = first.address().expect("an address").expect("a port");
-    let second = Listener::bind_tcp(address, Sharing::Join).expect("the group");
-    let other = Listener::bind_tcp(address, Sharing::First).expect_err("the port is taken");
+    let second = Listener::bind_tcp(address, Sharing::Join, Families::Own).expect("the group");
+    let other = Listener::bind_tcp(address, Sharing::First, Families::Own).expect_err("the port is taken");
     assert_eq!(other.kind(), io::ErrorKind::AddrInUse);
     // That one of two gets none of 64 by chance happens once in 2^63 times.
     let clients: Vec<_> = (0..64)
@@ -83,7 +115,8 @@ fn each_listener_of_a_group_gets_connections_and_nobody_else_can_join() {
 #[test]
 fn an_accepted_socket_holds_little_that_is_unsent() {
     use std::io::Write as _;
-    let listener = Listener::bind_tcp(([127, 0, 0, 1], 0).into(), Sharing::Alone).expect("a free port");
+    let listener =
+        Listener::bind_tcp(([127, 0, 0, 1], 0).into(), Sharing::Alone, Families::Own).expect("a free port");
     let address = listener.address().expect("an address").expect("a TCP address");
     let _peer = std::net::TcpStream::connect(address).expect("a connection");
     let (mut stream, _) = listener.accept().expect("it was there");
