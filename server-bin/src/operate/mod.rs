@@ -5,3 +5,5 @@ pub(crate) mod descriptors;
 pub mod log;
 pub mod metrics;
 pub mod proxy_protocol;
+pub mod restart;
+pub mod systemd;
