@@ -39,6 +39,14 @@ impl From<SocketAddr> for Address {
     }
 }
 
+impl Address {
+    /// Whether the kernel chooses the port.
+    #[cfg(feature = "cli")]
+    pub(crate) fn is_any_port(&self) -> bool {
+        matches!(self, Self::Tcp(name) if name.ends_with(":0"))
+    }
+}
+
 impl FromStr for Address {
     type Err = String;
 

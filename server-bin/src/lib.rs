@@ -23,6 +23,7 @@ mod address;
 pub mod demo;
 mod driver;
 pub mod files;
+#[cfg(feature = "cli")]
 pub mod operate;
 mod pool;
 mod server;

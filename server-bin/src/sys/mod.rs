@@ -1,6 +1,7 @@
 //! What differs from kernel to kernel: opening below a directory ([`open`]), what is known of a file ([`stamp`]),
 //! sending from a file to a socket ([`send`]), and the sockets themselves ([`net`]).
 
+#[cfg(feature = "cli")]
 pub(crate) mod handover;
 pub(crate) mod lock;
 pub(crate) mod net;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::units::{body_size, head_size, rate, time};
+use super::units::{body_size, head_size, rate, time, time_or_none};
 use crate::driver::settings::Settings;
 
 /// What connections and requests may take.
@@ -20,10 +20,10 @@ pub(super) struct LimitFlags {
     max_requests: Option<u32>,
 
     /// Bytes of a request head
-    #[arg(long, value_name = "BYTES", env = "SERVER_MAX_HEAD", default_value = "32k", value_parser = head_size)]
+    #[arg(long, value_name = "BYTES", env = "SERVER_MAX_HEAD", default_value = "32K", value_parser = head_size)]
     max_head: u32,
 
-    /// Bytes of a request body; without it 1m, or what a handler asks for
+    /// Bytes of a request body; without it 1M, or what a handler asks for
     #[arg(long, value_name = "BYTES", env = "SERVER_MAX_BODY", value_parser = body_size)]
     max_body: Option<u64>,
 
@@ -73,7 +73,15 @@ pub(super) struct TimeoutFlags {
     #[arg(long, value_name = "TIME", env = "SERVER_REPLY_TIMEOUT", default_value = "60s", value_parser = time)]
     reply_timeout: Duration,
 
-    /// For the graceful drain after SIGTERM or SIGINT
+    /// For one more request of an idle connection while the server drains; then it is closed
+    #[arg(long, value_name = "TIME", env = "SERVER_IDLE_GRACE", default_value = "5s", value_parser = time_or_none)]
+    idle_grace: Duration,
+
+    /// How long /readyz says no before a drain begins, while accepting goes on, so that balancers look elsewhere
+    #[arg(long, value_name = "TIME", env = "SERVER_DRAIN_DELAY", default_value = "0", value_parser = time_or_none)]
+    pub(super) drain_delay: Duration,
+
+    /// For the graceful drain after SIGTERM, SIGINT or SIGQUIT
     #[arg(long, value_name = "TIME", env = "SERVER_DRAIN_TIMEOUT", default_value = "30s", value_parser = time)]
     drain_timeout: Duration,
 }
@@ -86,5 +94,6 @@ impl TimeoutFlags {
         settings.write_timeout = self.write_timeout;
         settings.reply_timeout = self.reply_timeout;
         settings.drain_timeout = self.drain_timeout;
+        settings.drain_idle_timeout = self.idle_grace;
     }
 }

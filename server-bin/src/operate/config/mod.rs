@@ -2,19 +2,26 @@
 
 mod environment;
 mod flags;
+mod logs;
+mod refusal;
+mod show;
 mod units;
 
 use std::ffi::OsString;
-use std::io::IsTerminal as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use clap::builder::{BoolishValueParser, StyledStr};
+use clap::builder::BoolishValueParser;
 use clap::error::ErrorKind;
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, ValueEnum};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, ValueEnum};
 
 use flags::{LimitFlags, TimeoutFlags};
+use logs::{LogFlags, ProxyFlags};
+pub use refusal::Refusal;
 
 use super::descriptors;
+use super::log;
+use super::proxy_protocol::Trusted;
 use crate::address::{AcceptMode, Address};
 use crate::driver::settings::Settings;
 use crate::handler::Handler;
@@ -22,7 +29,8 @@ use crate::server::Server;
 
 /// Serves a directory, or without one a demonstration, over HTTP/1.1.
 ///
-/// Each flag can be given as an environment variable, too. An empty one is none.
+/// A time is a number of seconds, or one with ms, s, m or h behind it; a size a number of bytes, or one with K, M or G
+/// (K is 1024). Each flag can be given as an environment variable, too; an empty one is none.
 #[derive(Parser, Clone, Debug)]
 #[command(
     name = "server-bin",
@@ -39,30 +47,56 @@ pub struct Config {
     #[arg(long, env = "SERVER_LISTING", help_heading = "Files", value_parser = BoolishValueParser::new())]
     pub listing: bool,
 
-    /// Where to listen: host:port or unix:/path; may be given more than once [default: 127.0.0.1:8080]
+    /// Where to listen: host:port, :port for every address, or unix:/path; may be given more than once
+    /// [default: 127.0.0.1:8080]
     #[arg(
+        short,
         long,
         value_name = "ADDR",
         env = "SERVER_LISTEN",
         value_delimiter = ',',
         help_heading = "Listening"
     )]
-    pub listen: Vec<Address>,
+    listen: Vec<Address>,
+
+    /// Short for --listen 127.0.0.1:PORT; may be given more than once
+    // Without a variable: in Kubernetes SERVER_PORT is set for whoever lives beside a service of the name "server".
+    #[arg(short, value_name = "PORT", help_heading = "Listening")]
+    port: Vec<u16>,
+
+    /// Permissions of Unix sockets, as 660 [default: as the umask leaves them]
+    #[arg(long, value_name = "MODE", env = "SERVER_SOCKET_MODE", help_heading = "Listening",
+          value_parser = units::permissions)]
+    pub(super) socket_mode: Option<u32>,
 
     /// Threads that serve [default: one per core]
-    #[arg(long, value_name = "N", env = "SERVER_WORKERS", value_parser = clap::value_parser!(u16).range(1..=1024),
+    #[arg(short, long, value_name = "N", env = "SERVER_WORKERS", value_parser = clap::value_parser!(u16).range(1..=1024),
           help_heading = "Listening")]
-    pub workers: Option<u16>,
+    workers: Option<u16>,
 
     /// How the workers share an address [default: reuseport where the kernel balances, else shared]
     #[arg(long, value_name = "MODE", env = "SERVER_ACCEPT", help_heading = "Listening")]
-    pub accept: Option<Accept>,
+    accept: Option<Accept>,
+
+    #[command(flatten, next_help_heading = "Behind proxies")]
+    proxies: ProxyFlags,
+
+    #[command(flatten, next_help_heading = "Seeing in")]
+    logs: LogFlags,
 
     #[command(flatten, next_help_heading = "Limits")]
     limits: LimitFlags,
 
     #[command(flatten, next_help_heading = "Timeouts")]
     timeouts: TimeoutFlags,
+
+    /// Print the configuration that would be in force, and whence each value comes, instead of serving
+    #[arg(long, help_heading = "Instead of serving")]
+    check: bool,
+
+    /// Print what makes a shell complete these flags
+    #[arg(long, value_name = "SHELL", help_heading = "Instead of serving")]
+    completions: Option<clap_complete::Shell>,
 }
 
 /// [`AcceptMode`] as it is spelled on the command line.
@@ -76,15 +110,6 @@ pub enum Accept {
     Shared,
 }
 
-/// What follows from a command line that is not one to serve with.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// The text was asked for: `--help` or `--version`.
-    Text(String),
-    /// The line says what is wrong.
-    Error(String),
-}
-
 impl Config {
     /// Reads the arguments and the environment.
     ///
@@ -94,33 +119,87 @@ impl Config {
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Refusal> {
         let arguments: Vec<OsString> = arguments.into_iter().collect();
         let mut command = environment::without_empty(Self::command());
-        let matches = command.try_get_matches_from_mut(&arguments);
-        matches
-            .and_then(|matches| Self::from_arg_matches(&matches))
-            .map_err(|error| {
-                let text = match error.kind() {
-                    // Also of a flag whose variable is empty, the help names the variable.
-                    ErrorKind::DisplayHelp => Self::help(&arguments),
-                    _ => error.render(),
-                };
-                match error.use_stderr() {
-                    // The styles are for a terminal that reads it, not for a file or a pager.
-                    false if std::io::stdout().is_terminal() => Refusal::Text(text.ansi().to_string()),
-                    false => Refusal::Text(text.to_string()),
-                    true => {
-                        let variable = environment::origin(&error, &command, &arguments);
-                        Refusal::Error(one_line(&text.to_string(), variable))
-                    }
-                }
-            })
+        let parsed = command.try_get_matches_from_mut(&arguments).and_then(|matches| {
+            let config = Self::from_arg_matches(&matches)?;
+            Ok((config, matches))
+        });
+        let (config, matches) = parsed.map_err(|error| match error.kind() {
+            // Also of a flag whose variable is empty, the help names the variable.
+            ErrorKind::DisplayHelp => Self::help(&arguments),
+            _ => Refusal::of(&error, &command, &arguments),
+        })?;
+        if let Some(shell) = config.completions {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Self::command(), "server-bin", &mut script);
+            return Err(Refusal::Text(String::from_utf8_lossy(&script).into_owned()));
+        }
+        config.find_contradictions().map_err(Refusal::line)?;
+        match config.check {
+            true => Err(config.show(&command, &matches)),
+            false => Ok(config),
+        }
     }
 
-    fn help(arguments: &[OsString]) -> StyledStr {
+    fn help(arguments: &[OsString]) -> Refusal {
         let mut command = Self::command();
         match command.try_get_matches_from_mut(arguments) {
-            Err(error) if error.kind() == ErrorKind::DisplayHelp => error.render(),
-            _ => command.render_long_help(),
+            Err(error) => Refusal::of(&error, &command, arguments),
+            Ok(_) => Refusal::Text(command.render_long_help().to_string()),
         }
+    }
+
+    /// What each flag for itself allows, and all together do not.
+    fn find_contradictions(&self) -> Result<(), String> {
+        if self.listing && self.root.is_none() {
+            return Err("--listing needs a ROOT: the demonstration has no directories".into());
+        }
+        let has_unix = self
+            .listen
+            .iter()
+            .any(|address| matches!(address, Address::Unix(_)));
+        if self.socket_mode.is_some() && !has_unix {
+            return Err("--socket-mode needs a --listen unix:/path".into());
+        }
+        if self.proxies.proxy_protocol && self.proxies.trusted_proxies.is_none() {
+            return Err(
+                "--proxy-protocol needs --trusted-proxies: else any client could say who it is".into(),
+            );
+        }
+        let addresses = self.addresses();
+        let twice = addresses
+            .iter()
+            .enumerate()
+            .find(|(index, address)| addresses[..*index].contains(address) && !address.is_any_port());
+        if let Some((_, address)) = twice {
+            return Err(format!("{address} is to be listened on twice"));
+        }
+        self.logs.check()
+    }
+
+    /// What `--check` prints: also what only shows when the server is about to start.
+    fn show(&self, command: &clap::Command, matches: &ArgMatches) -> Refusal {
+        let server =
+            match self.server(|_: &http_core::Head<'_>, _: &mut crate::handler::Context<'_>| "".into()) {
+                Ok(server) => server,
+                Err(line) => return Refusal::Error(line),
+            };
+        if let Some(Err(error)) = self.root.as_deref().map(crate::files::Files::open) {
+            return Refusal::Error(error.to_string());
+        }
+        let mut effective = self.logs.effective();
+        if self.listen.is_empty() && self.port.is_empty() {
+            effective.push(("--listen", "127.0.0.1:8080".into()));
+        }
+        if self.workers.is_none() {
+            effective.push(("--workers", server.worker_count().to_string()));
+        }
+        if self.accept.is_none() {
+            effective.push(("--accept", server.accept_mode().to_string()));
+        }
+        if self.limits.max_connections.is_none() {
+            effective.push(("--max-connections", server.connection_limit().to_string()));
+        }
+        Refusal::Text(show::configuration(command, matches, &effective))
     }
 
     /// The server that this command line describes.
@@ -144,11 +223,48 @@ impl Config {
         Ok(server.max_connections(most))
     }
 
-    fn addresses(&self) -> Vec<Address> {
-        match self.listen.is_empty() {
+    /// Where to listen.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<Address> {
+        let ports = self
+            .port
+            .iter()
+            .map(|port| Address::Tcp(format!("127.0.0.1:{port}")));
+        let addresses: Vec<Address> = self.listen.iter().cloned().chain(ports).collect();
+        match addresses.is_empty() {
             true => vec![Address::Tcp("127.0.0.1:8080".into())],
-            false => self.listen.clone(),
+            false => addresses,
         }
+    }
+
+    /// Where the admin listener is to be.
+    #[must_use]
+    pub fn admin(&self) -> Option<&Address> {
+        self.logs.admin.as_ref()
+    }
+
+    /// What is written down.
+    #[must_use]
+    pub fn log(&self) -> log::Settings {
+        self.logs.settings()
+    }
+
+    /// The proxies that are trusted.
+    #[must_use]
+    pub fn trusted_proxies(&self) -> Trusted {
+        self.proxies.trusted_proxies.clone().unwrap_or_default()
+    }
+
+    /// Whether the PROXY protocol begins each connection.
+    #[must_use]
+    pub fn proxy_protocol(&self) -> bool {
+        self.proxies.proxy_protocol
+    }
+
+    /// How long the server says that it is not ready before it drains.
+    #[must_use]
+    pub fn drain_delay(&self) -> Duration {
+        self.timeouts.drain_delay
     }
 
     fn settings(&self) -> Settings {
@@ -169,137 +285,5 @@ impl From<Accept> for AcceptMode {
     }
 }
 
-/// clap says what is wrong in the first line, and lists what is missing or possible in the next ones. It does not say
-/// that the value came from a variable.
-fn one_line(text: &str, variable: Option<&str>) -> String {
-    let text = text.strip_prefix("error: ").unwrap_or(text);
-    let line = text
-        .lines()
-        .take_while(|line| !line.is_empty())
-        .map(str::trim)
-        .collect::<Vec<_>>()
-        .join(" ");
-    match variable {
-        Some(variable) => format!("{line}; that is {variable} in the environment; see --help"),
-        None => format!("{line}; see --help"),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(arguments: &[&str]) -> Result<Config, Refusal> {
-        let arguments = std::iter::once("server-bin").chain(arguments.iter().copied());
-        Config::read(arguments.map(Into::into))
-    }
-
-    fn refusal(arguments: &[&str]) -> String {
-        match read(arguments) {
-            Err(Refusal::Error(line)) => line,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn a_bad_flag_is_one_line_that_names_it() {
-        for (arguments, word) in [
-            (&["--workers", "0"][..], "--workers"),
-            (&["--listen", "nowhere"], "--listen"),
-            (&["--listen", "127.0.0.1:99999"], "--listen"),
-            (&["--accept", "magic"], "reuseport"),
-            (&["--idle-timeout", "1h"], "--idle-timeout"),
-            (&["--max-head", "2g"], "--max-head"),
-            (&["--no-such-flag"], "--no-such-flag"),
-            (&["a", "b"], "'b'"),
-        ] {
-            let line = refusal(arguments);
-            assert!(
-                line.contains(word) && line.lines().count() == 1,
-                "{arguments:?}: {line}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_server_knows_how_many_connections_fit_into_its_open_files() {
-        let handler = |_: &http_core::Head<'_>, _: &mut crate::handler::Context<'_>| "hello".into();
-        let config = read(&["--workers", "2"]).expect("a command line");
-        let all = config.server(handler).expect("room").connection_limit();
-        let files = crate::sys::net::raise_descriptor_limit().expect("a limit");
-        assert_eq!(all, files - descriptors::reserved(2, 1));
-        let config = read(&["--max-connections", "7"]).expect("a command line");
-        assert_eq!(config.server(handler).expect("room").connection_limit(), 7);
-    }
-
-    #[test]
-    fn help_names_each_flag_and_its_variable() {
-        let Err(Refusal::Text(help)) = read(&["--help"]) else {
-            panic!("no help")
-        };
-        for variable in ["SERVER_ROOT", "SERVER_LISTEN"] {
-            assert!(help.contains(variable), "{variable}");
-        }
-        let flags = help
-            .lines()
-            .filter_map(|line| line.trim_start().strip_prefix("--"));
-        let names: Vec<&str> = flags.filter_map(|line| line.split_whitespace().next()).collect();
-        assert!(names.len() > 10, "{names:?}");
-        for name in names {
-            let variable = format!("SERVER_{}", name.to_uppercase().replace('-', "_"));
-            assert!(help.contains(&variable), "--{name} has no {variable}");
-        }
-    }
-
-    #[test]
-    fn each_flag_sets_what_it_says() {
-        let config = read(&[
-            "--max-requests",
-            "1",
-            "--max-head",
-            "2k",
-            "--max-body",
-            "3k",
-            "--min-body-rate",
-            "4k",
-            "--min-write-rate",
-            "5k",
-            "--head-timeout",
-            "4",
-            "--body-timeout",
-            "5",
-            "--idle-timeout",
-            "6",
-            "--write-timeout",
-            "7",
-            "--reply-timeout",
-            "8",
-            "--drain-timeout",
-            "9",
-        ]);
-        let settings = config.expect("a command line").settings();
-        let numbers = [
-            settings.max_requests,
-            settings.limits.head,
-            settings.limits.body as u32,
-            settings.min_body_rate,
-            settings.min_write_rate,
-        ];
-        assert_eq!(numbers, [1, 2048, 3072, 4096, 5120]);
-        let timeouts = [
-            settings.head_timeout,
-            settings.body_timeout,
-            settings.idle_timeout,
-            settings.write_timeout,
-            settings.reply_timeout,
-            settings.drain_timeout,
-        ];
-        assert_eq!(timeouts.map(|timeout| timeout.as_secs()), [4, 5, 6, 7, 8, 9]);
-    }
-
-    #[test]
-    fn without_flags_the_defaults_are_those_of_an_embedded_server() {
-        let settings = read(&[]).expect("a command line").settings();
-        assert_eq!(format!("{settings:?}"), format!("{:?}", Settings::default()));
-    }
-}
+mod tests;

@@ -1,0 +1,198 @@
+//! Command lines as people type them.
+
+use super::*;
+
+fn read(arguments: &[&str]) -> Result<Config, Refusal> {
+    let arguments = std::iter::once("server-bin").chain(arguments.iter().copied());
+    Config::read(arguments.map(Into::into))
+}
+
+fn refusal(arguments: &[&str]) -> String {
+    match read(arguments) {
+        Err(Refusal::Error(line)) => line,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_bad_flag_is_one_line_that_names_it() {
+    for (arguments, word) in [
+        (&["--workers", "0"][..], "--workers"),
+        (&["--listen", "nowhere"], "--listen"),
+        (&["--listen", "127.0.0.1:99999"], "--listen"),
+        (&["--accept", "magic"], "reuseport"),
+        (&["--idle-timeout", "25h"], "--idle-timeout"),
+        (&["--max-head", "2g"], "--max-head"),
+        (&["--no-such-flag"], "--no-such-flag"),
+        (&["a", "b"], "'b'"),
+    ] {
+        let line = refusal(arguments);
+        assert!(
+            line.contains(word) && line.lines().count() == 1,
+            "{arguments:?}: {line}"
+        );
+    }
+}
+
+#[test]
+fn a_server_knows_how_many_connections_fit_into_its_open_files() {
+    let handler = |_: &http_core::Head<'_>, _: &mut crate::handler::Context<'_>| "hello".into();
+    let config = read(&["--workers", "2"]).expect("a command line");
+    let all = config.server(handler).expect("room").connection_limit();
+    let files = crate::sys::net::raise_descriptor_limit().expect("a limit");
+    assert_eq!(all, files - descriptors::reserved(2, 1));
+    let config = read(&["--max-connections", "7"]).expect("a command line");
+    assert_eq!(config.server(handler).expect("room").connection_limit(), 7);
+}
+
+#[test]
+fn help_names_each_flag_and_its_variable() {
+    let Err(Refusal::Text(help)) = read(&["--help"]) else {
+        panic!("no help")
+    };
+    for variable in ["SERVER_ROOT", "SERVER_LISTEN"] {
+        assert!(help.contains(variable), "{variable}");
+    }
+    let flags = help
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("--"));
+    let names: Vec<&str> = flags.filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(names.len() > 10, "{names:?}");
+    // What is asked for instead of serving is asked for on the spot.
+    let of_the_spot = ["check", "completions", "help", "version"];
+    for name in names.into_iter().filter(|name| !of_the_spot.contains(name)) {
+        let variable = format!("SERVER_{}", name.to_uppercase().replace('-', "_"));
+        assert!(help.contains(&variable), "--{name} has no {variable}");
+    }
+}
+
+#[test]
+fn each_flag_sets_what_it_says() {
+    let config = read(&[
+        "--max-requests",
+        "1",
+        "--max-head",
+        "2k",
+        "--max-body",
+        "3k",
+        "--min-body-rate",
+        "4k",
+        "--min-write-rate",
+        "5k",
+        "--head-timeout",
+        "4",
+        "--body-timeout",
+        "5",
+        "--idle-timeout",
+        "6",
+        "--write-timeout",
+        "7",
+        "--reply-timeout",
+        "8",
+        "--drain-timeout",
+        "9",
+        "--idle-grace",
+        "10",
+    ]);
+    let settings = config.expect("a command line").settings();
+    let numbers = [
+        settings.max_requests,
+        settings.limits.head,
+        settings.limits.body as u32,
+        settings.min_body_rate,
+        settings.min_write_rate,
+    ];
+    assert_eq!(numbers, [1, 2048, 3072, 4096, 5120]);
+    let timeouts = [
+        settings.head_timeout,
+        settings.body_timeout,
+        settings.idle_timeout,
+        settings.write_timeout,
+        settings.reply_timeout,
+        settings.drain_timeout,
+        settings.drain_idle_timeout,
+    ];
+    assert_eq!(timeouts.map(|timeout| timeout.as_secs()), [4, 5, 6, 7, 8, 9, 10]);
+}
+
+#[test]
+fn without_flags_the_defaults_are_those_of_an_embedded_server() {
+    let settings = read(&[]).expect("a command line").settings();
+    assert_eq!(format!("{settings:?}"), format!("{:?}", Settings::default()));
+}
+
+#[test]
+fn what_may_have_been_meant_is_said() {
+    for (arguments, meant) in [
+        (&["--listn", ":80"][..], "did you mean --listen?"),
+        (&["--accept", "exclusiv"], "did you mean exclusive?"),
+    ] {
+        let line = refusal(arguments);
+        assert!(line.contains(meant), "{line}");
+    }
+}
+
+#[test]
+fn flags_that_contradict_each_other_are_refused_by_name() {
+    for (arguments, words) in [
+        (&["--listing"][..], ["--listing", "ROOT"]),
+        (&["--socket-mode", "660"], ["--socket-mode", "unix:"]),
+        (&["--proxy-protocol"], ["--proxy-protocol", "--trusted-proxies"]),
+        (
+            &["--access-log", "off", "--log-format", "json"],
+            ["--log-format", "--access-log"],
+        ),
+        (&["-p", "80", "-l", "127.0.0.1:80"], ["127.0.0.1:80", "twice"]),
+    ] {
+        let line = refusal(arguments);
+        assert!(
+            words.iter().all(|word| line.contains(word)) && line.lines().count() == 1,
+            "{line}"
+        );
+    }
+    read(&["-l", "127.0.0.1:0", "-l", "127.0.0.1:0"]).expect("each gets a port of its own");
+}
+
+#[test]
+fn short_forms_say_where_to_listen() {
+    let config = read(&["-p", "3000", "-l", ":8080", "-w", "3"]).expect("a command line");
+    let addresses: Vec<String> = config.addresses().iter().map(ToString::to_string).collect();
+    assert_eq!(addresses, [":8080", "127.0.0.1:3000"]);
+    assert_eq!(config.workers, Some(3));
+}
+
+#[test]
+fn a_check_says_what_would_be_in_force_and_whence_it_comes() {
+    let Err(Refusal::Text(text)) = read(&["--check", "--max-body", "2M", "-w", "3"]) else {
+        panic!("no text")
+    };
+    let line = |name: &str| {
+        let mut lines = text.lines().filter(|line| line.starts_with(name));
+        lines
+            .next()
+            .unwrap_or_else(|| panic!("{name}: {text}"))
+            .split_whitespace()
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(line("--max-body "), ["--max-body", "2M", "#", "command", "line"]);
+    assert_eq!(line("--workers "), ["--workers", "3", "#", "command", "line"]);
+    assert_eq!(line("--max-head "), ["--max-head", "32K", "#", "default"]);
+    assert_eq!(line("--listen "), ["--listen", "127.0.0.1:8080", "#", "default"]);
+    let Err(Refusal::Error(line)) = read(&["--check", "/nowhere/at/all"]) else {
+        panic!("no error")
+    };
+    assert!(line.contains("/nowhere/at/all"), "{line}");
+}
+
+#[test]
+fn completions_know_every_flag() {
+    for shell in ["bash", "zsh", "fish"] {
+        let Err(Refusal::Text(script)) = read(&["--completions", shell]) else {
+            panic!("no script")
+        };
+        assert!(
+            script.contains("max-connections") && script.contains("proxy-protocol"),
+            "{script}"
+        );
+    }
+}
