@@ -2,14 +2,13 @@
 
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
 
 use http_core::Head;
 use multiplex::Fanout;
-use nix::errno::Errno;
 
 use crate::address::{AcceptMode, Address, Bound};
 use crate::driver::buffers::Watching;
@@ -17,7 +16,8 @@ use crate::driver::held;
 use crate::driver::preface::Preamble;
 use crate::driver::settings::Settings;
 use crate::handler::{AnyHandler, Context, Decision, Handler, Notice, function};
-use crate::sys::net::{BALANCES_SHARED_PORTS, Listener, Sharing, remove_abandoned};
+use crate::sockets::{BindError, Options, Sockets};
+use crate::sys::net::remove_abandoned;
 use crate::worker::accept::Admission;
 use crate::worker::counters::Counters;
 use crate::worker::stage::{CurrentStage, Handle};
@@ -30,43 +30,19 @@ pub enum SpawnError {
     /// The server was given no address.
     #[error("no address to listen on: name one with Server::listen")]
     NoAddress,
-    /// Someone else listens there.
-    #[error("cannot listen on {0}: the address is taken; choose another one or stop who has it")]
-    Taken(Address),
-    /// There is a file at the path of the Unix socket, and it is none.
-    #[error("cannot listen on {0}: there is a file of another kind; move it away, or choose another path")]
-    NoSocket(Address),
-    /// The address is not one that this machine and user may listen on.
-    #[error("cannot listen on {address}: {source}; {}", advice(source))]
-    Bind {
-        /// The address.
-        address: Address,
-        /// What the system answered.
-        source: io::Error,
-    },
-    /// The system does not spread connections over sockets that share a port.
-    #[error("accept mode reuseport would give all connections to one worker on this system; use shared")]
-    NoReuseport,
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Listen(#[from] BindError),
     /// Something that each worker needs could not be had.
     #[error("cannot start a worker: {0}")]
     Worker(#[source] io::Error),
-}
-
-fn advice(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => "choose a port above 1023, or a place that this user may write to",
-        io::ErrorKind::AddrNotAvailable => {
-            "choose an address of this machine, or 0.0.0.0 or [::] for all of them"
-        }
-        io::ErrorKind::NotFound => "create the directory, or choose another one",
-        _ => "choose another address",
-    }
 }
 
 /// A server that does not run yet.
 pub struct Server {
     handler: Box<dyn AnyHandler>,
     addresses: Vec<Address>,
+    sockets: Sockets,
     workers: usize,
     accept: AcceptMode,
     max_connections: usize,
@@ -96,6 +72,7 @@ impl Server {
         Self {
             handler: Box::new(handler),
             addresses: Vec::new(),
+            sockets: Sockets::default(),
             workers: thread::available_parallelism().map_or(1, Into::into),
             accept: AcceptMode::default(),
             max_connections: usize::MAX,
@@ -107,6 +84,12 @@ impl Server {
     /// Listens on `address` too.
     pub fn listen(mut self, address: Address) -> Self {
         self.addresses.push(address);
+        self
+    }
+
+    /// Listens on these sockets too, which were bound before, perhaps by another process.
+    pub fn listen_on(mut self, sockets: Sockets) -> Self {
+        self.sockets.append(sockets);
         self
     }
 
@@ -174,22 +157,25 @@ impl Server {
     ///
     /// [`SpawnError`], when an address cannot be had or the system is short of something.
     pub fn spawn(self) -> Result<Running, SpawnError> {
-        if self.addresses.is_empty() {
+        let options = Options {
+            workers: self.workers,
+            accept: self.accept,
+            mode: None,
+        };
+        let mut sockets = self.sockets;
+        sockets.append(Sockets::bind(&self.addresses, &options)?);
+        if sockets.is_empty() {
             return Err(SpawnError::NoAddress);
         }
-        if self.accept == AcceptMode::Reuseport && !BALANCES_SHARED_PORTS {
-            return Err(SpawnError::NoReuseport);
-        }
-        let mut shares: Vec<Vec<Listener>> = (0..self.workers).map(|_| Vec::new()).collect();
-        let mut bound = Vec::new();
-        for address in &self.addresses {
-            self.bind(address, &mut shares, &mut bound)?;
-        }
+        let addresses = sockets.addresses().cloned().collect();
+        let locked = sockets.locked_paths();
+        let shares = sockets.shares(self.workers).map_err(SpawnError::Worker)?;
         let stage = CurrentStage::new();
+        let admission = Admission::new(self.max_connections);
         let plan = Plan {
             handler: self.handler,
             settings: Arc::new(self.settings),
-            admission: Admission::new(self.max_connections),
+            admission,
             stage: Arc::clone(&stage),
             watching: self.watching,
             fanout: match self.accept {
@@ -216,85 +202,12 @@ impl Server {
         Ok(Running {
             handle,
             counters,
-            addresses: bound,
+            addresses,
+            locked,
             ends,
             workers: self.workers,
             accept: self.accept.in_force(fanout),
         })
-    }
-
-    /// Gives each worker its listener for this address.
-    fn bind(
-        &self,
-        address: &Address,
-        shares: &mut [Vec<Listener>],
-        bound: &mut Vec<Bound>,
-    ) -> Result<(), SpawnError> {
-        let failed = |source: io::Error| match source.kind() {
-            io::ErrorKind::AddrInUse if address.is_no_socket() => SpawnError::NoSocket(address.clone()),
-            io::ErrorKind::AddrInUse => SpawnError::Taken(address.clone()),
-            _ => SpawnError::Bind {
-                address: address.clone(),
-                source,
-            },
-        };
-        match address {
-            Address::Unix(path) => {
-                let listener = Listener::bind_unix(path, None).map_err(failed)?;
-                duplicate(listener, shares).map_err(failed)?;
-                bound.push(Bound::Unix(path.clone()));
-            }
-            Address::Tcp(name) => {
-                let resolved = name.to_socket_addrs().map_err(failed)?;
-                let real = self.bind_resolved(resolved, shares).map_err(failed)?;
-                bound.extend(real.into_iter().map(Bound::Tcp));
-            }
-        }
-        Ok(())
-    }
-
-    /// Binds the addresses of one name. Some of them may be of a family that this machine has switched off.
-    fn bind_resolved(
-        &self,
-        resolved: impl Iterator<Item = SocketAddr>,
-        shares: &mut [Vec<Listener>],
-    ) -> io::Result<Vec<SocketAddr>> {
-        let mut real = Vec::new();
-        let mut missing = io::ErrorKind::AddrNotAvailable.into();
-        for address in resolved {
-            match self.bind_tcp(address, shares) {
-                Ok(address) => real.push(address),
-                Err(error) if is_not_here(&error) => missing = error,
-                Err(error) => return Err(error),
-            }
-        }
-        if real.is_empty() { Err(missing) } else { Ok(real) }
-    }
-
-    fn bind_tcp(&self, address: SocketAddr, shares: &mut [Vec<Listener>]) -> io::Result<SocketAddr> {
-        let reuseport = self.accept == AcceptMode::Reuseport && shares.len() > 1;
-        let first = Listener::bind_tcp(
-            address,
-            if reuseport { Sharing::First } else { Sharing::Alone },
-            crate::sys::net::Families::Own,
-        )?;
-        let real = first.address()?.unwrap_or(address);
-        if !reuseport {
-            duplicate(first, shares)?;
-            return Ok(real);
-        }
-        let mut listeners = vec![first];
-        for _ in 1..shares.len() {
-            listeners.push(Listener::bind_tcp(
-                real,
-                Sharing::Join,
-                crate::sys::net::Families::Own,
-            )?);
-        }
-        for (share, listener) in shares.iter_mut().zip(listeners) {
-            share.push(listener);
-        }
-        Ok(real)
     }
 }
 
@@ -304,22 +217,6 @@ impl fmt::Debug for Server {
             .field("addresses", &self.addresses)
             .finish_non_exhaustive()
     }
-}
-
-/// Whether this machine has no such address, or no addresses of that family at all.
-fn is_not_here(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::AddrNotAvailable
-        || error.raw_os_error() == Some(Errno::EAFNOSUPPORT as i32)
-}
-
-/// All workers wait on the one socket.
-fn duplicate(listener: Listener, shares: &mut [Vec<Listener>]) -> io::Result<()> {
-    let (last, others) = shares.split_last_mut().ok_or(io::ErrorKind::InvalidInput)?;
-    for share in others {
-        share.push(listener.duplicate()?);
-    }
-    last.push(listener);
-    Ok(())
 }
 
 /// Runs each worker on a thread of its own. The receiver hears of each end, a panic included.
@@ -343,6 +240,8 @@ pub struct Running {
     handle: Handle,
     counters: Counters,
     addresses: Vec<Bound>,
+    /// The Unix sockets that are ours to remove.
+    locked: Vec<PathBuf>,
     ends: mpsc::Receiver<io::Result<usize>>,
     workers: usize,
     accept: AcceptMode,
@@ -391,11 +290,9 @@ impl Running {
                 }
             }
         }
-        for address in &self.addresses {
-            if let Bound::Unix(path) = address {
-                // What cannot be removed, whoever comes next replaces.
-                let _ = remove_abandoned(path);
-            }
+        for path in &self.locked {
+            // What cannot be removed, the next server replaces.
+            let _ = remove_abandoned(path);
         }
         result
     }
@@ -407,6 +304,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
+    use crate::sys::net::Listener;
 
     #[test]
     fn a_drain_without_an_end_ends_with_the_last_connection() {
@@ -448,25 +346,6 @@ mod tests {
                 "{line}"
             );
         }
-    }
-
-    #[test]
-    fn of_a_name_those_addresses_are_bound_that_this_machine_has() {
-        let server = Server::new(|_, _| "hello");
-        let here = SocketAddr::from(([127, 0, 0, 1], 0));
-        let elsewhere = SocketAddr::from(([192, 0, 2, 1], 0));
-        let bind = |addresses: &[SocketAddr]| {
-            let mut shares = vec![Vec::new()];
-            let real = server.bind_resolved(addresses.iter().copied(), &mut shares);
-            real.map(|real| (real.len(), shares[0].len()))
-                .map_err(|error| error.kind())
-        };
-        assert_eq!(bind(&[here, elsewhere]), Ok((1, 1)));
-        assert_eq!(bind(&[elsewhere, here]), Ok((1, 1)));
-        assert_eq!(bind(&[elsewhere]), Err(io::ErrorKind::AddrNotAvailable));
-        assert_eq!(bind(&[]), Err(io::ErrorKind::AddrNotAvailable));
-        let without_ipv6 = io::Error::from(Errno::EAFNOSUPPORT);
-        assert!(is_not_here(&without_ipv6) && !is_not_here(&Errno::EACCES.into()));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nix::errno::Errno;
@@ -214,6 +214,17 @@ impl Sockets {
     /// Each socket.
     pub(crate) fn listeners(&self) -> impl Iterator<Item = &Listener> {
         self.0.iter().flat_map(|group| &group.listeners)
+    }
+
+    /// The paths of Unix sockets that this process, or its predecessor, has made: those with a lock.
+    pub(crate) fn locked_paths(&self) -> Vec<PathBuf> {
+        let locked = self.0.iter().filter_map(|group| match &group.bound {
+            Bound::Unix(path) if group.listeners.iter().any(|listener| listener.lock().is_some()) => {
+                Some(path.clone())
+            }
+            _ => None,
+        });
+        locked.collect()
     }
 
     /// The same sockets once more, with descriptors of their own. A connection is taken by one of their holders.

@@ -178,11 +178,10 @@ impl Config {
 
     /// What `--check` prints: also what only shows when the server is about to start.
     fn show(&self, command: &clap::Command, matches: &ArgMatches) -> Refusal {
-        let server =
-            match self.server(|_: &http_core::Head<'_>, _: &mut crate::handler::Context<'_>| "".into()) {
-                Ok(server) => server,
-                Err(line) => return Refusal::Error(line),
-            };
+        let server = match self.server(crate::handler::function(|_, _| "")) {
+            Ok(server) => server,
+            Err(line) => return Refusal::Error(line),
+        };
         if let Some(Err(error)) = self.root.as_deref().map(crate::files::Files::open) {
             return Refusal::Error(error.to_string());
         }
