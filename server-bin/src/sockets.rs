@@ -252,8 +252,8 @@ impl Sockets {
         for group in self.0 {
             let sockets = group.listeners.len();
             // Of workers beyond the sockets each waits on one that another worker has too.
-            for worker in sockets..workers {
-                shares[worker].push(group.listeners[worker % sockets].duplicate()?);
+            for (worker, share) in shares.iter_mut().enumerate().skip(sockets) {
+                share.push(group.listeners[worker % sockets].duplicate()?);
             }
             // And of sockets beyond the workers each is some worker's: it has a backlog of its own.
             for (index, listener) in group.listeners.into_iter().enumerate() {

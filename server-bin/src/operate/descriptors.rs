@@ -1,15 +1,17 @@
 //! How many connections fit: into the limit of open files, and into the workers.
 
+use super::admin;
 use crate::sys::net::raise_descriptor_limit;
 use crate::worker::slab;
 
-/// Descriptors beside connections, their listeners and pollers: standard streams, signals, the demonstration's
-/// timer, and files that are being sent.
-const OTHERS: usize = 16;
+/// Descriptors beside connections, their listeners and pollers: standard streams, the logs, signals, a restart, the
+/// demonstration's timer, and files that are being sent.
+const OTHERS: usize = 24;
 
 /// Descriptors that are not there for connections.
 pub(crate) fn reserved(workers: usize, addresses: usize) -> usize {
-    OTHERS + workers * (2 + addresses)
+    // A poller and a waker; and each listener twice, so that it can be handed to the next program.
+    OTHERS + admin::CONNECTIONS + workers * (2 + 2 * addresses)
 }
 
 /// Raises the soft limit of open files to the hard one, and answers how many connections fit: `most`, or all that do

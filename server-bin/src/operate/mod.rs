@@ -1,9 +1,16 @@
-//! What an operator has to do with: the command line, the logs, and the limits of the system.
+//! What an operator has to do with: the command line, signals and restarts, the logs, metrics, and the limits of the system.
+//!
+//! [`run`] is the life of the program, and calls the others.
 
+pub mod admin;
 pub mod config;
 pub(crate) mod descriptors;
 pub mod log;
 pub mod metrics;
+pub mod observe;
+mod process;
 pub mod proxy_protocol;
 pub mod restart;
+pub mod run;
 pub mod systemd;
+mod welcome;

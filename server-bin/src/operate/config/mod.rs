@@ -26,6 +26,7 @@ use crate::address::{AcceptMode, Address};
 use crate::driver::settings::Settings;
 use crate::handler::Handler;
 use crate::server::Server;
+use crate::sockets::Options;
 
 /// Serves a directory, or without one a demonstration, over HTTP/1.1.
 ///
@@ -186,7 +187,7 @@ impl Config {
             return Refusal::Error(error.to_string());
         }
         let mut effective = self.logs.effective();
-        if self.listen.is_empty() && self.port.is_empty() {
+        if !self.names_addresses() {
             effective.push(("--listen", "127.0.0.1:8080".into()));
         }
         if self.workers.is_none() {
@@ -201,7 +202,7 @@ impl Config {
         Refusal::Text(show::configuration(command, matches, &effective))
     }
 
-    /// The server that this command line describes.
+    /// The server that this command line describes, but for its sockets.
     ///
     /// # Errors
     ///
@@ -214,12 +215,26 @@ impl Config {
         if let Some(mode) = self.accept {
             server = server.accept(mode.into());
         }
-        for address in self.addresses() {
-            server = server.listen(address);
-        }
         let most = self.limits.max_connections.map(|most| most as usize);
         let most = descriptors::connections(most, server.worker_count(), self.addresses().len())?;
         Ok(server.max_connections(most))
+    }
+
+    /// How addresses are to be bound.
+    #[must_use]
+    pub fn sockets(&self) -> Options {
+        let server = Server::new(|_, _| "");
+        Options {
+            workers: self.workers.map_or(server.worker_count(), Into::into),
+            accept: self.accept.map_or_else(AcceptMode::default, Into::into),
+            mode: self.socket_mode,
+        }
+    }
+
+    /// Whether the command line says where to listen.
+    #[must_use]
+    pub fn names_addresses(&self) -> bool {
+        !(self.listen.is_empty() && self.port.is_empty())
     }
 
     /// Where to listen.

@@ -11,7 +11,8 @@ use std::time::SystemTime;
 use http_core::Version;
 
 use super::civil::Civil;
-use super::line::{End, Line};
+use super::line::{Line, word};
+use crate::handler::End;
 
 /// How a line of the access log looks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -94,7 +95,7 @@ fn combined(line: &Line<'_>, time: &str, out: &mut Vec<u8>) {
         put(out, format_args!(" rule={}", rule.name()));
     }
     if line.end != End::Complete {
-        put(out, format_args!(" end={}", line.end.word()));
+        put(out, format_args!(" end={}", word(line.end)));
     }
 }
 
@@ -125,7 +126,7 @@ fn json(line: &Line<'_>, time: &str, out: &mut Vec<u8>) {
     escape_json(line.referer, out);
     member("user_agent", line.user_agent, out);
     member("rule", line.rule.map_or("", |rule| rule.name()).as_bytes(), out);
-    member("end", line.end.word().as_bytes(), out);
+    member("end", word(line.end).as_bytes(), out);
     out.extend_from_slice(b"\"}");
 }
 
@@ -189,7 +190,7 @@ mod tests {
             status: 200,
             bytes: 13,
             time: Duration::from_micros(1_000_123),
-            ..Line::default()
+            ..Line::EMPTY
         }
     }
 
@@ -212,7 +213,7 @@ mod tests {
         let refused = Line {
             status: 400,
             rule: Some(Rule::BareLf),
-            ..Line::default()
+            ..Line::EMPTY
         };
         let line = text(Format::Combined, &refused);
         assert!(

@@ -5,46 +5,43 @@ use std::time::Duration;
 
 use http_core::{Rule, Version};
 
-/// How a request ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum End {
-    /// The socket took the last byte of the response.
-    #[default]
-    Complete,
-    /// The client closed or reset the connection before that.
-    PeerGone,
-    /// A timeout passed.
-    TimedOut,
-    /// The handler or its body source failed.
-    Failed,
-    /// The server was stopped before that.
-    Drained,
+use crate::handler::End;
+
+/// Every way to end, in the order of their numbers in a batch.
+pub(in crate::operate) const ENDS: [End; 5] = [
+    End::Complete,
+    End::PeerGone,
+    End::TimedOut,
+    End::Failed,
+    End::Stopped,
+];
+
+/// The number of an end in [`ENDS`].
+#[inline]
+pub(in crate::operate) const fn number(end: End) -> u8 {
+    match end {
+        End::Complete => 0,
+        End::PeerGone => 1,
+        End::TimedOut => 2,
+        End::Failed => 3,
+        End::Stopped => 4,
+    }
 }
 
-impl End {
-    const ALL: [Self; 5] = [
-        Self::Complete,
-        Self::PeerGone,
-        Self::TimedOut,
-        Self::Failed,
-        Self::Drained,
-    ];
-
-    /// Returns the word for it in logs.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Complete => "complete",
-            Self::PeerGone => "peer-gone",
-            Self::TimedOut => "timed-out",
-            Self::Failed => "failed",
-            Self::Drained => "cut-off",
-        }
+/// The word for it in logs and metrics.
+#[must_use]
+pub const fn word(end: End) -> &'static str {
+    match end {
+        End::Complete => "complete",
+        End::PeerGone => "peer-gone",
+        End::TimedOut => "timed-out",
+        End::Failed => "failed",
+        End::Stopped => "cut-off",
     }
 }
 
 /// What a line of the access log is made from.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Line<'a> {
     /// The client; none on a Unix socket.
     pub peer: Option<SocketAddr>,
@@ -78,6 +75,23 @@ const MOST_TEXT: usize = 1024;
 const FIXED: usize = 48;
 /// The most bytes that one line takes.
 pub(super) const MOST: usize = FIXED + MOST_METHOD + 3 * MOST_TEXT;
+
+impl Line<'_> {
+    /// The line of a request of which nothing is known.
+    pub const EMPTY: Self = Self {
+        peer: None,
+        method: b"",
+        target: b"",
+        version: None,
+        referer: b"",
+        user_agent: b"",
+        status: 0,
+        bytes: 0,
+        time: Duration::ZERO,
+        rule: None,
+        end: End::Complete,
+    };
+}
 
 /// The first `most` bytes.
 #[inline]
@@ -113,7 +127,7 @@ impl<'a> Line<'a> {
         fixed[32..34].copy_from_slice(&(target.len() as u16).to_ne_bytes());
         fixed[34..36].copy_from_slice(&(referer.len() as u16).to_ne_bytes());
         fixed[36..38].copy_from_slice(&(agent.len() as u16).to_ne_bytes());
-        fixed[38..43].copy_from_slice(&[method.len() as u8, family, version, rule, self.end as u8]);
+        fixed[38..43].copy_from_slice(&[method.len() as u8, family, version, rule, number(self.end)]);
         batch.extend_from_slice(&fixed);
         for text in [method, target, referer, agent] {
             batch.extend_from_slice(text);
@@ -146,7 +160,7 @@ impl<'a> Line<'a> {
             bytes: u64::from_ne_bytes(*fixed[16..].first_chunk()?),
             time: Duration::from_micros(u32::from_ne_bytes(*fixed[24..].first_chunk()?).into()),
             rule: Rule::ALL.get(usize::from(rule).wrapping_sub(1)).copied(),
-            end: End::ALL.get(usize::from(end)).copied().unwrap_or_default(),
+            end: ENDS.get(usize::from(end)).copied().unwrap_or(End::Failed),
         };
         Some((line, rest))
     }
@@ -183,7 +197,7 @@ mod tests {
                 peer, method: &method, target: &target, referer: &referer, user_agent: b"agent",
                 version: [None, Some(Version::Http10), Some(Version::Http11)][version],
                 status, bytes, time: Duration::from_micros(micros.into()),
-                rule: Rule::ALL.get(rule).copied(), end: End::ALL[end],
+                rule: Rule::ALL.get(rule).copied(), end: ENDS[end],
             };
             let mut batch = Vec::new();
             line.put(&mut batch);

@@ -230,10 +230,7 @@ impl Writer {
                 self.last_work = now;
             }
             if stops {
-                // More comes only from whoever does not know yet that it is over.
-                self.lost.silent_until = None;
-                self.say_lost(now);
-                return self.flush_for(AWAKE);
+                return self.end();
             }
             self.rest(now);
         }
@@ -381,18 +378,19 @@ impl Writer {
         errors.iter().for_each(|error| self.note(error));
     }
 
-    /// Gives those who read a moment to take what is left.
-    fn flush_for(&mut self, time: Duration) {
+    /// Writes what is left, and gives those who read a moment to take it. More comes only from threads that do not know
+    /// yet that it is over.
+    fn end(&mut self) {
         let start = Instant::now();
-        loop {
-            self.write();
-            let is_done =
-                self.notices.is_empty() && self.access.as_ref().is_none_or(|(sink, _)| sink.is_empty());
-            if is_done || start.elapsed() > time {
-                return;
+        self.lost.silent_until = None;
+        while self.work(Instant::now()) && start.elapsed() < AWAKE {
+            if !self.notices.is_empty() || self.access.as_ref().is_some_and(|(sink, _)| !sink.is_empty()) {
+                thread::sleep(Duration::from_millis(1));
             }
-            thread::sleep(Duration::from_millis(5));
         }
+        self.lost.silent_until = None;
+        self.say_lost(Instant::now());
+        self.write();
     }
 
     fn rest(&mut self, now: Instant) {

@@ -27,7 +27,7 @@ fn line(target: &str) -> Line<'_> {
         method: b"GET",
         target: target.as_bytes(),
         status: 200,
-        ..Line::default()
+        ..Line::EMPTY
     }
 }
 

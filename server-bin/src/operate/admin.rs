@@ -1,0 +1,150 @@
+//! The admin listener: `/metrics`, `/healthz` and `/readyz`, on a thread of its own.
+//!
+//! It is a server with one worker beside the one for clients, with limits of its own: it answers while that one is full,
+//! and until the process ends, so that the end of a drain can be watched.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+
+use http_core::{FieldLine, Head};
+
+use super::metrics::{CONTENT_TYPE, Kind, Text};
+use super::observe::Totals;
+use super::process;
+use crate::driver::settings::Settings;
+use crate::handler::{Context, Decision, Handler, plain};
+use crate::server::{Running, Server, SpawnError};
+use crate::sockets::Sockets;
+use crate::worker::stage::Handle;
+
+/// Connections that the admin listener holds at most; they are reserved beside those of clients.
+pub(super) const CONNECTIONS: usize = 16;
+
+/// Whether the server wants to be sent clients. Clones are one and the same.
+#[derive(Clone, Debug, Default)]
+pub struct Readiness(Arc<AtomicBool>);
+
+impl Readiness {
+    /// Says so from now on.
+    pub fn set(&self, is_ready: bool) {
+        self.0.store(is_ready, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What the admin listener tells of.
+#[derive(Clone)]
+pub struct Told {
+    /// Whether the server wants to be sent clients.
+    pub readiness: Readiness,
+    /// What was counted of requests.
+    pub totals: Totals,
+    /// The server for clients.
+    pub handle: Handle,
+    /// How many connections that one holds at most.
+    pub most: usize,
+    /// How many of its threads there are.
+    pub workers: usize,
+    /// Lines of the access log that were lost.
+    pub dropped: Arc<dyn Fn() -> u64 + Send + Sync>,
+}
+
+#[derive(Clone)]
+struct Admin {
+    told: Told,
+    start: f64,
+}
+
+const NO_STORE: FieldLine = FieldLine::from_static("cache-control: no-store");
+const PLAIN: FieldLine = FieldLine::from_static("content-type: text/plain; charset=utf-8");
+
+impl Handler for Admin {
+    fn head(&mut self, head: &Head<'_>, cx: &mut Context<'_>) -> Decision {
+        cx.line(NO_STORE);
+        match head.target().path() {
+            "/metrics" => {
+                cx.field("content-type", CONTENT_TYPE);
+                self.metrics().into()
+            }
+            "/healthz" => {
+                cx.line(PLAIN);
+                "ok\n".into()
+            }
+            "/readyz" if self.told.readiness.get() => {
+                cx.line(PLAIN);
+                "ready\n".into()
+            }
+            "/readyz" => {
+                cx.set_status(503).line(PLAIN);
+                "not ready: the server starts or drains\n".into()
+            }
+            _ => plain::reply(cx, 404).into(),
+        }
+    }
+}
+
+impl Admin {
+    fn metrics(&self) -> String {
+        let told = &self.told;
+        let mut text = Text::default();
+        let version = env!("CARGO_PKG_VERSION");
+        text.family("server_build_info", Kind::Gauge, "Which version runs.")
+            .sample(&[("version", version)], 1);
+        let ready = u8::from(told.readiness.get());
+        text.number("server_ready", Kind::Gauge, "Whether /readyz says yes.", ready);
+        text.number("server_workers", Kind::Gauge, "Threads that serve.", told.workers);
+        let help = "Connections of clients at this moment.";
+        text.number("server_connections", Kind::Gauge, help, told.handle.connections());
+        text.number(
+            "server_connections_max",
+            Kind::Gauge,
+            "--max-connections in force.",
+            told.most,
+        );
+        told.totals.write(&mut text);
+        let help = "Lines of the access log that were lost.";
+        text.number(
+            "server_log_lines_dropped_total",
+            Kind::Counter,
+            help,
+            (told.dropped)(),
+        );
+        process::write(&mut text, self.start);
+        text.finish()
+    }
+}
+
+/// Starts the admin listener on these sockets.
+///
+/// # Errors
+///
+/// [`SpawnError`], when there can be no thread for it.
+pub fn start(sockets: Sockets, told: Told) -> Result<Running, SpawnError> {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let admin = Admin {
+        told,
+        start: since.unwrap_or_default().as_secs_f64(),
+    };
+    let settings = Settings {
+        idle_timeout: Duration::from_secs(120),
+        write_timeout: Duration::from_secs(10),
+        ..Settings::default()
+    };
+    Server::with(admin)
+        .listen_on(sockets)
+        .workers(1)
+        .max_connections(CONNECTIONS)
+        .settings(settings)
+        .spawn()
+}
+
+/// Ends it, at once: what it tells is over with the process.
+pub(super) fn end(running: Running) -> io::Result<()> {
+    running.handle().stop();
+    running.join()
+}

@@ -1,0 +1,376 @@
+//! The life of the program: it starts, serves, follows signals, and ends with a code that tells how.
+
+use std::io::{self, Write as _};
+use std::panic;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::iterator::Signals;
+
+use super::admin::{self, Readiness, Told};
+use super::config::Config;
+use super::log::Log;
+use super::observe::{Observed, Observers, Totals};
+use super::restart::{self, Handover, Predecessor, Program};
+use super::systemd;
+use super::welcome;
+use crate::address::Address;
+use crate::demo::Demo;
+use crate::files::Files;
+use crate::server::{Running, Server};
+use crate::sockets::{Options, Sockets};
+use crate::worker::stage::Handle;
+
+/// The command line is wrong.
+pub const EXIT_USAGE: u8 = 2;
+/// Connections were cut off in the middle of a request.
+pub const EXIT_CUT_OFF: u8 = 3;
+/// How long the log is waited for at the end.
+const LAST_LINES: Duration = Duration::from_secs(2);
+
+/// Serves until a signal has ended it.
+///
+/// # Errors
+///
+/// A line that says why it could not serve, or why it ended.
+pub fn run(config: &Config) -> Result<ExitCode, String> {
+    let program = Program::of_this_process();
+    let (tell, happenings) = mpsc::channel();
+    // Before anything else, so that no signal is missed; SIGPIPE is ignored by Rust's runtime.
+    watch_signals(tell.clone())?;
+    let predecessor =
+        Predecessor::find().map_err(|error| format!("cannot take over the sockets: {error}"))?;
+    let (predecessor, sockets) = predecessor.unzip();
+    let log = Log::start(config.log()).map_err(|error| error.to_string())?;
+    say_panics(&log);
+    let sockets = match sockets {
+        Some(sockets) => sockets,
+        None => bind(config)?,
+    };
+    let started = start(config, &log, sockets, tell.clone())?;
+    print(&started.welcome);
+    if let Some(predecessor) = predecessor {
+        predecessor.replace();
+    }
+    systemd::notify("READY=1");
+    let mut life = Life {
+        config,
+        program,
+        tell,
+        handle: started.handle,
+        readiness: started.readiness,
+        sockets: Some(started.sockets),
+        stage: Stage::Serving,
+        is_restarting: false,
+        log: &log,
+    };
+    let end = life.live(&happenings);
+    let cut_off = life.handle.cut_off();
+    if let Some(admin) = started.admin {
+        // Whatever it says, the program ends now.
+        let _ = admin::end(admin);
+    }
+    if cut_off > 0 {
+        log.notices().say(format!(
+            "{} cut off in the middle of a request",
+            connections(cut_off)
+        ));
+    }
+    log.finish(LAST_LINES);
+    end.map_err(|error| format!("a worker failed: {error}"))?;
+    Ok(if cut_off > 0 {
+        ExitCode::from(EXIT_CUT_OFF)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// What happens to a server that runs.
+enum Happening {
+    Signal(i32),
+    /// All workers have ended.
+    Ended(io::Result<()>),
+    /// The new program serves, with this process id, or a line says why not.
+    Restarted(Result<u32, String>),
+}
+
+fn watch_signals(tell: Sender<Happening>) -> Result<(), String> {
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2])
+        .map_err(|error| format!("cannot wait for signals: {error}"))?;
+    let watch = move || {
+        for signal in signals.forever() {
+            if tell.send(Happening::Signal(signal)).is_err() {
+                return;
+            }
+        }
+    };
+    let thread = thread::Builder::new().name("signals".into()).spawn(watch);
+    thread
+        .map(drop)
+        .map_err(|error| format!("cannot wait for signals: {error}"))
+}
+
+/// The standard hook writes to standard error on the thread that panics, where a worker would wait for its reader.
+fn say_panics(log: &Log) {
+    let topic = log.notices().topic();
+    panic::set_hook(Box::new(move |info| topic.say(|| info.to_string())));
+}
+
+/// Binds what the command line names, and takes what the service manager has bound.
+fn bind(config: &Config) -> Result<Handover, String> {
+    let given = systemd::sockets()?;
+    let mut sockets = Handover::default();
+    let options = config.sockets();
+    if given.is_empty() || config.names_addresses() {
+        sockets.service = bind_all(&config.addresses(), &options)?;
+    }
+    sockets
+        .service
+        .append(Sockets::inherit(given).map_err(|error| error.to_string())?);
+    if let Some(address) = config.admin() {
+        let options = Options {
+            workers: 1,
+            ..options
+        };
+        sockets.admin = bind_all(std::slice::from_ref(address), &options)?;
+    }
+    Ok(sockets)
+}
+
+fn bind_all(addresses: &[Address], options: &Options) -> Result<Sockets, String> {
+    Sockets::bind(addresses, options).map_err(|error| error.to_string())
+}
+
+/// A server that has just started.
+struct Started {
+    handle: Handle,
+    readiness: Readiness,
+    sockets: Handover,
+    admin: Option<Running>,
+    welcome: String,
+}
+
+fn start(config: &Config, log: &Log, sockets: Handover, tell: Sender<Happening>) -> Result<Started, String> {
+    let totals = config.admin().map(|_| Totals::default());
+    let observers = Observers {
+        lines: config.log().access.map(|_| log.lines()),
+        totals: totals.clone(),
+        trusted: config.trusted_proxies(),
+    };
+    let server = server(config, observers)?;
+    let (workers, most) = (server.worker_count(), server.connection_limit());
+    let no_room = |error: io::Error| format!("cannot duplicate a socket: {error}");
+    let own = sockets.service.duplicate().map_err(no_room)?;
+    let asked = server.accept_mode();
+    let running = server.listen_on(own).spawn().map_err(|error| error.to_string())?;
+    let handle = running.handle();
+    let readiness = Readiness::default();
+    let told = Told {
+        readiness: readiness.clone(),
+        totals: totals.unwrap_or_default(),
+        handle: handle.clone(),
+        most,
+        workers,
+        dropped: Arc::new(log.dropped()),
+    };
+    let admin = match sockets.admin.is_empty() {
+        true => None,
+        false => {
+            let own = sockets.admin.duplicate().map_err(no_room)?;
+            Some(admin::start(own, told).map_err(|error| error.to_string())?)
+        }
+    };
+    readiness.set(true);
+    let welcome = welcome::text(config, &sockets, workers, most, asked, running.accept_mode());
+    let join = move || {
+        // The program may have ended meanwhile.
+        let _ = tell.send(Happening::Ended(running.join()));
+    };
+    let thread = thread::Builder::new().name("join".into()).spawn(join);
+    thread.map_err(|error| format!("cannot start a thread: {error}"))?;
+    Ok(Started {
+        handle,
+        readiness,
+        sockets,
+        admin,
+        welcome,
+    })
+}
+
+fn server(config: &Config, observers: Observers) -> Result<Server, String> {
+    match &config.root {
+        Some(root) => {
+            let files = Files::open(root).map_err(|error| error.to_string())?;
+            config.server(Observed::new(files.with_listing(config.listing), observers))
+        }
+        None => {
+            let demo = Demo::new().map_err(|error| format!("cannot start the demonstration: {error}"))?;
+            config.server(Observed::new(demo, observers))
+        }
+    }
+}
+
+/// How far the server is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Serving,
+    /// It says that it is not ready, and serves on until then.
+    Delaying(Instant),
+    Draining,
+}
+
+/// A server that runs, and what it needs to follow its signals.
+struct Life<'a> {
+    config: &'a Config,
+    program: Program,
+    tell: Sender<Happening>,
+    handle: Handle,
+    readiness: Readiness,
+    /// Kept for the next program; gone when this one drains, so that its workers are the last to hold them.
+    sockets: Option<Handover>,
+    stage: Stage,
+    is_restarting: bool,
+    log: &'a Log,
+}
+
+impl Life<'_> {
+    /// Follows what happens until the workers have ended.
+    fn live(&mut self, happenings: &Receiver<Happening>) -> io::Result<()> {
+        loop {
+            let happening = match self.stage {
+                Stage::Delaying(until) => {
+                    match happenings.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                        Err(RecvTimeoutError::Timeout) => {
+                            self.drain("");
+                            continue;
+                        }
+                        happening => happening.ok(),
+                    }
+                }
+                Stage::Serving | Stage::Draining => happenings.recv().ok(),
+            };
+            match happening {
+                Some(Happening::Signal(signal)) => self.follow(signal),
+                Some(Happening::Restarted(result)) => self.restarted(result),
+                Some(Happening::Ended(end)) => return end,
+                // The senders live as long as this does.
+                None => return Ok(()),
+            }
+        }
+    }
+
+    fn follow(&mut self, signal: i32) {
+        match signal {
+            SIGHUP | SIGUSR1 => self.log.reopen(),
+            SIGUSR2 => self.restart(),
+            SIGQUIT => match self.stage {
+                Stage::Serving | Stage::Delaying(_) => self.end(),
+                Stage::Draining => {}
+            },
+            _ => match self.stage {
+                Stage::Serving => self.end(),
+                Stage::Delaying(_) => self.drain("; again to stop at once"),
+                Stage::Draining => self.handle.stop(),
+            },
+        }
+    }
+
+    /// Begins the end, by the delay if there is one.
+    fn end(&mut self) {
+        self.readiness.set(false);
+        systemd::notify("STOPPING=1");
+        let delay = self.config.drain_delay();
+        if delay.is_zero() || matches!(self.stage, Stage::Delaying(_)) {
+            return self.drain("; again to stop at once");
+        }
+        self.stage = Stage::Delaying(Instant::now() + delay);
+        let seconds = delay.as_secs_f64();
+        self.say(format!(
+            "not ready from now on; draining in {seconds} s, or at the next signal"
+        ));
+    }
+
+    fn drain(&mut self, advice: &str) {
+        self.readiness.set(false);
+        self.stage = Stage::Draining;
+        self.sockets = None;
+        self.say(format!(
+            "draining {}{advice}",
+            connections(self.handle.connections())
+        ));
+        self.handle.drain();
+    }
+
+    fn restart(&mut self) {
+        let refusal = match (&self.stage, &self.sockets) {
+            _ if std::process::id() == 1 => {
+                Some("process 1 cannot: a container ends with it; start another one instead")
+            }
+            (Stage::Serving, Some(_)) if self.is_restarting => Some("one is under way"),
+            (Stage::Serving, Some(sockets)) => match sockets.duplicate() {
+                Ok(sockets) => return self.start_program(sockets),
+                Err(_) => Some("there are no descriptors left for it"),
+            },
+            _ => Some("the server is about to end"),
+        };
+        if let Some(refusal) = refusal {
+            self.say(format!("no restart: {refusal}"));
+        }
+    }
+
+    fn start_program(&mut self, sockets: Handover) {
+        self.say("restarting: the new program is started".into());
+        let (program, tell) = (self.program.clone(), self.tell.clone());
+        let start = move || {
+            let started = program.start(&sockets).and_then(|successor| {
+                drop(sockets);
+                successor.wait(restart::PATIENCE)
+            });
+            let _ = tell.send(Happening::Restarted(started));
+        };
+        match thread::Builder::new().name("restart".into()).spawn(start) {
+            Ok(_) => self.is_restarting = true,
+            Err(error) => self.say(format!("no restart: there is no thread for it: {error}")),
+        }
+    }
+
+    fn restarted(&mut self, result: Result<u32, String>) {
+        self.is_restarting = false;
+        match result {
+            Ok(pid) if self.stage == Stage::Serving => {
+                systemd::notify(&format!("MAINPID={pid}"));
+                self.say(format!("process {pid} serves now"));
+                self.drain("");
+            }
+            Ok(pid) => {
+                // Whoever ended this process meant the server, and that is the new one, too.
+                self.say(format!("process {pid} serves now, and is ended with this one"));
+                if let Ok(pid) = i32::try_from(pid) {
+                    let _ =
+                        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::SIGTERM);
+                }
+            }
+            Err(why) => self.say(format!("no restart, this process serves on: {why}")),
+        }
+    }
+
+    fn say(&self, text: String) {
+        self.log.notices().say(text);
+    }
+}
+
+fn connections(count: usize) -> String {
+    match count {
+        1 => "1 connection".into(),
+        _ => format!("{count} connections"),
+    }
+}
+
+/// Nobody may be reading, and that is no reason to stop serving.
+fn print(text: &str) {
+    let _ = io::stdout().write_all(text.as_bytes());
+}
