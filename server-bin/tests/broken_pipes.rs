@@ -32,7 +32,7 @@ fn a_failure_that_nobody_hears_of_is_an_orderly_failure() {
         .stderr(nobody())
         .status()
         .expect("it runs");
-    assert_eq!(status.code(), Some(1), "and no panic");
+    assert_eq!(status.code(), Some(2), "and no panic");
 }
 
 /// What the test below runs as a process of its own, because standard error belongs to the whole of one.

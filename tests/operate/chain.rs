@@ -1,0 +1,84 @@
+//! A server and its successors.
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use support::{Launch, Server};
+
+use crate::{wait_for, wait_longer_for};
+
+/// The process that was started first, and whose output the others share; and the one that serves now.
+pub(crate) struct Chain {
+    first: Server,
+    present: i32,
+}
+
+impl Chain {
+    pub(crate) fn start(launch: Launch) -> Self {
+        let first = launch.start();
+        let present = i32::try_from(first.pid()).expect("a process id is positive");
+        Self { first, present }
+    }
+
+    pub(crate) fn first(&mut self) -> &mut Server {
+        &mut self.first
+    }
+
+    pub(crate) fn output(&self) -> String {
+        self.first.output()
+    }
+
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        self.first.address()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.present), signal).expect("it runs");
+    }
+
+    /// How often a successor has taken over.
+    fn takeovers(&self) -> Vec<i32> {
+        let output = self.output();
+        let lines = output.lines().filter(|line| line.ends_with(" serves now"));
+        lines
+            .filter_map(|line| line.split("process ").nth(1)?.split(' ').next()?.parse().ok())
+            .collect()
+    }
+
+    /// Restarts it and waits until the new one serves.
+    #[track_caller]
+    pub(crate) fn restart(&mut self) {
+        let before = self.takeovers().len();
+        self.signal(Signal::SIGUSR2);
+        wait_longer_for(2 * support::PATIENCE, "a restart", || {
+            self.takeovers().len() > before
+        });
+        self.present = *self.takeovers().last().expect("one took over");
+    }
+
+    /// Ends it gracefully.
+    #[track_caller]
+    pub(crate) fn stop(self) {
+        self.signal(Signal::SIGTERM);
+        wait_for("the end", || {
+            kill(Pid::from_raw(self.present), None).is_err() || is_dead(self.present)
+        });
+    }
+}
+
+/// A process whose parent has gone may have nobody who asks for its end: then it stays as a zombie.
+fn is_dead(pid: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ")
+        .is_none_or(|(_, rest)| rest.starts_with('Z'))
+}
+
+impl Drop for Chain {
+    fn drop(&mut self) {
+        // All of them share the outputs that the first one's guard reads to their end. What has ended is not there.
+        for pid in self.takeovers() {
+            if !is_dead(pid) {
+                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            }
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Restarts under load, and those that fail.
+
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+use std::{fs, thread};
+
+use nix::sys::signal::Signal;
+use support::{Client, Launch};
+
+use crate::chain::Chain;
+use crate::{REQUEST, admin_address, get, wait_for};
+
+/// Asks without a pause until it is over. A connection is made anew only after an answer that said so.
+fn ask(address: std::net::SocketAddr, over: &AtomicBool, answers: &AtomicUsize) -> std::io::Result<()> {
+    let mut client = Client::connect(address);
+    while !over.load(Ordering::Relaxed) {
+        let response = client.exchange(REQUEST)?;
+        if response.status != 200 || response.text() != "Hello, World!" {
+            return Err(std::io::Error::new(
+                ErrorKind::InvalidData,
+                format!("{response:?}"),
+            ));
+        }
+        answers.fetch_add(1, Ordering::Relaxed);
+        if response.says_close() {
+            client = Client::connect(address);
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    Ok(())
+}
+
+/// `RESTARTS=100` takes as many; it is what was promised.
+fn restarts() -> usize {
+    let wish = std::env::var("RESTARTS")
+        .ok()
+        .and_then(|count| count.parse().ok());
+    wish.unwrap_or(5)
+}
+
+#[test]
+fn no_request_of_200_clients_fails_while_the_server_is_restarted() {
+    for mode in ["reuseport", "exclusive"] {
+        let launch = Launch::new().args(["--workers", "2", "--accept", mode]);
+        let mut chain = Chain::start(launch);
+        let address = chain.address();
+        let (over, answers) = (AtomicBool::new(false), AtomicUsize::new(0));
+        let failures: Vec<String> = thread::scope(|scope| {
+            let clients: Vec<_> = (0..200)
+                .map(|_| scope.spawn(|| ask(address, &over, &answers)))
+                .collect();
+            wait_for("all clients are served", || answers.load(Ordering::Relaxed) > 400);
+            for _ in 0..restarts() {
+                let before = answers.load(Ordering::Relaxed);
+                chain.restart();
+                wait_for("clients are served", || {
+                    answers.load(Ordering::Relaxed) > before + 400
+                });
+            }
+            over.store(true, Ordering::Relaxed);
+            let ends = clients.into_iter().map(|client| client.join());
+            ends.filter_map(|end| match end {
+                Ok(Ok(())) => None,
+                Ok(Err(error)) => Some(error.to_string()),
+                Err(_) => Some("no connection".into()),
+            })
+            .collect()
+        });
+        println!(
+            "{mode}: {} restarts, {} answers",
+            restarts(),
+            answers.load(Ordering::Relaxed)
+        );
+        assert!(failures.is_empty(), "{mode}: {failures:?}");
+        chain.stop();
+    }
+}
+
+#[test]
+fn a_program_that_does_not_start_leaves_the_old_one_serving() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let program = folder.path().join("server");
+    // A link, so that the next program can be another one, as at an upgrade.
+    std::os::unix::fs::symlink(support::server::executable(), &program).expect("a free name");
+    let path = program.to_str().expect("a path of text");
+    let mut chain = Chain::start(Launch::new().by([path]));
+    let mut client = Client::connect(chain.address());
+    for (script, why) in [("#!/bin/sh\nexit 7\n", "7"), ("no program", "cannot start")] {
+        fs::remove_file(&program).expect("it is there");
+        fs::write(&program, script).expect("a file");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("it is ours");
+        let before = chain.output().matches("serves on: ").count();
+        chain.signal(Signal::SIGUSR2);
+        wait_for("the failure is said", || {
+            chain.output().matches("serves on: ").count() > before
+        });
+        let output = chain.output();
+        let line = output
+            .lines()
+            .rfind(|line| line.contains("serves on: "))
+            .expect("a line");
+        assert!(line.contains(why), "{line}");
+        let response = client.exchange(REQUEST).expect("an answer");
+        assert!(
+            response.status == 200 && !response.says_close(),
+            "it serves as ever: {response:?}"
+        );
+    }
+    fs::remove_file(&program).expect("it is there");
+    std::os::unix::fs::symlink(support::server::executable(), &program).expect("a free name");
+    chain.restart();
+    assert_eq!(
+        Client::connect(chain.address())
+            .exchange(REQUEST)
+            .expect("an answer")
+            .status,
+        200
+    );
+    chain.stop();
+}
+
+#[test]
+fn a_second_restart_meanwhile_is_refused_with_a_line() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let program = folder.path().join("server");
+    std::os::unix::fs::symlink(support::server::executable(), &program).expect("a free name");
+    let chain = Chain::start(Launch::new().by([program.to_str().expect("a path of text")]));
+    fs::remove_file(&program).expect("it is there");
+    fs::write(&program, "#!/bin/sh\nexec sleep 2\n").expect("a file");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    chain.signal(Signal::SIGUSR2);
+    wait_for("the first one is under way", || {
+        chain.output().contains("restarting: ")
+    });
+    chain.signal(Signal::SIGUSR2);
+    wait_for("the second one is refused", || {
+        chain.output().contains("no restart: one is under way")
+    });
+    wait_for("the first one has failed", || {
+        chain.output().contains("serves on: ")
+    });
+    chain.stop();
+}
+
+#[test]
+fn a_unix_socket_its_lock_and_the_admin_listener_are_handed_on() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let path = folder.path().join("socket");
+    let unix = format!("unix:{}", path.display());
+    let launch = || {
+        Launch::new().args([
+            "--listen",
+            "127.0.0.1:0",
+            "--listen",
+            &unix,
+            "--admin",
+            "127.0.0.1:0",
+        ])
+    };
+    let mut chain = Chain::start(launch());
+    let admin = admin_address(chain.first());
+    chain.restart();
+    let status = chain.first().ends_within(Duration::from_secs(10));
+    assert!(status.success(), "{status}");
+    UnixStream::connect(&path).expect("the socket is still there");
+    let second = launch().fails();
+    let line = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(line.contains("is taken"), "{line}");
+    assert_eq!(get(admin, "/readyz").0, 200);
+    chain.stop();
+    assert!(!path.exists(), "the last one removes it");
+    assert!(folder.path().join("socket.lock").exists(), "and leaves the lock");
+}
+
+#[test]
+fn a_server_that_is_to_end_while_its_successor_starts_takes_that_with_it() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let program = folder.path().join("server");
+    std::os::unix::fs::symlink(support::server::executable(), &program).expect("a free name");
+    let mut chain = Chain::start(Launch::new().by([program.to_str().expect("a path of text")]));
+    let real = support::server::executable().display();
+    fs::remove_file(&program).expect("it is there");
+    fs::write(&program, format!("#!/bin/sh\nsleep 1\nexec {real} \"$@\"\n")).expect("a file");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    // A request that is due keeps the old one until the new one is there.
+    let mut slow = Client::connect(chain.address());
+    slow.send("GET /slow?ms=3000 HTTP/1.1\r\nHost: a\r\n\r\n")
+        .expect("it reads");
+    chain.signal(Signal::SIGUSR2);
+    wait_for("it is under way", || chain.output().contains("restarting: "));
+    thread::sleep(Duration::from_millis(100));
+    chain.signal(Signal::SIGTERM);
+    assert_eq!(slow.response().expect("the answer that was due").status, 200);
+    assert!(chain.first().ends_within(Duration::from_secs(10)).success());
+    wait_for("the new one ends too", || {
+        std::net::TcpStream::connect(chain.address()).is_err()
+    });
+}
