@@ -213,7 +213,11 @@ impl<H: Handler> Handler for Observed<H> {
             self.inner_watches = self.inner.done(outcome) == Watch::GoOn;
         }
         // An outcome counts whole rounds; what this round has taken so far comes on top.
-        let time = outcome.time + self.round.map_or(Duration::ZERO, |round| round.elapsed());
+        let time = match self.round {
+            Some(round) if outcome.time.is_zero() => round.elapsed(),
+            Some(round) => outcome.time + round.elapsed(),
+            None => outcome.time,
+        };
         if let Some(totals) = &self.observers.totals {
             self.counters
                 .get_or_insert_with(|| totals.open())

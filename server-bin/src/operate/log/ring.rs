@@ -23,7 +23,9 @@ pub struct Lines {
 /// What is made with the first line, so that a handler that never serves costs nothing.
 #[derive(Debug)]
 struct WorkerEnd {
-    batch: Vec<u8>,
+    batch: Box<[u8]>,
+    /// How much of the batch is filled.
+    filled: usize,
     lines: u64,
     ring: Producer<u8>,
     dropped: Arc<AtomicU64>,
@@ -48,11 +50,13 @@ impl Lines {
         let Some(end) = &mut self.end else {
             return self.push_first(line);
         };
-        if end.batch.len() + line::MOST > BATCH {
+        if end.filled + line::MOST > BATCH {
             end.hand_over(&self.shared);
         }
-        line.put(&mut end.batch);
-        end.lines += 1;
+        if let Some(length) = line.put(&mut end.batch[end.filled..]) {
+            end.filled += length;
+            end.lines += 1;
+        }
     }
 
     #[cold]
@@ -64,7 +68,8 @@ impl Lines {
             dropped: Arc::clone(&dropped),
         });
         self.end = Some(WorkerEnd {
-            batch: Vec::with_capacity(BATCH),
+            batch: vec![0; BATCH].into(),
+            filled: 0,
             lines: 0,
             ring: producer,
             dropped,
@@ -85,11 +90,11 @@ impl Lines {
 
 impl WorkerEnd {
     fn hand_over(&mut self, shared: &Shared) {
-        if self.ring.push_entire_slice(&self.batch).is_err() {
+        if self.ring.push_entire_slice(&self.batch[..self.filled]).is_err() {
             // The writer alone lowers it, by a swap.
             self.dropped.fetch_add(self.lines, Ordering::Relaxed);
         }
-        self.batch.clear();
+        self.filled = 0;
         self.lines = 0;
         // By the count that the producer remembers: asking for the real one would touch the writer's cache line.
         shared.handed_over(self.ring.cached_slots() < RING / 2);
