@@ -4,6 +4,7 @@ mod chain;
 mod command_line;
 mod logs;
 mod metrics;
+mod proxies;
 mod restart;
 mod signals;
 mod systemd;
