@@ -5,11 +5,11 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use nix::errno::Errno;
 
 use crate::address::{AcceptMode, Address, Bound};
+#[cfg(feature = "cli")]
 use crate::sys::lock::Lock;
 use crate::sys::net::{BALANCES_SHARED_PORTS, Families, Listener, Sharing};
 
@@ -165,11 +165,6 @@ impl Sockets {
         Ok(sockets)
     }
 
-    /// Takes over one socket of this server's predecessor, with the lock of its path.
-    pub(crate) fn take_over(&mut self, fd: OwnedFd, lock: Option<Arc<Lock>>) -> io::Result<()> {
-        self.add(Listener::inherited(fd, lock)?)
-    }
-
     fn add(&mut self, listener: Listener) -> io::Result<()> {
         let bound = match listener.address()? {
             Some(address) => Bound::Tcp(address),
@@ -199,21 +194,6 @@ impl Sockets {
     /// Where they listen.
     pub fn addresses(&self) -> impl Iterator<Item = &Bound> {
         self.0.iter().map(|group| &group.bound)
-    }
-
-    /// What an operator wants to know of each: where it listens, how many sockets it has, whether those of IPv6 answer
-    /// IPv4 too.
-    pub(crate) fn facts(&self) -> impl Iterator<Item = (&Bound, usize, bool)> {
-        self.0.iter().map(|group| {
-            let first = group.listeners.first();
-            let both = first.is_some_and(Listener::takes_both_families);
-            (&group.bound, group.listeners.len(), both)
-        })
-    }
-
-    /// Each socket.
-    pub(crate) fn listeners(&self) -> impl Iterator<Item = &Listener> {
-        self.0.iter().flat_map(|group| &group.listeners)
     }
 
     /// The paths of Unix sockets that this process, or its predecessor, has made: those with a lock.
@@ -261,6 +241,30 @@ impl Sockets {
             }
         }
         Ok(shares)
+    }
+}
+
+/// What the program needs beside: for its first words, and to hand sockets over.
+#[cfg(feature = "cli")]
+impl Sockets {
+    /// Takes over one socket of this server's predecessor, with the lock of its path.
+    pub(crate) fn take_over(&mut self, fd: OwnedFd, lock: Option<std::sync::Arc<Lock>>) -> io::Result<()> {
+        self.add(Listener::inherited(fd, lock)?)
+    }
+
+    /// What an operator wants to know of each: where it listens, how many sockets it has, whether those of IPv6 answer
+    /// IPv4 too.
+    pub(crate) fn facts(&self) -> impl Iterator<Item = (&Bound, usize, bool)> {
+        self.0.iter().map(|group| {
+            let first = group.listeners.first();
+            let both = first.is_some_and(Listener::takes_both_families);
+            (&group.bound, group.listeners.len(), both)
+        })
+    }
+
+    /// Each socket.
+    pub(crate) fn listeners(&self) -> impl Iterator<Item = &Listener> {
+        self.0.iter().flat_map(|group| &group.listeners)
     }
 }
 

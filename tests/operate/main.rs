@@ -2,6 +2,8 @@
 
 mod chain;
 mod command_line;
+mod deploy;
+mod documents;
 mod logs;
 mod metrics;
 mod proxies;

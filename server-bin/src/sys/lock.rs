@@ -37,6 +37,7 @@ impl Lock {
     }
 
     /// The lock that another process has handed over.
+    #[cfg(feature = "cli")]
     pub(crate) fn inherited(fd: OwnedFd) -> Self {
         Self(fd)
     }

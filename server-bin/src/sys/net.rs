@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+#[cfg(feature = "cli")]
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rustix::net::SendFlags;
 use socket2::{Domain, SockAddr, Type};
@@ -307,6 +308,7 @@ const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
 const NO_SIGNAL: SendFlags = SendFlags::empty();
 
 /// Raises the soft limit of open descriptors to the hard one, and answers what is in force. setrlimit(2).
+#[cfg(feature = "cli")]
 pub(crate) fn raise_descriptor_limit() -> io::Result<usize> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     // macOS answers EINVAL to more than OPEN_MAX, although it shows an unlimited hard limit.
