@@ -40,6 +40,6 @@ pub use driver::settings::Settings;
 pub use driver::tally::{LATENCY_BOUNDS, Tally};
 pub use pool::BlockingPool;
 pub use server::{Running, Server, SpawnError};
-pub use worker::counters::{Counted, Counters, PHASES};
 pub use sockets::{BindError, Options as SocketOptions, Sockets};
+pub use worker::counters::{Counted, Counters, PHASES};
 pub use worker::stage::Handle;

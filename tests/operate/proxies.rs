@@ -289,3 +289,148 @@ fn a_rolling_restart_of_three_replicas_behind_haproxy_fails_no_request() {
     println!("{} answers", answers.load(Ordering::Relaxed));
     assert!(failures.is_empty(), "{failures:?}");
 }
+
+/// The clients that the lines of a combined log name.
+fn clients(log: &Path) -> Vec<String> {
+    let text = read(log);
+    text.lines()
+        .filter_map(|line| line.split(' ').next())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// A server with a log, and its place.
+fn logged(arguments: &[&str]) -> (tempfile::TempDir, PathBuf, Server) {
+    let folder = tempfile::tempdir().expect("a directory");
+    let log = folder.path().join("log");
+    let launch = Launch::new().args(["--access-log", log.to_str().expect("text")]);
+    let server = arguments.iter().fold(launch, Launch::arg).start();
+    (folder, log, server)
+}
+
+#[test]
+fn the_proxy_protocol_of_haproxy_names_the_client_in_both_versions() {
+    let Some(program) = haproxy() else {
+        return;
+    };
+    for option in ["send-proxy", "send-proxy-v2"] {
+        let (_folder, log, server) = logged(&["--proxy-protocol", "--trusted-proxies", "127.0.0.1"]);
+        let proxy = before(&program, &[server.address()], &[], option);
+        // A client at another address of the loopback network than the proxy itself.
+        let client =
+            socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+        client
+            .bind(&SocketAddr::from(([127, 0, 0, 7], 0)).into())
+            .expect("it is ours");
+        client.connect(&proxy.address.into()).expect("it listens");
+        let response = Client::over(client.into()).exchange(REQUEST).expect("an answer");
+        assert_eq!(response.status, 200, "{option}: {response:?}");
+        wait_for("a line", || !read(&log).is_empty());
+        assert_eq!(clients(&log), ["127.0.0.7"], "{option}");
+    }
+}
+
+#[test]
+fn a_header_is_required_of_trusted_proxies_and_nobody_else_may_connect() {
+    let (_folder, log, server) = logged(&["--proxy-protocol", "--trusted-proxies", "127.0.0.1"]);
+    let request = "GET /plaintext HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    for (header, is_served) in [
+        ("PROXY TCP4 192.0.2.1 198.51.100.1 4242 80\r\n", true),
+        ("PROXY UNKNOWN\r\n", true),
+        ("\r\n\r\n\0\r\nQUIT\n\x20\0\0\0", true),
+        ("", false),
+        ("PROXY TCP4 192.0.2.1\r\n", false),
+        (
+            "PROXY TCP4 192.0.2.1 198.51.100.1 4242 80\r\nPROXY UNKNOWN\r\n",
+            false,
+        ),
+    ] {
+        let mut client = server.connect();
+        // In small pieces, so that no part is seen together with the next.
+        client.send_in_pieces(format!("{header}{request}"), 7).ok();
+        let answer = client
+            .rest()
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let answer = answer.unwrap_or_default();
+        assert_eq!(
+            answer.starts_with("HTTP/1.1 200 "),
+            is_served,
+            "{header:?}: {answer}"
+        );
+    }
+    wait_for("the lines", || clients(&log).len() >= 3);
+    assert_eq!(clients(&log)[..3], ["192.0.2.1", "127.0.0.1", "127.0.0.1"]);
+    wait_for("it is said", || server.output().contains("is send-proxy missing"));
+
+    let (_folder, _, server) = logged(&["--proxy-protocol", "--trusted-proxies", "192.0.2.0/24"]);
+    let mut stranger = server.connect();
+    let _ = stranger.send(format!("PROXY UNKNOWN\r\n{request}"));
+    assert!(
+        stranger.rest().unwrap_or_default().is_empty(),
+        "who is no proxy is not answered"
+    );
+    wait_for("it is said", || {
+        server.output().contains("127.0.0.1 is closed at once")
+    });
+}
+
+#[test]
+fn a_header_that_does_not_come_is_waited_for_as_a_head_is() {
+    let (_folder, _, server) = logged(&[
+        "--proxy-protocol",
+        "--trusted-proxies",
+        "127.0.0.1",
+        "--head-timeout",
+        "500ms",
+    ]);
+    let mut client = server.connect();
+    client.send("PROXY TCP4").expect("it reads");
+    let started = std::time::Instant::now();
+    assert!(client.rest().unwrap_or_default().is_empty());
+    assert!(
+        started.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        started.elapsed()
+    );
+}
+
+#[test]
+fn forwarded_for_is_believed_of_trusted_proxies_alone() {
+    let ask = |server: &Server, list: &str| {
+        let request = format!("GET /plaintext HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {list}\r\n\r\n");
+        assert_eq!(server.connect().exchange(request).expect("an answer").status, 200);
+    };
+    let (_folder, log, server) = logged(&["--trusted-proxies", "127.0.0.0/8,10.0.0.0/8"]);
+    for (number, list) in ["6.6.6.6, 192.0.2.1, 10.0.0.9", "nobody", "2001:db8::1"]
+        .iter()
+        .enumerate()
+    {
+        ask(&server, list);
+        wait_for("its line", || clients(&log).len() == number + 1);
+    }
+    assert_eq!(clients(&log), ["192.0.2.1", "127.0.0.1", "2001:db8::1"]);
+    let (_folder, log, server) = logged(&["--trusted-proxies", "10.0.0.0/8"]);
+    ask(&server, "192.0.2.1");
+    wait_for("its line", || clients(&log).len() == 1);
+    assert_eq!(clients(&log), ["127.0.0.1"]);
+}
+
+#[test]
+fn the_client_that_nginx_names_is_the_one_of_the_log() {
+    let Some(program) = nginx() else {
+        return;
+    };
+    let (_folder, log, server) = logged(&["--trusted-proxies", "127.0.0.1"]);
+    let proxy = nginx_before(&program, server.address());
+    let request = "GET /plaintext HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n";
+    assert_eq!(
+        Client::connect(proxy.address)
+            .exchange(request)
+            .expect("an answer")
+            .status,
+        200
+    );
+    wait_for("its line", || clients(&log).len() == 1);
+    // nginx appends 127.0.0.1, which is trusted.
+    assert_eq!(clients(&log), ["192.0.2.1"]);
+}

@@ -103,7 +103,11 @@ fn while_it_drains_the_admin_listener_answers() {
         std::net::TcpStream::connect(server.address()).is_err()
     });
     assert_eq!(get(admin, "/readyz").0, 503);
-    assert!(get(admin, "/metrics").1.contains("\nserver_connections 1\n"));
+    assert!(
+        get(admin, "/metrics")
+            .1
+            .contains("\nserver_connections{phase=\"later\"} 1\n")
+    );
     assert_eq!(slow.response().expect("the answer that was due").status, 200);
     assert!(server.ends_within(Duration::from_secs(10)).success());
 }

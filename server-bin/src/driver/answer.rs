@@ -181,7 +181,7 @@ impl<S: Socket> Connection<S> {
         plain::head(&mut kit.lent.head, &kit.lent.kept, status);
         kit.lent.head.push_date(&kit.date.line);
         // It can fail only when the response has begun, and then there is nothing to do but close.
-        if self.http.reply(&mut kit.out, &kit.lent.head, text).is_ok() && kit.watched {
+        if self.http.reply(&mut kit.out, &kit.lent.head, text).is_ok() && kit.observed {
             self.note_answer(kit, text.len() as u64, rule);
             self.note_end(kit);
         }

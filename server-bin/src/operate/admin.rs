@@ -11,16 +11,18 @@ use std::time::{Duration, SystemTime};
 use http_core::{FieldLine, Head};
 
 use super::metrics::{CONTENT_TYPE, Kind, Text};
-use super::observe::Totals;
-use super::process;
+use super::{counts, process};
 use crate::driver::settings::Settings;
 use crate::handler::{Context, Decision, Handler, plain};
 use crate::server::{Running, Server, SpawnError};
 use crate::sockets::Sockets;
-use crate::worker::stage::Handle;
+use crate::worker::counters::Counters;
 
 /// Connections that the admin listener holds at most; they are reserved beside those of clients.
 pub(super) const CONNECTIONS: usize = 16;
+
+/// How long a worker is waited for that is asked what it has counted.
+const CENSUS: Duration = Duration::from_millis(200);
 
 /// Whether the server wants to be sent clients. Clones are one and the same.
 #[derive(Clone, Debug, Default)]
@@ -42,10 +44,8 @@ impl Readiness {
 pub struct Told {
     /// Whether the server wants to be sent clients.
     pub readiness: Readiness,
-    /// What was counted of requests.
-    pub totals: Totals,
-    /// The server for clients.
-    pub handle: Handle,
+    /// What the workers count.
+    pub counters: Counters,
     /// How many connections that one holds at most.
     pub most: usize,
     /// How many of its threads there are.
@@ -98,15 +98,13 @@ impl Admin {
         let ready = u8::from(told.readiness.get());
         text.number("server_ready", Kind::Gauge, "Whether /readyz says yes.", ready);
         text.number("server_workers", Kind::Gauge, "Threads that serve.", told.workers);
-        let help = "Connections of clients at this moment.";
-        text.number("server_connections", Kind::Gauge, help, told.handle.connections());
         text.number(
             "server_connections_max",
             Kind::Gauge,
             "--max-connections in force.",
             told.most,
         );
-        told.totals.write(&mut text);
+        counts::write(&mut text, &told.counters.read(CENSUS));
         let help = "Lines of the access log that were lost.";
         text.number(
             "server_log_lines_dropped_total",
@@ -146,5 +144,5 @@ pub fn start(sockets: Sockets, told: Told) -> Result<Running, SpawnError> {
 /// Ends it, at once: what it tells is over with the process.
 pub(super) fn end(running: Running) -> io::Result<()> {
     running.handle().stop();
-    running.join()
+    running.join().map(drop)
 }

@@ -4,10 +4,11 @@
 
 pub mod admin;
 pub mod config;
+mod counts;
 pub(crate) mod descriptors;
 pub mod log;
+pub mod logged;
 pub mod metrics;
-pub mod observe;
 mod process;
 pub mod proxy_protocol;
 pub mod restart;

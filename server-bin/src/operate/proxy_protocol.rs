@@ -9,6 +9,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
+use super::log::Topic;
+use crate::driver::preface;
+
 /// What begins a header of version 2. Section 2.2.
 const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 /// What begins a header of version 1. Section 2.1.
@@ -16,7 +19,7 @@ const WORD: &[u8; 6] = b"PROXY ";
 /// The longest line of version 1, with its CRLF. Section 2.1.
 const LONGEST_LINE: usize = 107;
 /// The most bytes behind the fixed part of version 2. Proxies send some hundred at most (TLVs); 65,535 are possible.
-pub const MOST_BEHIND: usize = 4096;
+pub const MOST_BEHIND: usize = 4080;
 
 /// How far the bytes reach.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -184,6 +187,55 @@ struct Network {
     bits: u32,
 }
 
+/// Lets the PROXY protocol begin each connection.
+#[derive(Debug)]
+pub struct Required {
+    trusted: Trusted,
+    broken: Topic,
+    refused: Topic,
+}
+
+impl Required {
+    /// Takes connections from `trusted` proxies only, and says when a header is broken and when others connect.
+    #[must_use]
+    pub fn new(trusted: Trusted, broken: Topic, refused: Topic) -> Self {
+        Self {
+            trusted,
+            broken,
+            refused,
+        }
+    }
+}
+
+impl preface::Preamble for Required {
+    fn opening(&self, peer: Option<SocketAddr>) -> preface::Opening {
+        match peer {
+            Some(peer) if !self.trusted.has(peer.ip()) => {
+                let ip = peer.ip().to_canonical();
+                self.refused
+                    .say(|| format!("{ip} is closed at once: it is none of the trusted proxies"));
+                preface::Opening::Refused
+            }
+            _ => preface::Opening::Preface,
+        }
+    }
+
+    fn read(&self, bytes: &[u8]) -> preface::Preface {
+        match read(bytes) {
+            Ok(Preface::Incomplete) => preface::Preface::Incomplete,
+            Ok(Preface::Whole { consumed, client }) => preface::Preface::Whole {
+                length: consumed,
+                source: client,
+            },
+            Err(broken) => {
+                self.broken
+                    .say(|| format!("a proxy's connection is closed: {broken}"));
+                preface::Preface::Broken
+            }
+        }
+    }
+}
+
 /// Where IPv4 addresses lie within IPv6: an IPv4 client of a socket for both families is the same client.
 fn bits_of(ip: IpAddr) -> u128 {
     match ip {
@@ -254,18 +306,19 @@ impl Trusted {
 
     /// Returns the client that `X-Forwarded-For` names, as far as it can be believed.
     ///
-    /// Each proxy appends whom it got the request from, so the list is read from the right: the first address that is
-    /// not a trusted proxy's is the client's. What stands to the left of it may be made up. With only trusted ones it is
-    /// the leftmost; what is no address ends the list.
+    /// Each proxy appends the address that it got the request from, so the list is read from the right: the first address
+    /// that is not a trusted proxy's is the client's. What stands to the left of it may be made up. With only trusted ones
+    /// it is the leftmost; what is no address ends the list. A peer without an address, on a Unix socket, is trusted: its
+    /// permissions say who can be one.
     #[must_use]
-    pub fn client(&self, peer: IpAddr, forwarded_for: &[u8]) -> IpAddr {
+    pub fn client(&self, peer: Option<IpAddr>, forwarded_for: &[u8]) -> Option<IpAddr> {
         let mut client = peer;
         for entry in forwarded_for.rsplit(|&byte| byte == b',') {
-            if !self.has(client) {
+            if client.is_some_and(|client| !self.has(client)) {
                 break;
             }
             match address(entry.trim_ascii()) {
-                Some(ip) => client = ip,
+                Some(ip) => client = Some(ip),
                 None => break,
             }
         }

@@ -14,13 +14,15 @@ use signal_hook::iterator::Signals;
 use super::admin::{self, Readiness, Told};
 use super::config::Config;
 use super::log::Log;
-use super::observe::{Observed, Observers, Totals};
+use super::logged::Logged;
+use super::proxy_protocol::Required;
 use super::restart::{self, Handover, Predecessor, Program};
 use super::systemd;
 use super::welcome;
 use crate::address::Address;
 use crate::demo::Demo;
-use crate::files::Files;
+use crate::files::Reopener;
+use crate::handler::Notice;
 use crate::server::{Running, Server};
 use crate::sockets::{Options, Sockets};
 use crate::worker::stage::Handle;
@@ -66,14 +68,15 @@ pub fn run(config: &Config) -> Result<ExitCode, String> {
         sockets: Some(started.sockets),
         stage: Stage::Serving,
         is_restarting: false,
+        reopener: started.reopener,
         log: &log,
     };
     let end = life.live(&happenings);
-    let cut_off = life.handle.cut_off();
     if let Some(admin) = started.admin {
         // Whatever it says, the program ends now.
         let _ = admin::end(admin);
     }
+    let cut_off = *end.as_ref().unwrap_or(&0);
     if cut_off > 0 {
         log.notices().say(format!(
             "{} cut off in the middle of a request",
@@ -92,8 +95,8 @@ pub fn run(config: &Config) -> Result<ExitCode, String> {
 /// What happens to a server that runs.
 enum Happening {
     Signal(i32),
-    /// All workers have ended.
-    Ended(io::Result<()>),
+    /// All workers have ended, and have cut so many connections off.
+    Ended(io::Result<usize>),
     /// The new program serves, with this process id, or a line says why not.
     Restarted(Result<u32, String>),
 }
@@ -151,17 +154,13 @@ struct Started {
     readiness: Readiness,
     sockets: Handover,
     admin: Option<Running>,
+    reopener: Option<Reopener>,
     welcome: String,
 }
 
 fn start(config: &Config, log: &Log, sockets: Handover, tell: Sender<Happening>) -> Result<Started, String> {
-    let totals = config.admin().map(|_| Totals::default());
-    let observers = Observers {
-        lines: config.log().access.map(|_| log.lines()),
-        totals: totals.clone(),
-        trusted: config.trusted_proxies(),
-    };
-    let server = server(config, observers)?;
+    let (server, reopener) = server(config, log)?;
+    let server = with_notices(server, config, log).count(config.admin().is_some());
     let (workers, most) = (server.worker_count(), server.connection_limit());
     let no_room = |error: io::Error| format!("cannot duplicate a socket: {error}");
     let own = sockets.service.duplicate().map_err(no_room)?;
@@ -171,8 +170,7 @@ fn start(config: &Config, log: &Log, sockets: Handover, tell: Sender<Happening>)
     let readiness = Readiness::default();
     let told = Told {
         readiness: readiness.clone(),
-        totals: totals.unwrap_or_default(),
-        handle: handle.clone(),
+        counters: running.counters(),
         most,
         workers,
         dropped: Arc::new(log.dropped()),
@@ -197,20 +195,44 @@ fn start(config: &Config, log: &Log, sockets: Handover, tell: Sender<Happening>)
         readiness,
         sockets,
         admin,
+        reopener,
         welcome,
     })
 }
 
-fn server(config: &Config, observers: Observers) -> Result<Server, String> {
-    match &config.root {
-        Some(root) => {
-            let files = Files::open(root).map_err(|error| error.to_string())?;
-            config.server(Observed::new(files.with_listing(config.listing), observers))
+/// The server, and what opens its root anew when it has one.
+fn server(config: &Config, log: &Log) -> Result<(Server, Option<Reopener>), String> {
+    let lines = config.log().access.map(|_| log.lines());
+    let trusted = config.trusted_proxies();
+    if config.root.is_none() {
+        let demo = Demo::new().map_err(|error| format!("cannot start the demonstration: {error}"))?;
+        return Ok((config.server(Logged::new(demo, lines, trusted))?, None));
+    }
+    let topic = log.notices().topic();
+    let files = config
+        .files()?
+        .with_root_log(move |event| topic.say(|| event.to_string()));
+    let reopener = files.reopener();
+    Ok((config.server(Logged::new(files, lines, trusted))?, Some(reopener)))
+}
+
+/// The server with its notices in the log, and with the PROXY protocol where that is asked for.
+fn with_notices(server: Server, config: &Config, log: &Log) -> Server {
+    let [refused, panicked, paused] = std::array::from_fn(|_| log.notices().topic());
+    let server = server.on_notice(move |notice| {
+        let topic = match notice {
+            Notice::ResponseRefused(_) => &refused,
+            Notice::HandlerPanicked => &panicked,
+            Notice::AcceptPaused(_) => &paused,
+        };
+        topic.say(|| notice.to_string());
+    });
+    match config.proxy_protocol() {
+        true => {
+            let [broken, strangers] = std::array::from_fn(|_| log.notices().topic());
+            server.preamble(Required::new(config.trusted_proxies(), broken, strangers))
         }
-        None => {
-            let demo = Demo::new().map_err(|error| format!("cannot start the demonstration: {error}"))?;
-            config.server(Observed::new(demo, observers))
-        }
+        false => server,
     }
 }
 
@@ -234,12 +256,13 @@ struct Life<'a> {
     sockets: Option<Handover>,
     stage: Stage,
     is_restarting: bool,
+    reopener: Option<Reopener>,
     log: &'a Log,
 }
 
 impl Life<'_> {
     /// Follows what happens until the workers have ended.
-    fn live(&mut self, happenings: &Receiver<Happening>) -> io::Result<()> {
+    fn live(&mut self, happenings: &Receiver<Happening>) -> io::Result<usize> {
         loop {
             let happening = match self.stage {
                 Stage::Delaying(until) => {
@@ -258,14 +281,20 @@ impl Life<'_> {
                 Some(Happening::Restarted(result)) => self.restarted(result),
                 Some(Happening::Ended(end)) => return end,
                 // The senders live as long as this does.
-                None => return Ok(()),
+                None => return Ok(0),
             }
         }
     }
 
     fn follow(&mut self, signal: i32) {
         match signal {
-            SIGHUP | SIGUSR1 => self.log.reopen(),
+            SIGUSR1 => self.log.reopen(),
+            SIGHUP => {
+                self.log.reopen();
+                if let Some(reopener) = &self.reopener {
+                    reopener.reopen();
+                }
+            }
             SIGUSR2 => self.restart(),
             SIGQUIT => match self.stage {
                 Stage::Serving | Stage::Delaying(_) => self.end(),

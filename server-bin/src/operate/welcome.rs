@@ -29,7 +29,7 @@ pub(super) fn text(
         let _ = writeln!(text, "metrics, health and readiness on {bound}");
     }
     let _ = match &config.root {
-        Some(root) if config.listing => {
+        Some(root) if config.lists() => {
             writeln!(text, "serving {} with listings of directories", root.display())
         }
         Some(root) => writeln!(

@@ -195,7 +195,7 @@ impl Acceptor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::net::Sharing;
+    use crate::sys::net::{Families, Sharing};
 
     #[test]
     fn want_of_descriptors_or_memory_pauses_and_a_lost_connection_does_not() {
@@ -218,7 +218,8 @@ mod tests {
     #[test]
     fn a_pause_sets_one_alarm_however_often_accepting_is_tried_meanwhile() {
         let poller = Poller::new().unwrap();
-        let listener = Listener::bind_tcp("127.0.0.1:0".parse().unwrap(), Sharing::Alone).unwrap();
+        let listener =
+            Listener::bind_tcp("127.0.0.1:0".parse().unwrap(), Sharing::Alone, Families::Own).unwrap();
         let mut acceptor = Acceptor::new(vec![listener], Fanout::Shared);
         acceptor.resume(&poller).unwrap();
         assert!(!acceptor.wants_alarm(), "it accepts");

@@ -247,10 +247,15 @@ impl Worker {
 
     /// Reports the requests that the end of the server cuts off. Returns how many connections were there.
     pub(super) fn cut_all(&mut self) -> usize {
-        let count = self.residents.keys().count();
+        let mut count = 0;
         let keys: Vec<Key> = self.residents.keys().collect();
         for key in keys {
             if let Some(mut resident) = self.residents.remove(key) {
+                // One between two requests loses nothing.
+                count += usize::from(!matches!(
+                    resident.connection.phase(),
+                    Phase::Preface | Phase::Idle
+                ));
                 resident.connection.cut(End::Stopped, &mut self.kit);
                 held::discard(resident);
                 self.admission.leave();

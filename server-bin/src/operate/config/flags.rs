@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
+use http_core::TargetPolicy;
 
 use super::units::{body_size, head_size, rate, time, time_or_none};
 use crate::driver::settings::Settings;
@@ -27,6 +28,10 @@ pub(super) struct LimitFlags {
     #[arg(long, value_name = "BYTES", env = "SERVER_MAX_BODY", value_parser = body_size)]
     max_body: Option<u64>,
 
+    /// Take the targets of RFC 3986 only, and answer 400 to what browsers send beyond them, as [ and | in a path
+    #[arg(long, env = "SERVER_STRICT_TARGETS", value_parser = clap::builder::BoolishValueParser::new())]
+    strict_targets: bool,
+
     /// Bytes a second at which a request body has to arrive; 0 for any
     #[arg(long, value_name = "BYTES", env = "SERVER_MIN_BODY_RATE", default_value = "240", value_parser = rate)]
     min_body_rate: u32,
@@ -41,6 +46,10 @@ impl LimitFlags {
     pub(super) fn put_into(&self, settings: &mut Settings) {
         settings.max_requests = self.max_requests.unwrap_or(u32::MAX);
         settings.limits.head = self.max_head;
+        settings.limits.targets = match self.strict_targets {
+            true => TargetPolicy::Rfc3986,
+            false => TargetPolicy::Browsers,
+        };
         if let Some(most) = self.max_body {
             settings.limits.body = most;
         }

@@ -1,6 +1,7 @@
 //! The command line, each flag also an environment variable.
 
 mod environment;
+mod files;
 mod flags;
 mod logs;
 mod refusal;
@@ -11,10 +12,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::BoolishValueParser;
 use clap::error::ErrorKind;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, ValueEnum};
 
+use files::FileFlags;
 use flags::{LimitFlags, TimeoutFlags};
 use logs::{LogFlags, ProxyFlags};
 pub use refusal::Refusal;
@@ -24,6 +25,7 @@ use super::log;
 use super::proxy_protocol::Trusted;
 use crate::address::{AcceptMode, Address};
 use crate::driver::settings::Settings;
+use crate::files::Files;
 use crate::handler::Handler;
 use crate::server::Server;
 use crate::sockets::Options;
@@ -44,9 +46,8 @@ pub struct Config {
     #[arg(env = "SERVER_ROOT")]
     pub root: Option<PathBuf>,
 
-    /// Answer a directory without an index.html with a list of what is in it
-    #[arg(long, env = "SERVER_LISTING", help_heading = "Files", value_parser = BoolishValueParser::new())]
-    pub listing: bool,
+    #[command(flatten, next_help_heading = "Files")]
+    files: FileFlags,
 
     /// Where to listen: host:port, :port for every address, or unix:/path; may be given more than once
     /// [default: 127.0.0.1:8080]
@@ -151,8 +152,8 @@ impl Config {
 
     /// What each flag for itself allows, and all together do not.
     fn find_contradictions(&self) -> Result<(), String> {
-        if self.listing && self.root.is_none() {
-            return Err("--listing needs a ROOT: the demonstration has no directories".into());
+        if let (None, Some(flag)) = (&self.root, self.files.given()) {
+            return Err(format!("{flag} needs a ROOT: the demonstration has no files"));
         }
         let has_unix = self
             .listen
@@ -183,8 +184,10 @@ impl Config {
             Ok(server) => server,
             Err(line) => return Refusal::Error(line),
         };
-        if let Some(Err(error)) = self.root.as_deref().map(crate::files::Files::open) {
-            return Refusal::Error(error.to_string());
+        if self.root.is_some()
+            && let Err(line) = self.files()
+        {
+            return Refusal::Error(line);
         }
         let mut effective = self.logs.effective();
         if !self.names_addresses() {
@@ -218,6 +221,22 @@ impl Config {
         let most = self.limits.max_connections.map(|most| most as usize);
         let most = descriptors::connections(most, server.worker_count(), self.addresses().len())?;
         Ok(server.max_connections(most))
+    }
+
+    /// The handler for the directory.
+    ///
+    /// # Errors
+    ///
+    /// A line that says what is wrong and what to do.
+    pub fn files(&self) -> Result<Files, String> {
+        let root = self.root.as_deref().ok_or("there is no ROOT")?;
+        self.files.open(root)
+    }
+
+    /// Whether directories are listed.
+    #[must_use]
+    pub fn lists(&self) -> bool {
+        self.files.listing
     }
 
     /// How addresses are to be bound.

@@ -116,9 +116,13 @@ fn each_flag_sets_what_it_says() {
 }
 
 #[test]
-fn without_flags_the_defaults_are_those_of_an_embedded_server() {
+fn without_flags_the_defaults_are_those_of_an_embedded_server_but_for_browsers_urls() {
     let settings = read(&[]).expect("a command line").settings();
-    assert_eq!(format!("{settings:?}"), format!("{:?}", Settings::default()));
+    let mut embedded = Settings::default();
+    embedded.limits.targets = http_core::TargetPolicy::Browsers;
+    assert_eq!(format!("{settings:?}"), format!("{embedded:?}"));
+    let strict = read(&["--strict-targets"]).expect("a command line").settings();
+    assert_eq!(strict.limits.targets, http_core::TargetPolicy::Rfc3986);
 }
 
 #[test]
@@ -136,6 +140,7 @@ fn what_may_have_been_meant_is_said() {
 fn flags_that_contradict_each_other_are_refused_by_name() {
     for (arguments, words) in [
         (&["--listing"][..], ["--listing", "ROOT"]),
+        (&["--header", "a=b"], ["--header", "ROOT"]),
         (&["--socket-mode", "660"], ["--socket-mode", "unix:"]),
         (&["--proxy-protocol"], ["--proxy-protocol", "--trusted-proxies"]),
         (
@@ -194,5 +199,23 @@ fn completions_know_every_flag() {
             script.contains("max-connections") && script.contains("proxy-protocol"),
             "{script}"
         );
+    }
+}
+
+#[test]
+fn a_wrong_rule_for_files_is_refused_by_name() {
+    for (arguments, word) in [
+        (&["--header", "nothing"][..], "NAME=VALUE"),
+        (&["--header", "a b=c"], "a b"),
+        (&["--error-page", "404"], "STATUS=FILE"),
+        (&["--error-page", "200=a"], "200"),
+        (&["--etag", "inode"], "full or mtime"),
+        (&["--index", "a/b"], "a/b"),
+    ] {
+        let folder = tempfile::tempdir().expect("a directory");
+        let root = folder.path().to_str().expect("text");
+        let arguments: Vec<&str> = ["--check", root].iter().chain(arguments).copied().collect();
+        let line = refusal(&arguments);
+        assert!(line.contains(word), "{word}: {line}");
     }
 }

@@ -106,8 +106,11 @@ fn or_dash(text: &[u8]) -> &[u8] {
 fn json(line: &Line<'_>, time: &str, out: &mut Vec<u8>) {
     put(out, format_args!("{{\"time\":\"{time}\",\"peer\":\""));
     if let Some(peer) = line.peer {
-        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-        put(out, format_args!("{peer}"));
+        match SocketAddr::new(peer.ip().to_canonical(), peer.port()) {
+            // A proxy has named the client, and not its port.
+            named if named.port() == 0 => put(out, format_args!("{}", named.ip())),
+            peer => put(out, format_args!("{peer}")),
+        }
     }
     for (name, text) in [("method", line.method), ("target", line.target)] {
         member(name, text, out);

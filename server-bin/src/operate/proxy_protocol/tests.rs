@@ -161,7 +161,7 @@ proptest! {
     #[test]
     fn a_forwarded_list_of_any_bytes_names_some_address(list: Vec<u8>) {
         let trusted: Trusted = "0.0.0.0/0".parse().expect("a network");
-        let _ = trusted.client(Ipv4Addr::LOCALHOST.into(), &list);
+        prop_assert!(trusted.client(Some(Ipv4Addr::LOCALHOST.into()), &list).is_some());
     }
 }
 
@@ -212,7 +212,15 @@ fn the_client_is_the_rightmost_that_is_no_trusted_proxy() {
         // Who is no proxy is not believed, whatever it says.
         ("192.0.2.9", "10.0.0.1, 127.0.0.1", "192.0.2.9"),
     ] {
-        let ip = trusted.client(peer.parse().expect("an address"), list.as_bytes());
-        assert_eq!(ip.to_string(), client, "{peer}, {list}");
+        let ip = trusted.client(Some(peer.parse().expect("an address")), list.as_bytes());
+        assert_eq!(
+            ip.map(|ip| ip.to_string()).as_deref(),
+            Some(client),
+            "{peer}, {list}"
+        );
     }
+    // On a Unix socket.
+    let client = trusted.client(None, b"6.6.6.6, 192.0.2.1");
+    assert_eq!(client, Some("192.0.2.1".parse().expect("an address")));
+    assert_eq!(trusted.client(None, b""), None);
 }
