@@ -49,11 +49,26 @@ pub fn cpu_time(pid: u32) -> Duration {
 /// When the process does not exist.
 #[must_use]
 pub fn anonymous_memory(pid: u32) -> u64 {
+    memory(pid, "RssAnon:")
+}
+
+/// The most memory that was ever resident, in bytes; where there is no /proc, what is resident now.
+///
+/// # Panics
+///
+/// When the process does not exist.
+#[must_use]
+pub fn peak_memory(pid: u32) -> u64 {
+    memory(pid, "VmHWM:")
+}
+
+/// A line of proc(5)'s `status` that says a number of kB; where there is no /proc, what is resident.
+fn memory(pid: u32, name: &str) -> u64 {
     let kib = match proc(pid, "status") {
         Some(status) => status
             .lines()
-            .find_map(|line| line.strip_prefix("RssAnon:"))
-            .expect("a line RssAnon")
+            .find_map(|line| line.strip_prefix(name))
+            .expect("a line of memory")
             .trim()
             .trim_end_matches(" kB")
             .to_owned(),

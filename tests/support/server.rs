@@ -30,18 +30,25 @@ pub fn executable() -> &'static Path {
 }
 
 fn build() -> PathBuf {
+    built(&["--release", "--bin", "server-bin"])
+}
+
+/// The folder of the server's examples, built once per test program.
+fn examples() -> &'static Path {
+    static EXAMPLES: OnceLock<PathBuf> = OnceLock::new();
+    EXAMPLES.get_or_init(|| {
+        let last = built(&["--profile", "examples", "--examples"]);
+        last.parent().expect("a program lies in a folder").to_owned()
+    })
+}
+
+/// Builds programs of the package `server-bin`, and returns where the last one is.
+fn built(what: &[&str]) -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut command = Command::new(cargo);
-    command.args([
-        "build",
-        "--release",
-        "--package",
-        "server-bin",
-        "--bin",
-        "server-bin",
-        "--message-format=json",
-    ]);
+    command.args(["build", "--package", "server-bin", "--message-format=json"]);
     command
+        .args(what)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stdin(Stdio::null());
     let output = tools::finish(&mut command, Duration::from_secs(900));
@@ -50,7 +57,7 @@ fn build() -> PathBuf {
         "the server does not build:\n{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    // One JSON object a line; the one of the binary names its executable.
+    // One JSON object a line; the one of a program names its executable.
     String::from_utf8_lossy(&output.stdout)
         .lines()
         .filter_map(|line| line.split_once(r#""executable":""#))
@@ -82,6 +89,15 @@ impl Launch {
     #[must_use]
     pub fn of(root: &Path) -> Self {
         Self::new().arg(root)
+    }
+
+    /// An example of the server's on a free port of the loopback address.
+    #[must_use]
+    pub fn example(name: &str) -> Self {
+        let mut launch = Self::new();
+        launch.program = Some(examples().join(name).into());
+        launch.listens = true;
+        launch.arg("127.0.0.1:0")
     }
 
     /// Adds an argument.
