@@ -143,6 +143,22 @@ impl Notifier {
         }
     }
 
+    /// Wakes the requests of all these notifiers: each of their workers once at most, when all news lie in its mailbox.
+    ///
+    /// Notified one by one, the first would wake its worker, which could then fall asleep again between any two of the
+    /// others.
+    pub fn notify_all<'a>(notifiers: impl IntoIterator<Item = &'a Self>) {
+        let mut alerts = Alerts::default();
+        for Self(bell) in notifiers {
+            if !bell.rung.swap(true, Ordering::AcqRel)
+                && let Some(mailbox) = &bell.mailbox
+            {
+                alerts.add(mailbox);
+                mailbox.put(bell.letter());
+            }
+        }
+    }
+
     pub(crate) fn nowhere() -> Self {
         Self(Arc::new(Bell {
             mailbox: None,
@@ -174,13 +190,37 @@ pub(crate) struct Bell {
 }
 
 impl Bell {
+    fn letter(&self) -> Letter {
+        Letter::News {
+            connection: self.connection,
+            serial: self.serial,
+        }
+    }
+
     fn post(&self) {
         if let Some(mailbox) = &self.mailbox {
-            mailbox.post(Letter::News {
-                connection: self.connection,
-                serial: self.serial,
-            });
+            mailbox.post(self.letter());
         }
+    }
+}
+
+/// Mailboxes whose workers are still to be told of what was put there. Its drop tells them: also when the iterator of
+/// notifiers panics, nothing stays unseen.
+#[derive(Default)]
+struct Alerts<'a>(Vec<&'a Arc<Mailbox>>);
+
+impl<'a> Alerts<'a> {
+    fn add(&mut self, mailbox: &'a Arc<Mailbox>) {
+        // There are as many as workers.
+        if !self.0.iter().any(|known| Arc::ptr_eq(known, mailbox)) {
+            self.0.push(mailbox);
+        }
+    }
+}
+
+impl Drop for Alerts<'_> {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|mailbox| mailbox.alert());
     }
 }
 

@@ -47,11 +47,16 @@ impl Mailbox {
     }
 
     pub(crate) fn post(&self, letter: Letter) {
+        self.put(letter);
+        self.alert();
+    }
+
+    /// Adds a letter without a word to the worker: [`alert`](Self::alert) has to follow.
+    pub(crate) fn put(&self, letter: Letter) {
         self.letters
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(letter);
-        self.alert();
     }
 
     /// Makes the worker look, whatever is in the mailbox.
@@ -100,10 +105,11 @@ impl Mailbox {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::AtomicUsize;
+    use std::sync::{Arc, OnceLock, Weak};
 
     use super::*;
+    use crate::driver::handler::{Desk, Notifier};
 
     #[derive(Clone, Default)]
     struct Count(Arc<AtomicUsize>);
@@ -146,6 +152,40 @@ mod tests {
         assert!(mailbox.wake_up());
         assert!(mailbox.fall_asleep() && !mailbox.wake_up());
         assert_eq!(count.0.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn news_for_many_requests_wake_their_worker_once_though_it_falls_asleep_at_once() {
+        /// A worker that wakes and sleeps again before anybody else gets a word in.
+        struct Drowsy(Arc<OnceLock<Weak<Mailbox>>>, Count);
+        impl Wake for Drowsy {
+            fn wake(&self) -> io::Result<()> {
+                let mailbox = self.0.get().and_then(Weak::upgrade).expect("a mailbox");
+                assert!(mailbox.wake_up() && mailbox.fall_asleep());
+                self.1.wake()
+            }
+        }
+        let (place, count) = (Arc::default(), Count::default());
+        let drowsy = Drowsy(Arc::clone(&place), count.clone());
+        let mailbox = Arc::new(Mailbox::new(Some(Box::new(drowsy))));
+        place.set(Arc::downgrade(&mailbox)).expect("the first");
+        assert!(mailbox.fall_asleep());
+        let (mut serials, mut requests) = (0, [None, None, None]);
+        let notifiers = requests.each_mut().map(|elsewhere| {
+            let mut desk = Desk {
+                mailbox: &mailbox,
+                connection: 1,
+                serials: &mut serials,
+                elsewhere,
+            };
+            desk.notifier()
+        });
+        Notifier::notify_all(&notifiers);
+        Notifier::notify_all(&notifiers);
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+        let mut letters = Vec::new();
+        mailbox.collect(&mut letters);
+        assert_eq!(letters.len(), 3, "each has its news, and once");
     }
 
     #[test]
