@@ -10,6 +10,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use std::{env, thread};
@@ -65,9 +66,9 @@ impl Hub {
                 ring.first += 1;
             }
         }
-        // Only now, so that who is woken can read the ring at once. The first wakes its worker; the others cost no call.
+        // Only now, so that a client that is woken can read the ring at once. Each worker is woken once for all its clients.
         let clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        clients.values().for_each(Notifier::notify);
+        Notifier::notify_all(clients.values());
     }
 
     fn subscribe(self: &Arc<Self>, last: Option<u64>, notifier: Notifier) -> Subscription {
@@ -122,7 +123,10 @@ impl Drop for Subscription {
 }
 
 #[derive(Clone)]
-struct Events(Arc<Hub>);
+struct Events {
+    hub: Arc<Hub>,
+    publisher: Sender<String>,
+}
 
 impl Handler for Events {
     fn methods(&self, head: &Head<'_>) -> Methods {
@@ -135,13 +139,15 @@ impl Handler for Events {
     fn head(&mut self, head: &Head<'_>, cx: &mut Context<'_>) -> Decision {
         match head.target().path() {
             "/publish" => {
-                let hub = Arc::clone(&self.0);
-                Decision::buffer(LONGEST, move |body, cx| match std::str::from_utf8(body) {
-                    Ok(text) => {
-                        hub.publish(text);
-                        Reply::EMPTY
+                let publisher = self.publisher.clone();
+                Decision::buffer(LONGEST, move |body, cx| {
+                    let Ok(text) = String::from_utf8(body.to_vec()) else {
+                        return plain::reply(cx, 400);
+                    };
+                    match publisher.send(text) {
+                        Ok(()) => Reply::EMPTY,
+                        Err(_) => plain::reply(cx, 500),
                     }
-                    Err(_) => plain::reply(cx, 400),
                 })
             }
             "/events" => {
@@ -149,18 +155,36 @@ impl Handler for Events {
                 cx.line(FieldLine::from_static("cache-control: no-store"));
                 let last = head.field("last-event-id");
                 let last = last.and_then(|last| std::str::from_utf8(last).ok()?.parse().ok());
-                Reply::Pull(Box::new(self.0.subscribe(last, cx.notifier()))).into()
+                Reply::Pull(Box::new(self.hub.subscribe(last, cx.notifier()))).into()
             }
             _ => plain::reply(cx, 404).into(),
         }
     }
 }
 
+/// The one publisher. Where it has nothing to say for long, a comment keeps the streams alive, and makes a client that is
+/// gone without a word run into its write timeout.
+fn publish_all(hub: &Hub, texts: &Receiver<String>) {
+    loop {
+        match texts.recv_timeout(HEARTBEAT) {
+            Ok(text) => hub.publish(&text),
+            Err(RecvTimeoutError::Timeout) => hub.send(|_| ":\n\n".into()),
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = env::args().nth(1).unwrap_or("127.0.0.1:8080".into());
+    let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGTERM])?;
     let workers = env::args().nth(2).map_or(Ok(2), |workers| workers.parse())?;
     let hub = Arc::new(Hub::default());
-    let running = Server::with(Events(Arc::clone(&hub)))
+    let (publisher, texts) = channel();
+    let events = Events {
+        hub: Arc::clone(&hub),
+        publisher,
+    };
+    let running = Server::with(events)
         .listen(address.parse()?)
         .workers(workers)
         .settings(Settings {
@@ -169,15 +193,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         })
         .spawn()?;
     println!("listening on {}", running.addresses()[0]);
-    // A comment in the stream keeps it alive, and makes a client that is gone without a word run into its timeout.
-    thread::spawn(move || {
-        loop {
-            thread::sleep(HEARTBEAT);
-            hub.send(|_| ":\n\n".into());
-        }
-    });
+    thread::spawn(move || publish_all(&hub, &texts));
     let handle = running.handle();
-    let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGTERM])?;
     thread::spawn(move || signals.forever().for_each(|_| handle.drain()));
     Ok(running.join()?)
 }

@@ -69,7 +69,7 @@ fn refuse(cx: &mut Context<'_>, status: u16) -> Reply {
     let reply = plain::reply(cx, status);
     cx.line(FieldLine::from_static("sec-websocket-version: 13"));
     if status == 426 {
-        cx.line(FieldLine::from_static("upgrade: websocket"));
+        cx.field("upgrade", "websocket");
     }
     reply
 }
@@ -237,6 +237,7 @@ impl Drop for Seat {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = env::args().nth(1).unwrap_or("127.0.0.1:8080".into());
+    let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGTERM])?;
     let chat = Arc::new(Chat::default());
     let handler = function(move |head: &Head<'_>, cx: &mut Context<'_>| -> Decision {
         let path = head.path();
@@ -245,7 +246,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         match accept_key(head, cx) {
             Ok(key) => {
-                cx.line(FieldLine::from_static("upgrade: websocket"));
+                cx.field("upgrade", "websocket");
                 cx.field("sec-websocket-accept", key);
                 let seat = (path == b"/chat").then(|| chat.enter(cx.notifier()));
                 Decision::Upgrade(Box::new(Peer::new(seat, cx.now())))
@@ -256,7 +257,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let running = Server::with(handler).listen(address.parse()?).spawn()?;
     println!("listening on {}", running.addresses()[0]);
     let handle = running.handle();
-    let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGTERM])?;
     thread::spawn(move || signals.forever().for_each(|_| handle.drain()));
     Ok(running.join()?)
 }

@@ -46,7 +46,12 @@ fn examples() -> &'static Path {
 fn built(what: &[&str]) -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut command = Command::new(cargo);
-    command.args(["build", "--package", "server-bin", "--message-format=json"]);
+    command.args([
+        "build",
+        "--package",
+        "server-bin",
+        "--message-format=json-render-diagnostics",
+    ]);
     command
         .args(what)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
