@@ -1,5 +1,7 @@
 //! The built server and clients that this project did not write: curl, Python's http.client, wrk.
 
+mod early;
+
 use std::fs;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, SystemTime};
