@@ -196,5 +196,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     thread::spawn(move || publish_all(&hub, &texts));
     let handle = running.handle();
     thread::spawn(move || signals.forever().for_each(|_| handle.drain()));
-    Ok(running.join()?)
+    running.join()?;
+    Ok(())
 }

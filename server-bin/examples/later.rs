@@ -51,6 +51,7 @@ fn open(path: &str) -> std::io::Result<FileSlice> {
         file: file.into(),
         offset: 0,
         len,
+        guard: None,
     })
 }
 
@@ -98,5 +99,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     });
     let running = server.listen(address.parse()?).spawn()?;
     println!("listening on {}", running.addresses()[0]);
-    Ok(running.join()?)
+    running.join()?;
+    Ok(())
 }

@@ -158,5 +158,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .listen(address.parse()?)
         .spawn()?;
     println!("listening on {}", running.addresses()[0]);
-    Ok(running.join()?)
+    running.join()?;
+    Ok(())
 }

@@ -258,5 +258,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("listening on {}", running.addresses()[0]);
     let handle = running.handle();
     thread::spawn(move || signals.forever().for_each(|_| handle.drain()));
-    Ok(running.join()?)
+    running.join()?;
+    Ok(())
 }

@@ -84,5 +84,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let running = Server::with(wrapper).listen(address.parse()?).spawn()?;
     println!("listening on {}", running.addresses()[0]);
-    Ok(running.join()?)
+    running.join()?;
+    Ok(())
 }

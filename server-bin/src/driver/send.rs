@@ -5,7 +5,7 @@ use std::os::fd::AsFd as _;
 
 use super::buffers::{Inlet, Kit};
 use super::connection::{Budget, Connection, Part};
-use super::handler::{BodySource, Content, End, FileSlice, FileState, Pulled};
+use super::handler::{BodySource, Content, End, FileSlice, Pulled};
 use super::held::Held;
 use super::phase::{Happening, Phase};
 use super::socket::{Socket, is_temporary};
@@ -309,18 +309,18 @@ fn send_slice<S: Socket>(
 ) -> io::Result<usize> {
     let file = slice.file.as_fd();
     let count = usize::try_from(slice.len).unwrap_or(usize::MAX);
-    let Some(state) = slice.unchanged_since else {
+    let Some(guard) = &slice.guard else {
         return socket.send_file(file, slice.offset, count.min(most), buffer);
     };
     let last = LAST_LOOKED_AT.min(buffer.len());
     if count > last {
-        return match FileState::of(file)? == state {
+        return match guard.is_unchanged(file)? {
             true => socket.send_file(file, slice.offset, (count - last).min(most), buffer),
             false => Ok(0),
         };
     }
-    let read = rustix::io::pread(file, &mut buffer[..count], slice.offset)?;
-    match FileState::of(file)? == state {
+    let read = guard.read(file, slice.offset, &mut buffer[..count])?;
+    match guard.is_unchanged(file)? {
         true => socket.write(&buffer[..read], false),
         false => Ok(0),
     }

@@ -74,6 +74,7 @@ mod coding;
 mod conditional;
 mod escape;
 mod etag;
+mod guard;
 mod listing;
 mod media_types;
 mod mime;

@@ -13,6 +13,7 @@ use super::cache::{Cache, Entry};
 use super::coding::Coding;
 use super::conditional::{self, Representation, Verdict};
 use super::etag::{Tags, has_settled};
+use super::guard;
 use super::options::Options;
 use super::path::Name;
 use super::refusal::{self, Refusal};
@@ -21,7 +22,7 @@ use super::root::ServedRoot;
 use super::selected::{Facts, Role, Selected};
 use super::text::Text;
 use super::{escape, listing};
-use crate::handler::{Content, Context, FileSlice, FileState, Reply};
+use crate::handler::{Content, Context, FileGuard, FileSlice, Reply};
 use crate::sys::Stamp;
 
 const CONTENT_RANGE: FieldName = FieldName::from_static("content-range");
@@ -62,7 +63,7 @@ enum Body<'a> {
     /// In the worker's buffer.
     Read(&'a [u8]),
     /// Too large for that; and what it has to be like to its end, if it had settled.
-    Open(File, Option<FileState>),
+    Open(File, Option<Box<dyn FileGuard>>),
 }
 
 /// Answers a GET or HEAD.
@@ -201,7 +202,7 @@ fn send(
     let keeps = facts.settled && facts.stamp.modified.seconds <= facts.now.cast_signed();
     selected.describe(&facts, length, site);
     if length > IN_MEMORY as u64 {
-        let state = facts.settled.then_some(FileState(stamp));
+        let state = facts.settled.then(|| guard::of(stamp));
         return answer(selected, Body::Open(opened.file, state), page.asked, head, cx);
     }
     let keeps = keeps && opened.can_be_watched(&stamp, |stamp| has_settled(stamp, now, Tags::Full));
@@ -317,11 +318,11 @@ fn whole(body: Body<'_>, length: u64) -> Reply {
     match body {
         Body::Kept(bytes) => Reply::Bytes(Content::Shared(Arc::clone(bytes))),
         Body::Read(bytes) => bytes.to_vec().into(),
-        Body::Open(file, unchanged_since) => Reply::File(FileSlice {
+        Body::Open(file, guard) => Reply::File(FileSlice {
             file: file.into(),
             offset: 0,
             len: length,
-            unchanged_since,
+            guard,
         }),
     }
 }
@@ -332,11 +333,11 @@ fn part(body: Body<'_>, first: u64, length: u64) -> Reply {
     match body {
         Body::Kept(bytes) => of(bytes),
         Body::Read(bytes) => of(bytes),
-        Body::Open(file, unchanged_since) => Reply::File(FileSlice {
+        Body::Open(file, guard) => Reply::File(FileSlice {
             file: file.into(),
             offset: first,
             len: length,
-            unchanged_since,
+            guard,
         }),
     }
 }

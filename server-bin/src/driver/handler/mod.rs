@@ -49,7 +49,7 @@ pub use later::{Completed, Completer, Notifier, Ticket};
 pub use methods::Methods;
 pub use notice::Notice;
 pub use outcome::{End, MAX_TEXT, Outcome, Watch};
-pub use reply::{Content, FileSlice, FileState, Reply};
+pub use reply::{Content, FileGuard, FileSlice, Reply};
 pub use stream::{BodySink, BodySource, Pulled, Took};
 pub use upgrade::{Happened, Io, Protocol, Wants};
 

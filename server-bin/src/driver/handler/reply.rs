@@ -1,11 +1,11 @@
 //! What a handler answers with, and where the bytes of a response body come from.
 
+use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use super::{BodySource, Ticket};
-use crate::sys::Stamp;
 
 /// Where the body of a response comes from. Status and fields were written through the context.
 pub enum Reply {
@@ -111,25 +111,25 @@ pub struct FileSlice {
     pub offset: u64,
     /// How long it is.
     pub len: u64,
-    /// What the file has to be like until the last byte is read. When it has changed meanwhile, the connection closes
+    /// What watches the file until its last byte is read. When the file has changed meanwhile, the connection closes
     /// before the promised length, so that no client takes a mixture of old and new for the file. None: it may change.
-    pub unchanged_since: Option<FileState>,
+    pub guard: Option<Box<dyn FileGuard>>,
 }
 
-/// What a file was like: its identity, its length, and when it was changed last.
-///
-/// A change within the resolution of the clock that stamps changes (some milliseconds) does not show, and not each one
-/// that is made through a shared mapping.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct FileState(pub(crate) Stamp);
-
-impl FileState {
-    /// Looks at an open file.
+/// Watches a file while it is sent.
+pub trait FileGuard: Send + fmt::Debug {
+    /// Returns whether the file is still what it was when the response began.
     ///
     /// # Errors
     ///
-    /// As fstat(2).
-    pub fn of(file: impl AsFd) -> io::Result<Self> {
-        Stamp::of(file).map(Self)
-    }
+    /// Those of looking at it; the connection closes then.
+    fn is_unchanged(&self, file: BorrowedFd<'_>) -> io::Result<bool>;
+
+    /// Reads from `offset` on, without moving the file's own position. The last bytes are read, then the file is looked
+    /// at, and only then are they sent.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading.
+    fn read(&self, file: BorrowedFd<'_>, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
 }

@@ -74,7 +74,7 @@ impl Handler for Site {
                     file: file.into(),
                     offset: LARGE as u64 - 50_000,
                     len: 60_000,
-                    unchanged_since: None,
+                    guard: None,
                 }))
             }
             _ => self.files.head(head, cx),

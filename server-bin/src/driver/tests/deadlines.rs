@@ -36,7 +36,10 @@ fn a_connection_that_says_nothing_ends_silently_after_the_time_of_a_head() {
     assert_eq!(rig.pass(seconds(9)), None);
     rig.arrive("GET");
     assert_eq!(rig.pass(seconds(9)), None);
-    assert_eq!((rig.pass(seconds(1)), rig.statuses()), (Some(Wait::Nothing), vec![408]));
+    assert_eq!(
+        (rig.pass(seconds(1)), rig.statuses()),
+        (Some(Wait::Nothing), vec![408])
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Response bodies that do not fit into one write.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -9,7 +10,7 @@ use http_core::Head;
 use super::rig::{GET, Rig};
 use crate::driver::phase::{Phase, Wait};
 use crate::driver::socket::Ready;
-use crate::handler::{BodySource, Context, Decision, FileSlice, FileState, Handler, Pulled, Reply};
+use crate::handler::{BodySource, Context, Decision, FileGuard, FileSlice, Handler, Pulled, Reply};
 
 /// A source that counts how often it is asked.
 struct Counted(Arc<AtomicUsize>, usize);
@@ -86,7 +87,7 @@ pub(super) fn file(length: usize, promised: u64) -> impl Handler {
             file: file.into(),
             offset: 0,
             len: promised,
-            unchanged_since: None,
+            guard: None,
         }))
     }
 }
@@ -109,18 +110,31 @@ fn a_file_that_became_shorter_closes_before_the_promised_end() {
     assert_eq!(rig.arrive(GET), Wait::Nothing);
 }
 
+/// Holds for as long as the file begins with what it began with.
+#[derive(Debug)]
+struct Contents;
+
+impl FileGuard for Contents {
+    fn is_unchanged(&self, file: BorrowedFd<'_>) -> io::Result<bool> {
+        let mut first = [0];
+        Ok(self.read(file, 0, &mut first)? == 1 && first == *b"f")
+    }
+
+    fn read(&self, file: BorrowedFd<'_>, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(rustix::io::pread(file, buffer, offset)?)
+    }
+}
+
 /// Sends a file that must not change, and changes it after so many turns. Returns how many bytes of it arrived.
 fn arrived_of_a_file_that_changes_after(turns: usize) -> usize {
     const LENGTH: usize = 600_000;
     let mut file = tempfile::tempfile().expect("a file");
     file.write_all(&vec![b'f'; LENGTH]).expect("written");
-    // So that the change has another time.
-    std::thread::sleep(std::time::Duration::from_millis(25));
     let shared = std::sync::Arc::new(file.try_clone().expect("a descriptor"));
     let mut rig = Rig::new(move |_: &Head<'_>, _: &mut Context<'_>| {
         let file = shared.try_clone().expect("a descriptor");
         Decision::Respond(Reply::File(FileSlice {
-            unchanged_since: Some(FileState::of(&file).expect("a state")),
+            guard: Some(Box::new(Contents)),
             file: file.into(),
             offset: 0,
             len: LENGTH as u64,
