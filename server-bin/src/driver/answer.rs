@@ -90,7 +90,7 @@ impl<S: Socket> Connection<S> {
         let Some(answer) = elsewhere.and_then(|elsewhere| elsewhere.take_awaited()) else {
             return Part::Wait;
         };
-        kit.lent.begin();
+        kit.lent.begin_call();
         kit.lent.head = answer.head;
         Part::Go(self.answer(answer.body.into(), kit))
     }

@@ -14,6 +14,7 @@
 //! [`step`](Connection::step) alone changes the phase.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::Instant;
 
 use http_core::Fields;
@@ -245,7 +246,8 @@ impl<S: Socket> Connection<S> {
                 Phase::Closing => self.close(kit),
                 Phase::Lingering => self.linger(&mut readable, inlet, kit),
                 Phase::Switching | Phase::Upgraded(_) => self.switch(kit),
-                Phase::Paused | Phase::Starved | Phase::HalfClosed | Phase::Closed => Part::Wait,
+                Phase::Starved => self.starved(),
+                Phase::Paused | Phase::HalfClosed | Phase::Closed => Part::Wait,
             };
             if !self.follow(part) {
                 break;
@@ -374,6 +376,14 @@ impl<S: Socket> Connection<S> {
 
     /// Ends a waiting for somebody else, if there is one.
     fn news(&mut self, happened: Happened, kit: &mut Kit) {
+        if let Some(work) = &mut self.work
+            && work.has_protocol()
+            && !matches!(self.phase, Phase::Upgraded(_))
+        {
+            // It cannot be called now, and hears of it in its next turn.
+            work.untold.notified |= happened == Happened::Notified;
+            work.untold.draining |= happened == Happened::Draining;
+        }
         match self.phase {
             Phase::Upgraded(_) => {
                 let part = self.call_protocol(happened, kit);
@@ -405,10 +415,13 @@ impl<S: Socket> Connection<S> {
         kit.moved = 0;
         kit.end = End::PeerGone;
         kit.calls_protocol = false;
-        if let Some(work) = &mut self.work
-            && !work.records.is_empty()
-        {
-            std::mem::swap(&mut work.records, &mut kit.records);
+        if let Some(work) = &mut self.work {
+            if !work.records.is_empty() {
+                std::mem::swap(&mut work.records, &mut kit.records);
+            }
+            if let Some(kept) = work.kept.take() {
+                kit.lent.give_kept(kept);
+            }
         }
         Begin {
             phase: self.phase,
@@ -422,6 +435,9 @@ impl<S: Socket> Connection<S> {
         if !kit.records.is_empty() {
             self.put_records_away(kit);
         }
+        if kit.lent.has_kept {
+            self.put_kept_away(kit);
+        }
         if self.phase == Phase::Closed {
             kit.out.clear();
         }
@@ -433,6 +449,17 @@ impl<S: Socket> Connection<S> {
         Turn {
             wait: self.phase.wait(),
             nearer: self.settle(begin.phase, self.requests != begin.requests, kit),
+        }
+    }
+
+    /// What a request keeps for its answer waits with the request; it must not reach another client's.
+    #[cold]
+    fn put_kept_away(&mut self, kit: &mut Kit) {
+        let kept = kit.lent.take_kept();
+        if self.http.response_due()
+            && let Some(work) = &mut self.work
+        {
+            work.kept = Some(kept);
         }
     }
 
@@ -456,22 +483,29 @@ impl<S: Socket> Connection<S> {
     #[inline(always)]
     pub(super) fn report(&mut self, place: usize, kit: &mut Kit) {
         if !kit.records.is_empty() {
-            self.report_first(kit.records.complete(place), End::Complete, 0, kit);
+            self.report_first(kit.records.complete(place), End::Complete, place..place, kit);
         }
     }
 
     /// Reports all requests: those that are answered and have left, and those that are cut off.
     pub(super) fn report_all(&mut self, end: End, kit: &mut Kit) {
-        let kept = self.work.as_ref().map_or(0, |work| work.unsent());
-        self.report_first(kit.records.len(), end, (kept + kit.out.len()) as u64, kit);
+        let kept = self
+            .work
+            .as_ref()
+            .map_or(0..0, |work| work.sent..work.output.len());
+        let unsent = kept.start..kept.end + kit.out.len();
+        self.report_first(kit.records.len(), end, unsent, kit);
     }
 
     #[cold]
-    fn report_first(&mut self, count: usize, end: End, unsent: u64, kit: &mut Kit) {
+    fn report_first(&mut self, count: usize, end: End, unsent: Range<usize>, kit: &mut Kit) {
         let (peer, now) = (self.peer, kit.lent.now);
         for number in 0..count {
+            if !kit.watched {
+                break;
+            }
             let (handler, records) = kit.watcher();
-            let Some(outcome) = records.outcome(number, peer, now, end, unsent) else {
+            let Some(outcome) = records.outcome(number, peer, now, end, &unsent) else {
                 break;
             };
             match Kit::tell(handler, &outcome) {

@@ -86,6 +86,8 @@ pub(crate) enum Then {
     Later,
     /// The response's body.
     Send,
+    /// The wait for the source of the response's body.
+    Starved,
     /// Dropping the rest of the request's body.
     Discard,
     /// Calling the protocol.
@@ -357,7 +359,7 @@ impl Phase {
         match happening {
             Notified => Some(Sending),
             PeerShut => Some(HalfClosed),
-            Blocked => Some(Unsent(Then::Send)),
+            Blocked => Some(Unsent(Then::Starved)),
             PeerGone | TimedOut | Finished => Some(Closed),
             PrefaceRead | InputUsed | HeadBegun | TurnSpent | BodyWanted | SinkPaused | Promised
             | Answered | AnsweredEarly | AnsweredLast | AnswerBegun | SourceWaits | BodyDropped
@@ -444,16 +446,22 @@ impl Then {
             Self::Paused => Paused,
             Self::Later => Later,
             Self::Send => Sending,
+            Self::Starved => Starved,
             Self::Discard => Discarding,
             Self::Switch => Switching,
         }
     }
 
-    /// A notifier ends a pause also before it has begun. What else comes then looks for news by itself.
+    /// A notifier ends a wait for it also before that has begun. What else comes then looks for news by itself.
     const fn notified(self) -> Self {
         match self {
             Self::Body | Self::Paused => Self::Body,
+            Self::Starved => Self::Send,
             Self::Receive | Self::Later | Self::Send | Self::Discard | Self::Switch => self,
         }
     }
 }
+
+#[cfg(test)]
+#[path = "phase_tests.rs"]
+mod tests;

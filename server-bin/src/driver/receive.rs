@@ -162,7 +162,12 @@ impl<S: Socket> Connection<S> {
         self.lingers = true;
         match self.phase {
             Phase::Discarding => Happening::Unreadable,
-            _ => self.refuse_for(rejection.rule, kit),
+            Phase::Body => self.refuse_for(rejection.rule, kit),
+            _ => {
+                // No handler has seen this request, and what an earlier one kept is not for it.
+                kit.lent.forget_kept();
+                self.refuse_for(rejection.rule, kit)
+            }
         }
     }
 

@@ -115,16 +115,21 @@ impl Records {
         self.list.len()
     }
 
-    /// What became of the request with this number. `unsent` bytes of the last one's body were not taken by the socket.
+    /// What became of the request with this number. The socket has not taken this part of the output.
     pub(crate) fn outcome(
         &self,
         number: usize,
         peer: Peer,
         now: Instant,
         end: End,
-        unsent: u64,
+        unsent: &Range<usize>,
     ) -> Option<Outcome<'_>> {
         let record = self.list.get(number)?;
+        // An answer's body is what comes last of it.
+        let behind = record
+            .answer_end
+            .unwrap_or(unsent.end)
+            .saturating_sub(unsent.start);
         Some(Outcome {
             peer: record.client.or_else(|| peer.address()),
             method: self.part(&record.method),
@@ -133,7 +138,7 @@ impl Records {
             referer: self.part(&record.referer),
             user_agent: self.part(&record.user_agent),
             status: record.status,
-            bytes: record.body.saturating_sub(unsent),
+            bytes: record.body.saturating_sub(behind as u64),
             time: now.saturating_duration_since(record.began),
             rule: record.rule,
             end,

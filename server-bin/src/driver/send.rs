@@ -8,7 +8,7 @@ use super::connection::{Budget, Connection, Part};
 use super::handler::{BodySource, Content, End, FileSlice, Pulled};
 use super::held::Held;
 use super::phase::{Happening, Phase};
-use super::socket::{Socket, is_temporary};
+use super::socket::{Socket, is_about_peer, is_temporary};
 
 /// Where the rest of a response body comes from.
 pub(crate) enum Outgoing {
@@ -38,6 +38,8 @@ enum Sent {
     All,
     /// The rest cannot be sent; only closing tells the client.
     Broken,
+    /// The client is gone.
+    Gone,
 }
 
 impl<S: Socket> Connection<S> {
@@ -129,8 +131,9 @@ impl<S: Socket> Connection<S> {
             match self.send_some(inlet, kit, budget.bytes) {
                 Sent::Some(n) | Sent::Made(n) => budget.bytes = budget.bytes.saturating_sub(n.max(1)),
                 Sent::Blocked => return Part::Rest(Happening::Blocked),
-                Sent::Starved => return self.starve(),
+                Sent::Starved => return self.starve(kit),
                 Sent::All => return self.end_body(kit),
+                Sent::Gone => return Part::Go(Happening::PeerGone),
                 Sent::Broken => {
                     kit.end = End::Failed;
                     return Part::Go(Happening::Finished);
@@ -166,7 +169,7 @@ impl<S: Socket> Connection<S> {
                 return Sent::Broken;
             }
         }
-        if let Sent::Some(n) | Sent::Made(n) = sent
+        if let Sent::Some(n) = sent
             && kit.observed
         {
             kit.records.add_body(n as u64);
@@ -176,18 +179,22 @@ impl<S: Socket> Connection<S> {
     }
 
     /// The source has nothing yet: its connection waits for news.
-    fn starve(&mut self) -> Part {
-        let Some(work) = &mut self.work else {
+    fn starve(&mut self, kit: &Kit) -> Part {
+        let Some(Outgoing::Pull { source, .. }) = self.work.as_mut().and_then(|work| work.body.as_mut())
+        else {
             return Part::Go(Happening::Finished);
         };
-        if let Some(Outgoing::Pull { source, .. }) = &mut work.body {
-            work.own_timeout = source.with(|source| source.wait_timeout()).flatten();
+        let timeout = source.with(|source| source.wait_timeout()).flatten();
+        self.begin_wait(timeout, kit);
+        Part::Go(Happening::SourceWaits)
+    }
+
+    /// Whether the peer of a source that waits is known to have shut its side.
+    pub(super) fn starved(&self) -> Part {
+        match &self.work {
+            Some(work) if work.peer_shut => Part::Rest(Happening::PeerShut),
+            _ => Part::Wait,
         }
-        if work.peer_shut {
-            self.step(Happening::SourceWaits);
-            return Part::Rest(Happening::PeerShut);
-        }
-        Part::Rest(Happening::SourceWaits)
     }
 
     fn end_body(&mut self, kit: &mut Kit) -> Part {
@@ -275,7 +282,7 @@ fn send_content<S: Socket>(socket: &mut S, content: &Content, at: &mut usize, mo
             *at += n;
             Sent::Some(n)
         }
-        Err(_) => Sent::Broken,
+        Err(_) => Sent::Gone,
     }
 }
 
@@ -296,6 +303,7 @@ fn send_file<S: Socket>(socket: &mut S, slice: &mut FileSlice, most: usize, buff
             Sent::Some(n)
         }
         Err(error) if is_temporary(&error) => Sent::Blocked,
+        Err(error) if is_about_peer(&error) => Sent::Gone,
         Err(_) => Sent::Broken,
     }
 }
@@ -350,15 +358,13 @@ fn pull(
     if has_failed || http.data(&mut kit.out, &kit.scratch).is_err() {
         return Sent::Broken;
     }
+    if kit.observed {
+        kit.records.add_body(made as u64);
+        kit.tally.body_bytes += made as u64;
+    }
     match pulled {
-        Some(Pulled::End) => {
-            if kit.observed {
-                kit.records.add_body(made as u64);
-                kit.tally.body_bytes += made as u64;
-            }
-            Sent::All
-        }
-        Some(Pulled::Wait) if made == 0 => Sent::Starved,
+        Some(Pulled::End) => Sent::All,
+        Some(Pulled::Wait) => Sent::Starved,
         _ => Sent::Made(made),
     }
 }

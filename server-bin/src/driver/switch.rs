@@ -1,11 +1,20 @@
 //! After HTTP: calling the protocol that a connection was handed to.
 
+use std::time::Duration;
+
 use super::buffers::Kit;
 use super::connection::{Connection, Part};
 use super::handler::{End, Happened, Io, Wants};
 use super::phase::{Happening, Phase};
 use super::settings::TURN_BYTES;
 use super::socket::Socket;
+
+/// How soon a protocol is told again of a deadline that it has not moved on.
+const DEADLINE_PAUSE: Duration = Duration::from_millis(1);
+
+const fn reads(wants: Wants) -> bool {
+    matches!(wants, Wants::Read | Wants::ReadOrWrite)
+}
 
 impl<S: Socket> Connection<S> {
     /// Calls the protocol once in a turn; the first time when the answer that announces it has left.
@@ -18,21 +27,14 @@ impl<S: Socket> Connection<S> {
             Ok(false) => return Part::Rest(Happening::Blocked),
             Err(_) => return Part::Go(Happening::PeerGone),
         }
-        let is_new = self
-            .work
-            .as_mut()
-            .is_some_and(|work| std::mem::take(&mut work.is_new_protocol));
-        let happened = if is_new {
-            Happened::Upgraded
-        } else {
-            Happened::Ready
-        };
-        self.call_protocol(happened, kit)
+        let untold = self.work.as_mut().and_then(|work| work.untold.take());
+        self.call_protocol(untold.unwrap_or(Happened::Ready), kit)
     }
 
     /// Calls the protocol, and returns what it wants. A protocol that panics costs its own connection.
     pub(super) fn call_protocol(&mut self, happened: Happened, kit: &mut Kit) -> Part {
         kit.calls_protocol = false;
+        let knows_of_input = self.was_told_of_input(happened);
         let Some(work) = &mut self.work else {
             return Part::Go(Happening::Finished);
         };
@@ -62,17 +64,31 @@ impl<S: Socket> Connection<S> {
             kit.end = End::Failed;
             return Part::Go(Happening::Finished);
         };
+        // One that is over and was not moved on would be over again at once, for ever.
+        let deadline = match happened {
+            Happened::Deadline => deadline.map(|deadline| deadline.max(now + DEADLINE_PAUSE)),
+            _ => deadline,
+        };
+        work.has_new_deadline |= (work.own_deadline, work.own_timeout) != (deadline, idle_timeout);
         (work.own_deadline, work.own_timeout) = (deadline, idle_timeout);
         if wants == Wants::Close {
             self.leave_protocol(kit);
             return Part::Go(Happening::Wanted(Wants::Close));
         }
-        let reads = matches!(wants, Wants::Read | Wants::ReadOrWrite);
-        if reads && (used > 0 || happened == Happened::Upgraded) && !work.input.is_empty() {
-            // Nobody else knows of the bytes that are left here.
+        // Nobody else knows of the bytes that are left here, so it is told of them once more.
+        let has_input = !work.input.is_empty() && (used > 0 || !knows_of_input);
+        if (has_input && reads(wants)) || work.untold.is_anything() {
             return Part::Rest(Happening::TurnSpent);
         }
         Part::Rest(Happening::Wanted(wants))
+    }
+
+    /// Whether the protocol is called because of bytes that came behind the head, or was before and has left them.
+    fn was_told_of_input(&self, happened: Happened) -> bool {
+        match self.phase {
+            Phase::Upgraded(wants) => reads(wants),
+            _ => happened == Happened::Ready,
+        }
     }
 
     /// The protocol has said its last word.
@@ -80,12 +96,12 @@ impl<S: Socket> Connection<S> {
         self.report_all(End::Complete, kit);
     }
 
-    /// Whether the deadline that is over is one of the protocol's own, which it hears of.
+    /// Whether the deadline that is over is one of the protocol's own, which it hears of, and not its idle timeout.
     pub(super) fn protocol_deadline_is_over(&self, kit: &Kit) -> bool {
         let Phase::Upgraded(_) = self.phase else {
             return false;
         };
         let deadline = self.work.as_ref().and_then(|work| work.own_deadline);
-        deadline.is_some_and(|deadline| deadline <= kit.lent.now)
+        deadline.is_some_and(|deadline| deadline <= kit.lent.now) && self.idle_end() > kit.lent.now
     }
 }

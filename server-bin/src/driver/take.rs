@@ -1,6 +1,6 @@
 //! Bodies in: collecting them, handing them to a sink piece by piece, and dropping those before an upgrade.
 
-use http_core::{Framing, Head, Method, ResponseHead, Rule};
+use http_core::{Expectation, Framing, Head, Method, ResponseHead, Rule};
 
 use super::buffers::Kit;
 use super::connection::{Connection, Part};
@@ -38,7 +38,14 @@ impl<S: Socket> Connection<S> {
             }
             Decision::Stream(sink) => {
                 let mut sink = Held::new(sink);
-                let Some((limit, rate)) = sink.with(|sink| (sink.limit(), sink.min_rate())) else {
+                let draining = kit.lent.draining;
+                let asked = sink.with(|sink| {
+                    if draining {
+                        sink.drain();
+                    }
+                    (sink.limit(), sink.min_rate())
+                });
+                let Some((limit, rate)) = asked else {
                     return self.refuse(500, kit);
                 };
                 min_rate = rate.unwrap_or(min_rate);
@@ -55,7 +62,11 @@ impl<S: Socket> Connection<S> {
             held::discard(taker);
             return self.refuse_for(Rule::BodyTooLong, kit);
         }
-        let waits_for_continue = head.expects_continue() && !more;
+        let waits_for_continue = match taker {
+            // Before 101 it is sent in any case (RFC 9110 section 7.8).
+            Taker::Upgrade { .. } => head.expectation() == Expectation::Continue,
+            Taker::Collector { .. } | Taker::Sink(_) => head.expects_continue() && !more,
+        };
         self.work(kit).taking = Some(Taking {
             taker,
             owes_continue: waits_for_continue,
@@ -76,7 +87,10 @@ impl<S: Socket> Connection<S> {
             _ => Some(Took::More),
         };
         match (began, framing) {
-            (Some(Took::More), Framing::Empty) => self.body_end(key, kit),
+            (Some(Took::More), Framing::Empty) => {
+                self.tell_to_continue(kit);
+                self.body_end(key, kit)
+            }
             (Some(Took::More), _) => {
                 self.tell_to_continue(kit);
                 Happening::BodyWanted
@@ -140,7 +154,7 @@ impl<S: Socket> Connection<S> {
     }
 
     fn collected(&mut self, key: usize, bytes: &[u8], then: Held<Collected>, kit: &mut Kit) -> Happening {
-        kit.lent.begin();
+        kit.lent.begin_call();
         self.lend_elsewhere(kit);
         let reply = kit.call(key, &self.peer, |cx, _| then.consume(|then| then(bytes, cx)));
         self.keep_elsewhere(kit);
@@ -151,7 +165,7 @@ impl<S: Socket> Connection<S> {
     }
 
     fn sunk(&mut self, key: usize, sink: Held<Box<dyn BodySink>>, kit: &mut Kit) -> Happening {
-        kit.lent.begin();
+        kit.lent.begin_call();
         self.lend_elsewhere(kit);
         let reply = kit.call(key, &self.peer, |cx, _| sink.consume(|sink| sink.end(cx)));
         self.keep_elsewhere(kit);
@@ -168,7 +182,7 @@ impl<S: Socket> Connection<S> {
         kit: &mut Kit,
         code: impl FnOnce(&mut Box<dyn BodySink>, &mut Context<'_>) -> Took,
     ) -> Option<Took> {
-        kit.lent.begin();
+        kit.lent.begin_call();
         self.lend_elsewhere(kit);
         let Some(Taker::Sink(sink)) = self
             .work
@@ -196,21 +210,22 @@ impl<S: Socket> Connection<S> {
             self.tell_to_continue(kit);
             return otherwise;
         }
-        work.own_timeout = match work.taking.as_mut().map(|taking| &mut taking.taker) {
+        let timeout = match work.taking.as_mut().map(|taking| &mut taking.taker) {
             Some(Taker::Sink(sink)) => sink.with(|sink| sink.pause_timeout()).flatten(),
             _ => None,
         };
+        self.begin_wait(timeout, kit);
         Happening::SinkPaused
     }
 
     /// Answers before the body has ended: what remains of it is dropped, within a bound.
     fn answer_early(&mut self, reply: Reply, kit: &mut Kit) -> Happening {
         let owed_continue = self.drop_taker();
-        if owed_continue {
-            // The client may never send the body that it was not told to send.
+        self.http.set_body_limit(MAX_DISCARD);
+        // The client may never send the body that it was not told to send; or it sends more than is dropped.
+        if owed_continue || self.http.body_is_over_limit() {
             self.close_after_response();
         }
-        self.http.set_body_limit(MAX_DISCARD);
         self.answer(reply, kit)
     }
 
@@ -268,9 +283,12 @@ impl<S: Socket> Connection<S> {
         }
         // The peer of another protocol may still be sending when that ends.
         self.lingers = true;
+        let draining = kit.lent.draining;
         let work = self.work(kit);
         work.protocol = Some(protocol);
-        work.is_new_protocol = true;
+        work.untold.upgraded = true;
+        // The drain may have begun before this protocol had its turn, or before its connection.
+        work.untold.draining = draining;
         Happening::Switched
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::buffers::{Kit, READ_SIZE};
 use super::connection::Connection;
 use super::phase::{Phase, Timeout};
+use super::send::Outgoing;
 use super::settings::{NEVER, TURN_BYTES};
 use super::socket::Socket;
 
@@ -48,14 +49,19 @@ impl<S: Socket> Connection<S> {
 
     /// The nearer of the deadline that a protocol has set itself, and the end of its idle timeout.
     fn protocol_deadline(&self) -> Instant {
-        let idle = self.since + self.own_timeout().min(NEVER);
+        let idle = self.idle_end();
         let own = self.work.as_ref().and_then(|work| work.own_deadline);
         own.map_or(idle, |own| own.min(idle))
     }
 
+    /// When a protocol's idle timeout ends.
+    pub(super) fn idle_end(&self) -> Instant {
+        self.since + self.own_timeout().min(NEVER)
+    }
+
     /// Begins the timeout that fits the phase at the end of a turn. Returns whether the deadline came nearer.
     ///
-    /// Head, reply and linger timeouts are absolute. For bodies and responses every byte moves the deadline by its share
+    /// Head, reply and linger timeouts are absolute, and so is that of one wait of a source or a sink. For bodies and responses every byte moves the deadline by its share
     /// of a second at the least rate, at most to now plus the timeout. So a peer may stand still for less than the
     /// timeout, and is cut off when it falls that far behind the least rate.
     #[inline]
@@ -83,14 +89,31 @@ impl<S: Socket> Connection<S> {
         } else {
             self.go_on_in(timeout, kit);
         }
-        self.deadline(kit) < deadline
+        let was_set_anew = match &mut self.work {
+            Some(work) => std::mem::take(&mut work.has_new_deadline),
+            None => false,
+        };
+        was_set_anew || self.deadline(kit) < deadline
+    }
+
+    /// A source begins to wait, or a sink to pause, and has named the timeout for it.
+    pub(super) fn begin_wait(&mut self, timeout: Option<Duration>, kit: &Kit) {
+        let Some(work) = &mut self.work else { return };
+        work.has_new_deadline |= work.own_timeout != timeout;
+        work.own_timeout = timeout;
+        // The time of a source whose peer has shut its side is one for all its waits.
+        if !matches!(work.body, Some(Outgoing::Pull { .. })) || !work.peer_shut {
+            self.since = kit.lent.now;
+        }
     }
 
     /// The same timeout runs on: what this turn's bytes are worth.
     fn go_on_in(&mut self, timeout: Timeout, kit: &Kit) {
         self.since = match timeout {
             Timeout::Head | Timeout::Reply | Timeout::HalfClosed | Timeout::None => self.since,
-            Timeout::Idle | Timeout::Own => kit.lent.now,
+            // A new wait has begun its timeout itself.
+            Timeout::Own => self.since,
+            Timeout::Idle => kit.lent.now,
             Timeout::Body => self.since_after(self.min_body_rate(kit), READ_SIZE, kit),
             Timeout::Write => self.since_after(kit.settings.min_write_rate, TURN_BYTES, kit),
             Timeout::Protocol if kit.moved == 0 => self.since,

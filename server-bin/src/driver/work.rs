@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use http_core::ResponseHead;
+use http_core::{FieldBlock, ResponseHead};
 
-use super::handler::{BodySink, Collected, Elsewhere, Protocol};
+use super::handler::{BodySink, Collected, Elsewhere, Happened, Protocol};
 use super::held::Held;
 use super::records::Records;
 use super::send::Outgoing;
@@ -29,10 +29,14 @@ pub(crate) struct Work {
     pub(crate) own_timeout: Option<Duration>,
     /// The deadline that a protocol has set itself.
     pub(crate) own_deadline: Option<Instant>,
-    /// The protocol was not called yet.
-    pub(crate) is_new_protocol: bool,
+    /// One of the two above was set anew in this turn, so that the deadline may be nearer than it was.
+    pub(crate) has_new_deadline: bool,
+    /// What the protocol has not been told yet.
+    pub(crate) untold: Untold,
     /// The peer has shut its side, as was told while this connection did not read.
     pub(crate) peer_shut: bool,
+    /// Fields that the present request's answer keeps, while the request waits for its next turn.
+    pub(crate) kept: Option<FieldBlock>,
     /// Requests whose answers have not left, for a handler that watches.
     pub(crate) records: Records,
 }
@@ -49,9 +53,36 @@ impl Work {
             && self.records.is_empty()
     }
 
-    /// How much of the output waits for the socket.
-    pub(crate) fn unsent(&self) -> usize {
-        self.output.len() - self.sent
+    /// Whether there is a protocol that will be called, now or when the request's body has ended.
+    pub(crate) fn has_protocol(&self) -> bool {
+        let taker = self.taking.as_ref().map(|taking| &taking.taker);
+        self.protocol.is_some() || matches!(taker, Some(Taker::Upgrade { .. }))
+    }
+}
+
+/// What a protocol is told as soon as it can be called: one in each of its turns, in this order.
+#[derive(Default)]
+pub(crate) struct Untold {
+    pub(crate) upgraded: bool,
+    pub(crate) draining: bool,
+    pub(crate) notified: bool,
+}
+
+impl Untold {
+    pub(crate) fn take(&mut self) -> Option<Happened> {
+        if std::mem::take(&mut self.upgraded) {
+            Some(Happened::Upgraded)
+        } else if std::mem::take(&mut self.draining) {
+            Some(Happened::Draining)
+        } else if std::mem::take(&mut self.notified) {
+            Some(Happened::Notified)
+        } else {
+            None
+        }
+    }
+
+    pub(crate) fn is_anything(&self) -> bool {
+        self.upgraded || self.draining || self.notified
     }
 }
 
@@ -101,8 +132,10 @@ impl Pool {
             work.sent = 0;
             work.own_timeout = None;
             work.own_deadline = None;
-            work.is_new_protocol = false;
+            work.has_new_deadline = false;
+            work.untold = Untold::default();
             work.peer_shut = false;
+            work.kept = None;
             self.spare.push(work);
         }
     }

@@ -31,6 +31,8 @@ pub(crate) struct Lent {
     pub(crate) head: ResponseHead,
     /// Fields that an answer keeps when it starts over.
     pub(crate) kept: FieldBlock,
+    /// Whether there are any.
+    pub(crate) has_kept: bool,
     /// The first mistake that the present request's handler made with its answer.
     pub(crate) misuse: Option<Misuse>,
     /// The client's address, where the handler knows it better than the socket does.
@@ -49,6 +51,7 @@ impl Lent {
             draining: false,
             head: ResponseHead::new(200),
             kept: FieldBlock::new(),
+            has_kept: false,
             misuse: None,
             client: None,
             mailbox,
@@ -60,9 +63,38 @@ impl Lent {
     /// Prepares for a request.
     #[inline(always)]
     pub(crate) fn begin(&mut self) {
+        self.begin_call();
+        if self.has_kept {
+            self.forget_kept();
+        }
+    }
+
+    /// Prepares for another call about the same request.
+    #[inline(always)]
+    pub(crate) fn begin_call(&mut self) {
         self.head.reset(200);
-        self.kept.clear();
         self.misuse = None;
+    }
+
+    /// What one request keeps is not for the next one, which may be another client's.
+    #[cold]
+    pub(crate) fn forget_kept(&mut self) {
+        self.kept.clear();
+        self.has_kept = false;
+    }
+
+    /// Takes what the present request keeps, for as long as its connection has no turn.
+    #[cold]
+    pub(crate) fn take_kept(&mut self) -> FieldBlock {
+        self.has_kept = false;
+        std::mem::replace(&mut self.kept, FieldBlock::new())
+    }
+
+    /// Gives it back in the connection's next turn.
+    #[cold]
+    pub(crate) fn give_kept(&mut self, kept: FieldBlock) {
+        self.kept = kept;
+        self.has_kept = true;
     }
 }
 
@@ -136,6 +168,7 @@ impl Context<'_> {
     /// delegates to makes with [`plain::reply`](super::plain::reply), and on the driver's own.
     pub fn keep(&mut self) -> &mut Self {
         self.lent.kept = self.lent.head.fields().clone();
+        self.lent.has_kept = true;
         self
     }
 

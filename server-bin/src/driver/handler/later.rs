@@ -250,15 +250,17 @@ impl Elsewhere {
         ticket.serial == self.serial && (1..=self.tickets).contains(&ticket.number)
     }
 
-    /// Whether a notifier exists that may fire.
+    /// Whether a notifier exists that may fire. The one inside a completer does not count, because nobody can fire it.
     pub(crate) fn can_be_notified(&self) -> bool {
-        self.bell.strong_count() > 0
+        let bell = self.bell.upgrade();
+        bell.is_some_and(|bell| bell.handed_out.load(Ordering::Relaxed))
     }
 
     /// Takes the news, so that the next one is posted again. Called before the worker looks for what is new.
     pub(crate) fn take_news(&self) {
         if let Some(bell) = self.bell.upgrade() {
-            bell.rung.store(false, Ordering::Release);
+            // A swap, because a plain store would not be ordered after what a notifier did that found the bell rung.
+            bell.rung.swap(false, Ordering::AcqRel);
             // Should this have become the last one, its drop posts a letter: one turn too many, and never one too few.
         }
     }

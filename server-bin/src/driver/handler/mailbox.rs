@@ -28,6 +28,8 @@ const AWAKE: u8 = 0;
 const ASLEEP: u8 = 1;
 /// Something was posted since the worker looked last.
 const POSTED: u8 = 2;
+/// Something was posted, and the worker, which sleeps, could not be woken for it.
+const UNWOKEN: u8 = 3;
 
 /// Where letters for one worker's connections arrive.
 pub(crate) struct Mailbox {
@@ -61,7 +63,7 @@ impl Mailbox {
 
     /// Makes the worker look, whatever is in the mailbox.
     pub(crate) fn alert(&self) {
-        if self.state.swap(POSTED, Ordering::AcqRel) != ASLEEP {
+        if !matches!(self.state.swap(POSTED, Ordering::AcqRel), ASLEEP | UNWOKEN) {
             return;
         }
         let Some(wake) = &self.wake else { return };
@@ -72,10 +74,10 @@ impl Mailbox {
             }
         };
         if woken.is_err() {
-            // The worker still sleeps: the next post tries again.
+            // The worker still sleeps: the next post tries again, and whatever else wakes it lets it look.
             let _ = self
                 .state
-                .compare_exchange(POSTED, ASLEEP, Ordering::AcqRel, Ordering::Relaxed);
+                .compare_exchange(POSTED, UNWOKEN, Ordering::AcqRel, Ordering::Relaxed);
         }
     }
 
@@ -90,7 +92,7 @@ impl Mailbox {
     /// Says that the worker is awake. Returns whether something was posted.
     #[inline]
     pub(crate) fn wake_up(&self) -> bool {
-        self.state.swap(AWAKE, Ordering::AcqRel) == POSTED
+        matches!(self.state.swap(AWAKE, Ordering::AcqRel), POSTED | UNWOKEN)
     }
 
     /// Swaps all letters into `letters`, which must be empty; its capacity is reused.
@@ -212,5 +214,21 @@ mod tests {
         assert_eq!(tries.0.load(Ordering::Relaxed), 2, "a signal is no failure");
         mailbox.post(news());
         assert_eq!(tries.0.load(Ordering::Relaxed), 3);
+        assert!(mailbox.wake_up());
+    }
+
+    #[test]
+    fn after_a_wake_that_failed_a_worker_that_wakes_for_something_else_looks() {
+        struct Fails;
+        impl Wake for Fails {
+            fn wake(&self) -> io::Result<()> {
+                Err(io::ErrorKind::OutOfMemory.into())
+            }
+        }
+        let mailbox = Mailbox::new(Some(Box::new(Fails)));
+        assert!(mailbox.fall_asleep());
+        mailbox.post(news());
+        assert!(mailbox.wake_up(), "a letter is there");
+        assert!(mailbox.fall_asleep() && !mailbox.wake_up());
     }
 }

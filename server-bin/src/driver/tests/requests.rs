@@ -1,8 +1,11 @@
 //! Requests in, answers out, however the bytes come and go.
 
-use super::rig::{GET, GONE, Incoming, READABLE, Rig, echo, hello, post};
+use http_core::Head;
+
+use super::rig::{GET, GONE, Incoming, READABLE, Rig, answers, echo, hello, post};
 use crate::driver::phase::{Phase, Wait};
 use crate::driver::socket::Ready;
+use crate::handler::{Context, Decision, Handler, Methods, plain};
 
 #[test]
 fn a_request_is_one_read_and_one_write_and_leaves_no_buffer() {
@@ -114,5 +117,121 @@ fn other_expectations_and_unknown_methods_are_refused_and_their_bodies_dropped()
             "{request}"
         );
         assert!(rig.connection.phase() == Phase::Idle);
+    }
+}
+
+/// Serves POST and PURGE on `/` and nothing elsewhere.
+#[derive(Clone)]
+struct Posts;
+
+impl Handler for Posts {
+    fn methods(&self, head: &Head<'_>) -> Methods {
+        match head.target().path() {
+            "/" => Methods::of("POST, PURGE"),
+            _ => Methods::GET_HEAD,
+        }
+    }
+
+    fn head(&mut self, head: &Head<'_>, cx: &mut Context<'_>) -> Decision {
+        match (head.target().path(), head.method().as_str()) {
+            ("/", "PURGE") => "purged".into(),
+            ("/", _) => Decision::buffer(10, |body, _| body.to_vec().into()),
+            _ => plain::reply(cx, 404).into(),
+        }
+    }
+}
+
+#[test]
+fn methods_that_a_target_does_not_name_are_405_and_those_that_it_names_reach_the_handler() {
+    for (request, status, allow) in [
+        ("PURGE / HTTP/1.1\r\nHost: a\r\n\r\n", 200, None),
+        (
+            "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            405,
+            Some("POST, PURGE, OPTIONS"),
+        ),
+        (
+            "PURGE /b HTTP/1.1\r\nHost: a\r\n\r\n",
+            405,
+            Some("GET, HEAD, OPTIONS"),
+        ),
+        (
+            "OPTIONS / HTTP/1.1\r\nHost: a\r\n\r\n",
+            204,
+            Some("POST, PURGE, OPTIONS"),
+        ),
+        (
+            "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
+            204,
+            Some("GET, HEAD, OPTIONS"),
+        ),
+        (
+            "CONNECT b:1 HTTP/1.1\r\nHost: b:1\r\n\r\n",
+            405,
+            Some("GET, HEAD, OPTIONS"),
+        ),
+    ] {
+        let mut rig = Rig::of_its_methods(Posts);
+        rig.arrive(request);
+        let sent = rig.sent();
+        assert!(
+            sent.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{request} {sent}"
+        );
+        let found = sent.lines().find_map(|line| line.strip_prefix("allow: "));
+        assert_eq!(found, allow, "{request}");
+    }
+}
+
+#[test]
+fn what_a_handler_would_refuse_anyway_is_said_before_413() {
+    let long = "Host: a\r\nContent-Length: 99999999\r\n";
+    for (line, fields, status) in [
+        ("GET /", "", 405),
+        ("POST /b", "", 405),
+        ("GET /b", "", 404),
+        ("POST /", "Expect: tea\r\n", 417),
+        ("POST /", "", 413),
+        ("POST /", "Expect: 100-continue\r\n", 413),
+    ] {
+        let mut rig = Rig::of_its_methods(Posts);
+        rig.arrive(format!("{line} HTTP/1.1\r\n{long}{fields}\r\n"));
+        assert_eq!(
+            (rig.statuses(), rig.wait),
+            (vec![status], Wait::Read),
+            "{line} {fields}"
+        );
+        assert_eq!(
+            rig.connection.phase(),
+            Phase::Lingering,
+            "the answer has to be read"
+        );
+    }
+}
+
+#[test]
+fn a_rejection_names_the_rule_and_its_clause() {
+    for (request, status, words) in [
+        ("GET / HTTP/1.1\r\n\r\n", 400, "Host"),
+        ("GET  / HTTP/1.1\r\nHost: a\r\n\r\n", 400, "RFC 9112"),
+        ("GET / HTTP/9.1\r\nHost: a\r\n\r\n", 505, "RFC"),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, "RFC"),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\n",
+            413,
+            "RFC",
+        ),
+    ] {
+        let mut rig = Rig::of_its_methods(Posts);
+        rig.arrive(request);
+        let answers = answers(&rig.sent());
+        assert_eq!(
+            (answers.len(), answers[0].0),
+            (1, status),
+            "{request} {answers:?}"
+        );
+        let (first, rest) = answers[0].1.split_once('\n').unwrap();
+        assert!(first.starts_with(&status.to_string()), "{first}");
+        assert!(rest.contains(words) && rest.contains("RFC 91"), "{rest}");
     }
 }

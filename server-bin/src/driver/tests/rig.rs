@@ -103,6 +103,12 @@ pub(crate) const READABLE: Ready = Ready {
     read_closed: false,
     gone: false,
 };
+/// The peer has shut its side.
+pub(super) const SHUT: Ready = Ready {
+    readable: true,
+    read_closed: true,
+    gone: false,
+};
 pub(super) const GONE: Ready = Ready {
     readable: true,
     read_closed: true,
@@ -133,6 +139,8 @@ pub(crate) struct Rig {
     pub(crate) inlet: Inlet,
     pub(crate) kit: Kit,
     pub(crate) wait: Wait,
+    /// When its worker looks at the connection again. As there, it comes nearer only when a turn says so.
+    alarm: Instant,
 }
 
 impl Rig {
@@ -162,6 +170,7 @@ impl Rig {
         );
         let connection = Connection::new(Wire::default(), None, Opening::Request, &kit);
         Self {
+            alarm: connection.deadline(&kit),
             connection,
             inlet: Inlet::default(),
             kit,
@@ -178,6 +187,9 @@ impl Rig {
             self.kit.out.is_empty(),
             "nothing of one connection stays in its worker's buffer"
         );
+        if turn.nearer {
+            self.alarm = self.connection.deadline(&self.kit);
+        }
         self.wait = turn.wait;
         turn.wait
     }
@@ -205,10 +217,23 @@ impl Rig {
     pub(super) fn pass(&mut self, time: Duration) -> Option<Wait> {
         let now = self.kit.lent.now + time;
         self.kit.begin(now, || SystemTime::UNIX_EPOCH);
-        (self.connection.deadline(&self.kit) <= self.kit.lent.now).then(|| {
+        if self.alarm > now {
+            return None;
+        }
+        let is_over = self.connection.deadline(&self.kit) <= now;
+        let wait = is_over.then(|| {
             let turn = self.connection.expire(0, &mut self.inlet, &mut self.kit);
             self.took(turn)
-        })
+        });
+        self.alarm = self.connection.deadline(&self.kit);
+        wait
+    }
+
+    /// The server drains.
+    pub(super) fn drain(&mut self) -> Wait {
+        self.kit.lent.draining = true;
+        let turn = self.connection.drain(0, &mut self.inlet, &mut self.kit);
+        self.took(turn)
     }
 
     /// Answers that came from elsewhere are delivered.
@@ -244,6 +269,33 @@ impl Rig {
     pub(super) fn owns_nothing(&self) -> bool {
         self.connection.work.is_none()
     }
+}
+
+/// The answers in what was sent: status and body, chunks put together.
+pub(super) fn answers(mut sent: &str) -> Vec<(u16, String)> {
+    let mut all = Vec::new();
+    while let Some((head, rest)) = sent.split_once("\r\n\r\n") {
+        let status = head["HTTP/1.1 ".len()..][..3].parse().expect("a status");
+        let head = head.to_lowercase();
+        let mut body = String::new();
+        sent = rest;
+        if let Some((_, length)) = head.split_once("content-length: ") {
+            let length = length.lines().next().expect("a line").parse().expect("a length");
+            let (text, behind) = sent.split_at_checked(length).unwrap_or((sent, ""));
+            (body, sent) = (text.to_owned(), behind);
+        } else if head.contains("transfer-encoding") {
+            while let Some((size, behind)) = sent.split_once("\r\n") {
+                let size = usize::from_str_radix(size, 16).expect("a chunk's size");
+                body.push_str(&behind[..size]);
+                sent = &behind[size + 2..];
+                if size == 0 {
+                    break;
+                }
+            }
+        }
+        all.push((status, body));
+    }
+    all
 }
 
 pub(super) fn hello(_: &Head<'_>, cx: &mut Context<'_>) -> Decision {
