@@ -202,7 +202,7 @@ fn a_promise_may_be_kept_with_a_file_or_a_source_that_waits() {
         file: file.into(),
         offset: 5,
         len: 6,
-        unchanged_since: None,
+        guard: None,
     };
     promised
         .lock()
