@@ -152,9 +152,8 @@ fn each_ticket_of_a_request_has_its_own_answer() {
     let promised = Promised::default();
     let completers = Arc::clone(&promised);
     let mut rig = Rig::new(move |_: &Head<'_>, cx: &mut Context<'_>| {
-        let (unused, first) = cx.later();
+        let (_unused, first) = cx.later();
         let (ticket, second) = cx.later();
-        drop(unused);
         completers.lock().unwrap().extend([first, second]);
         Decision::Respond(Reply::Later(ticket))
     });
