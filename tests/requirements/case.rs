@@ -84,7 +84,12 @@ pub(crate) fn with_byte(text: &str, byte: u8) -> Vec<u8> {
 
 /// Runs a table: every row whole and byte by byte, on connections of its own.
 pub(crate) fn run(cases: Vec<Case>) {
-    let server = Launch::new().start();
+    run_on(Launch::new(), cases);
+}
+
+/// Runs a table on a server that is started in a way of its own.
+pub(crate) fn run_on(launch: Launch, cases: Vec<Case>) {
+    let server = launch.start();
     let next = AtomicUsize::new(0);
     let failures = thread::scope(|scope| {
         let workers: Vec<_> = (0..16)

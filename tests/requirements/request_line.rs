@@ -1,6 +1,7 @@
 //! The request line: points 9 to 14.
 
-use crate::case::{Case, Want, case, refused, run, served, with_byte};
+use crate::case::{Case, Want, case, refused, run, run_on, served, with_byte};
+use support::Launch;
 
 /// A whole request around this request line.
 fn line(line: &str) -> String {
@@ -147,7 +148,7 @@ fn a_method_is_a_token_and_what_is_unknown_is_not_implemented() {
 }
 
 #[test]
-fn a_target_has_one_of_four_forms_and_only_the_characters_of_the_rfc() {
+fn a_target_has_one_of_four_forms_and_only_characters_that_belong_there() {
     let mut rows = Vec::new();
     for good in [
         "/plaintext?",
@@ -172,22 +173,18 @@ fn a_target_has_one_of_four_forms_and_only_the_characters_of_the_rfc() {
         "/\"",
         "/<",
         "/>",
-        "/[",
-        "/]",
         "/{",
         "/}",
-        "/|",
         "/^",
         "/`",
         "/\x01",
         "/\x7f",
         "/\u{e9}",
-        "/%",
-        "/%2",
-        "/%zz",
-        "/%2x",
-        "/?%",
         "/?#",
+        "/?\"",
+        "/?<",
+        "/?>",
+        "/?\x7f",
         "http://",
         "http:///plaintext",
         "http://a b/",
@@ -215,6 +212,34 @@ fn a_target_has_one_of_four_forms_and_only_the_characters_of_the_rfc() {
         Want::Served(&[200, 204, 405]),
     ));
     run(rows);
+}
+
+/// What browsers send as it is, because the WHATWG URL standard does not encode it.
+const RAW: [&str; 13] = [
+    "/echo/[slug].js",
+    "/echo/[",
+    "/echo/]",
+    "/echo/|",
+    "/echo/%",
+    "/echo/%2",
+    "/echo/%zz",
+    "/echo/100%/a",
+    "/plaintext?ids[]=1",
+    "/plaintext?{a}|\\^`",
+    "/plaintext?%",
+    "/plaintext?%2x",
+    "http://a/plaintext?[a]",
+];
+
+#[test]
+fn targets_are_taken_as_browsers_send_them_unless_the_server_is_to_be_strict() {
+    let row = |target: &str| line(&format!("GET {target} HTTP/1.1"));
+    run(RAW
+        .iter()
+        .map(|target| served("point 12, raw", row(target)))
+        .collect());
+    let strict = RAW.iter().map(|target| refused("point 12, strict", row(target)));
+    run_on(Launch::new().arg("--strict-targets"), strict.collect());
 }
 
 #[test]
