@@ -10,7 +10,7 @@ impl Connection {
     /// Call this when the peer has closed its side: no bytes follow those that [`receive`](Self::receive) was given.
     ///
     /// Requests that wait behind an unfinished response are still served: go on as before until `receive` returns
-    /// [`Event::Closed`].
+    /// [`Event::Closed`](crate::Event::Closed).
     ///
     /// # Errors
     /// [`Rule::TruncatedHead`] and [`Rule::TruncatedBody`] if a request is incomplete (RFC 9112 section 8);
