@@ -166,6 +166,11 @@ impl Queue {
             _ if file.is_pipe_that_hides_its_end() => &[no_read, no_write, end, write],
             _ => &[no_read, no_write, write],
         };
+        self.replace(fd, &file, changes)
+    }
+
+    /// Deletes and adds. A delete that finds nothing is no error; any other leaves `fd` unregistered.
+    fn replace(&self, fd: BorrowedFd<'_>, file: &File, changes: &[RawEvent]) -> io::Result<Found> {
         let receipts = self.control(changes)?;
         let mut found = Found::Nothing;
         for (change, errno) in changes.iter().zip(receipts.errnos()) {
@@ -173,7 +178,7 @@ impl Queue {
             if errno != 0 && !was_not_there {
                 // The other direction may have been added.
                 let _ = self.control(&deletes(fd));
-                return Err(explained(errno, fd, &file, change.filter()));
+                return Err(explained(errno, fd, file, change.filter()));
             }
             if errno == 0 && change.has(ffi::EV_DELETE) {
                 found = Found::Registered;
