@@ -77,6 +77,7 @@ impl State {
             flags: change.flags,
             disabled,
             silent: false,
+            fresh: false,
             udata: Udata(change.udata as usize),
         };
         let generation = self.knotes.next_generation();

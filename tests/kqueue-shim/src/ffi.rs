@@ -230,6 +230,16 @@ pub(crate) fn sends_no_more(fd: RawFd) -> bool {
     }
 }
 
+/// Whether `fd` is a TCP socket on which connect(2) and listen(2) were never called: once it was connected, its end stays.
+pub(crate) fn was_never_connected(fd: RawFd) -> bool {
+    /// netinet/tcp.h.
+    const CLOSED: u8 = 7;
+    let tcp = option::<c_int>(fd, libc::SOL_SOCKET, libc::SO_PROTOCOL) == Some(libc::IPPROTO_TCP);
+    tcp && option::<libc::tcp_info>(fd, libc::IPPROTO_TCP, libc::TCP_INFO)
+        .is_some_and(|info| info.tcpi_state == CLOSED)
+        && state(fd, libc::POLLRDHUP) & libc::POLLRDHUP == 0
+}
+
 /// Whether `fd` is a pipe or FIFO.
 pub(crate) fn is_fifo(fd: RawFd) -> bool {
     let mut status = std::mem::MaybeUninit::<libc::stat>::uninit();

@@ -63,6 +63,13 @@ impl State {
             if knote.disabled || knote.silent || events.iter().any(|(other, _)| *other == generation) {
                 continue;
             }
+            let (was_fresh, is_fresh) = (knote.fresh, knote.is_fresh(record.bits));
+            if was_fresh != is_fresh {
+                self.freshen(generation, is_fresh)?;
+            }
+            let Some(knote) = self.knotes.get(generation).filter(|_| !is_fresh) else {
+                continue;
+            };
             if self.kernel != Kernel::FreeBsd && knote.is_cut_off(record.bits) {
                 self.silence(generation)?;
                 continue;
@@ -80,6 +87,22 @@ impl State {
         };
         knote.silent = true;
         let (filter, fd, bits) = (knote.filter, knote.fd, knote.bits());
+        self.inner(filter).modify(fd, bits, generation)
+    }
+
+    /// No BSD reports a TCP socket that was never connected. epoll says once more that it hung up, as an edge, and then when that
+    /// changes.
+    fn freshen(&mut self, generation: u64, fresh: bool) -> Result<(), Errno> {
+        let Some(knote) = self.knotes.get_mut(generation) else {
+            return Ok(());
+        };
+        let before = knote.bits();
+        knote.fresh = fresh;
+        let (filter, fd, bits) = (knote.filter, knote.fd, knote.bits());
+        if bits == before {
+            // An edge in any case, and a change would be another one.
+            return Ok(());
+        }
         self.inner(filter).modify(fd, bits, generation)
     }
 
@@ -154,12 +177,39 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use std::{io::Write, os::unix::net::UnixStream};
+    use std::{
+        io::Write,
+        net::{SocketAddr, TcpListener},
+        os::unix::net::UnixStream,
+    };
+
+    use socket2::{Domain, Socket, Type};
 
     use crate::{
         abi::*,
         queue::testing::{AT_ONCE, change, queue, user},
     };
+
+    #[test]
+    fn a_tcp_socket_is_silent_until_it_is_connected_and_then_as_any_other() {
+        for mode in [0, EV_CLEAR, EV_DISPATCH] {
+            let listener = TcpListener::bind(("127.0.0.1", 0)).expect("bind");
+            let address = SocketAddr::from(([127, 0, 0, 1], listener.local_addr().expect("bound").port()));
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("socket");
+            let queue = queue(None);
+            let add = change(&socket, EVFILT_WRITE, EV_ADD | mode);
+            queue.call(&[add], 0, None).expect("an open descriptor");
+            let reports = || queue.call(&[], 4, AT_ONCE).expect("no error").len();
+            assert_eq!([reports(), reports(), reports()], [0, 0, 0], "mode {mode:#x}");
+            socket.connect(&address.into()).expect("it listens");
+            let level = usize::from(mode == 0);
+            assert_eq!(
+                [reports(), reports(), reports()],
+                [1, level, level],
+                "mode {mode:#x}"
+            );
+        }
+    }
 
     #[test]
     fn no_filter_starves_beside_others_that_stay_ready() {

@@ -30,6 +30,8 @@ pub(crate) struct Knote {
     pub(crate) disabled: bool,
     /// Never reports: a file that epoll does not take, or a writer that is not told that its reader has gone.
     pub(crate) silent: bool,
+    /// A TCP socket that was not connected yet, of which epoll would go on to say that it has hung up.
+    pub(crate) fresh: bool,
     pub(crate) udata: Udata,
 }
 
@@ -41,13 +43,18 @@ impl Knote {
             return (libc::EPOLLET | libc::EPOLLONESHOT) as u32;
         }
         let mut bits = self.filter.bits();
-        if self.flags & EV_CLEAR != 0 {
+        if self.flags & EV_CLEAR != 0 || self.fresh {
             bits |= libc::EPOLLET as u32;
         }
-        if self.flags & (EV_ONESHOT | EV_DISPATCH) != 0 {
+        if self.flags & (EV_ONESHOT | EV_DISPATCH) != 0 && !self.fresh {
             bits |= libc::EPOLLONESHOT as u32;
         }
         bits
+    }
+
+    /// Whether `ready` says no more than that the socket was never connected.
+    pub(crate) fn is_fresh(&self, ready: u32) -> bool {
+        ready & libc::EPOLLHUP as u32 != 0 && ffi::was_never_connected(self.fd)
     }
 
     /// Whether this is a pipe's writer, whose reader has gone while the pipe was full.

@@ -217,14 +217,6 @@ const DIFFERENCES: &[Difference] = &[
         ],
     },
     Difference {
-        reason: "epoll reports HUP for a socket that was never connected",
-        lines: &[(
-            ALL,
-            "connect/unconnected fresh TCP socket, never connected: 0",
-            "connect/unconnected fresh TCP socket, never connected: 2 {READ new EOF data=0 ud=2} {WRITE new EOF data>0 ud=1}",
-        )],
-    },
-    Difference {
         reason: "the pipes of these systems go both ways, Linux's do not",
         lines: &[(
             FREEBSD_AND_OPENBSD,
