@@ -21,6 +21,8 @@ mod level;
 mod listener;
 #[path = "contract/one_shot.rs"]
 mod one_shot;
+#[path = "contract/pipes.rs"]
+mod pipes;
 #[path = "contract/registration.rs"]
 mod registration;
 #[path = "contract/room.rs"]
