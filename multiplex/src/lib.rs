@@ -34,8 +34,8 @@
 //!
 //! Several threads may wait on one poller, change registrations while others wait, and wake each other. Nothing is allocated
 //! after the buffer of events was made. Each operation is one system call; for epoll, to add what is registered already, or to
-//! modify what is not, takes a second one. Sources are anything that is `AsFd`: the types of std, of other crates, or a
-//! borrowed number. The poller keeps no table of them; the kernel's is the only one.
+//! modify what is not, takes a second one, and for a kqueue both take an fstat(2) as well. Sources are anything that is `AsFd`: the
+//! types of std, of other crates, or a borrowed number. The poller keeps no table of them; the kernel's is the only one.
 //!
 //! | | epoll | kqueue |
 //! | --- | --- | --- |
