@@ -6,11 +6,15 @@ mod ffi;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use ffi::{ALLOCATIONS, Counting, LIVE};
 use server_bin::Server;
 use server_bin::demo::Demo;
-use support::crowd;
+use server_bin::operate::log::{Format, Log, Settings, Target};
+use server_bin::operate::logged::Logged;
+use server_bin::operate::proxy_protocol::Trusted;
+use support::{PATIENCE, crowd};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -99,4 +103,39 @@ fn a_request_allocates_nothing_and_an_idle_connection_holds_little() {
     drop(held);
     running.handle().stop();
     running.join().expect("the workers end");
+    the_access_log_allocates_nothing_for_a_request();
+}
+
+/// The writer's thread makes the text of a time for each look into the rings, every 50 ms, and is counted too.
+fn the_access_log_allocates_nothing_for_a_request() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let path = folder.path().join("log");
+    let settings = Settings {
+        access: Some((Target::File(path.clone()), Format::Json)),
+        ..Settings::default()
+    };
+    let log = Log::start(settings).expect("a file");
+    let demo = Demo::new().expect("the demonstration");
+    let server = Server::with(Logged::new(demo, Some(log.lines()), Trusted::default()))
+        .listen("127.0.0.1:0".parse().expect("an address"))
+        .workers(1);
+    let running = server.spawn().expect("a free port");
+    let address = running.addresses()[0].tcp().expect("a TCP address");
+    let mut lone = crowd::connect(address, 0);
+    // Until every buffer has its size.
+    ask(&mut lone, REQUEST, 1);
+    allocations(&mut lone, REQUEST, 1, 1000);
+    let started = Instant::now();
+    let made = allocations(&mut lone, REQUEST, 1, 5000);
+    let looks = started.elapsed().as_millis() as u64 / 50 + 2;
+    println!("allocations in 5,000 requests with the log on: {made}, in at most {looks} looks of the writer");
+    assert!(
+        made <= 8 * looks,
+        "{made} allocations in 5,000 requests and {looks} looks"
+    );
+    running.handle().stop();
+    running.join().expect("the workers end");
+    log.finish(PATIENCE);
+    let text = std::fs::read_to_string(&path).expect("the log");
+    assert_eq!(text.lines().count(), 6001);
 }

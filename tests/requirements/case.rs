@@ -82,7 +82,8 @@ pub(crate) fn with_byte(text: &str, byte: u8) -> Vec<u8> {
         .collect()
 }
 
-/// Runs a table: every row whole and byte by byte, on connections of its own.
+/// Runs a table: every row whole and byte by byte, on connections of its own. Targets are those of RFC 3986; what browsers
+/// send beyond them has tests of its own.
 pub(crate) fn run(cases: Vec<Case>) {
     run_on(Launch::new(), cases);
 }

@@ -113,7 +113,7 @@ impl Handler for Demo {
         }
         match Route::of(path).or_else(|| Route::of_decoded(path)) {
             Some(route) => route.methods(),
-            None if path == b"*" => Methods::of("GET, HEAD, POST"),
+            None if head.target_str() == "*" => Methods::of("GET, HEAD, POST"),
             // What is nowhere is 404 for every method.
             None => Methods::ANY,
         }

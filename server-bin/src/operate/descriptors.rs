@@ -9,18 +9,24 @@ use crate::worker::slab;
 const OTHERS: usize = 24;
 
 /// Descriptors that are not there for connections.
-pub(crate) fn reserved(workers: usize, addresses: usize) -> usize {
+pub(crate) fn reserved(workers: usize, addresses: usize, has_admin: bool) -> usize {
     // A poller and a waker; and each listener twice, so that it can be handed to the next program.
-    OTHERS + admin::CONNECTIONS + workers * (2 + 2 * addresses)
+    let admin = if has_admin { admin::CONNECTIONS + 4 } else { 0 };
+    OTHERS + admin + workers * (2 + 2 * addresses)
 }
 
 /// Raises the soft limit of open files to the hard one, and answers how many connections fit: `most`, or all that do
 /// when there is no such wish.
-pub(crate) fn connections(most: Option<usize>, workers: usize, addresses: usize) -> Result<usize, String> {
+pub(crate) fn connections(
+    most: Option<usize>,
+    workers: usize,
+    addresses: usize,
+    has_admin: bool,
+) -> Result<usize, String> {
     let limit =
         raise_descriptor_limit().map_err(|error| format!("cannot read the limit of open files: {error}"))?;
     let slots = workers.saturating_mul(slab::MOST);
-    fit(most, reserved(workers, addresses), limit, slots)
+    fit(most, reserved(workers, addresses, has_admin), limit, slots)
 }
 
 /// The same, where so many files may be open, and the workers together have room for so many connections.

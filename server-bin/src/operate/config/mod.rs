@@ -219,7 +219,8 @@ impl Config {
             server = server.accept(mode.into());
         }
         let most = self.limits.max_connections.map(|most| most as usize);
-        let most = descriptors::connections(most, server.worker_count(), self.addresses().len())?;
+        let addresses = self.addresses().len();
+        let most = descriptors::connections(most, server.worker_count(), addresses, self.admin().is_some())?;
         Ok(server.max_connections(most))
     }
 

@@ -40,7 +40,7 @@ fn a_server_knows_how_many_connections_fit_into_its_open_files() {
     let config = read(&["--workers", "2"]).expect("a command line");
     let all = config.server(handler).expect("room").connection_limit();
     let files = crate::sys::net::raise_descriptor_limit().expect("a limit");
-    assert_eq!(all, files - descriptors::reserved(2, 1));
+    assert_eq!(all, files - descriptors::reserved(2, 1, false));
     let config = read(&["--max-connections", "7"]).expect("a command line");
     assert_eq!(config.server(handler).expect("room").connection_limit(), 7);
 }
