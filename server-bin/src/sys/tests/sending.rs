@@ -7,10 +7,9 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use tempfile::TempDir;
 
 use super::Tree;
-use crate::sys::send::{copy, kernel_send, sent_or_error};
+use crate::sys::send::{copy, sent_or_error};
 use crate::sys::{Root, send_file};
 
 /// A file with these bytes, and a pair of sockets, the first of them nonblocking.
@@ -105,6 +104,8 @@ fn a_full_socket_takes_what_it_can_and_then_says_would_block() {
 #[test]
 #[cfg(target_os = "linux")]
 fn what_sendfile_refuses_goes_through_the_buffer() {
+    use crate::sys::send::kernel_send;
+    use tempfile::TempDir;
     // sendfile(2), EINVAL: "out_fd has the O_APPEND flag set".
     let (file, _, _) = file_and_sockets(b"0123456789");
     let directory = TempDir::new().expect("a directory");
