@@ -205,6 +205,9 @@ fn a_sibling_that_comes_or_goes_shows_in_the_next_answer() {
     fs::write(site.path("dir/a.js.gz"), "gz").expect("a file");
     assert_eq!(worker.get("/dir/a.js", &gzip).body, "gz");
     assert_eq!(get(), "gz");
+    fs::write(site.path("dir/a.js.gz"), "GZ").expect("a file in its place");
+    assert_eq!(worker.get("/dir/a.js", &gzip).body, "GZ");
+    fs::write(site.path("dir/a.js.gz"), "gz").expect("a file in its place");
     fs::write(site.path("dir/a.js.br"), "br").expect("a file");
     assert_eq!(worker.get("/dir/a.js", &gzip).body, "br");
     assert_eq!(get(), "br");
@@ -256,7 +259,8 @@ fn a_root_that_leads_elsewhere_takes_what_is_remembered_with_it() {
     fs::rename(site.path("next"), site.path("current")).expect("a rename");
     assert_eq!(at("/a.txt", 1001), (200, "new".to_owned()));
     assert_eq!(at("/only-old.txt", 1002).0, 404);
-    // Back, and at once.
+    // Back, and at once: also in the round that has looked at the new one.
+    assert_eq!(at("/a.txt", 1003), (200, "new".to_owned()));
     fs::remove_file(site.path("current")).expect("gone");
     symlink("1", site.path("current")).expect("a link");
     reopener.reopen();
@@ -297,6 +301,29 @@ fn tags_of_replicas_are_equal_when_they_are_made_of_what_replicas_share() {
     assert_ne!(tag(&one, Tags::Full), tag(&two, Tags::Full));
     assert_eq!(tag(&one, Tags::Mtime), tag(&two, Tags::Mtime));
     assert!(tag(&one, Tags::Mtime).starts_with('"'));
+}
+
+#[test]
+fn a_tag_of_whole_seconds_becomes_strong_when_they_are_over() {
+    let site = Site::of(&[("a.txt", "content")]);
+    let file = File::options()
+        .write(true)
+        .open(site.path("a.txt"))
+        .expect("a file");
+    file.set_modified(std::time::SystemTime::now() - Duration::from_millis(1200))
+        .expect("a time");
+    std::thread::sleep(SETTLED);
+    let worker = Worker::new(site.files().with_etag(Tags::Mtime));
+    let started = Instant::now();
+    let is_strong = || {
+        let answer = worker.get("/a.txt", &[]);
+        answer.field("etag").is_some_and(|tag| tag.starts_with('"'))
+    };
+    // Where the clock has just begun a second, there is nothing left to wait for.
+    while !is_strong() {
+        assert!(started.elapsed() < Duration::from_secs(3), "the tag stays weak");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 #[test]
