@@ -61,8 +61,8 @@ impl Poller {
     /// - kqueue: of another poller only readable can be asked; with writable it is `InvalidInput`.
     /// - FreeBSD, NetBSD, OpenBSD: a pipe's writer that asks for writable alone gets a second filter, which tells that the reader
     ///   has gone. The pipes of FreeBSD and OpenBSD go both ways: a program that uses one so asks for both, or has events that
-    ///   say nothing while data waits that it did not ask for. On FreeBSD a writer that asks for both hears of the end as writable
-    ///   once, and as readable and read closed by every wait.
+    ///   say nothing while data waits that it did not ask for. A writer that asks for both hears of the end as readable and read
+    ///   closed; as writable FreeBSD says it once, NetBSD and OpenBSD not of a full pipe.
     /// - kqueue: one fstat(2) comes before the call.
     /// - kqueue: that `source` is this poller is seen by its number alone. A [dup](crate::guide::dup) of it, or pollers in a
     ///   ring, may be taken; NetBSD panics when an event comes to a kqueue that is in itself.

@@ -82,19 +82,24 @@ fn a_pipe_whose_reader_has_gone_is_writable_at_every_wait_and_then_removed() {
 
 #[test]
 fn a_pipe_whose_reader_has_gone_tells_a_writer_that_asks_for_both_at_every_wait() {
-    let mut watch = Watch::new();
-    let (reader, writer) = pipe();
-    watch
-        .poller
-        .add(&writer, Token::new(1), both(), Trigger::Level)
-        .unwrap();
-    watch.expect(1, Event::is_writable);
-    drop(reader);
-    for _ in 0..3 {
-        watch.expect(1, |event| event.is_readable() || event.is_writable());
+    for is_full in [false, true] {
+        let mut watch = Watch::new();
+        let (reader, writer) = pipe();
+        if is_full {
+            fill(&writer);
+        }
+        watch
+            .poller
+            .add(&writer, Token::new(1), both(), Trigger::Level)
+            .unwrap();
+        watch.expect_not(1, Event::is_readable);
+        drop(reader);
+        for _ in 0..3 {
+            watch.expect(1, Event::is_readable);
+        }
+        watch.poller.remove(&writer).unwrap();
+        watch.expect_silence();
     }
-    watch.poller.remove(&writer).unwrap();
-    watch.expect_silence();
 }
 
 #[test]
