@@ -24,7 +24,8 @@ pub mod demo;
 mod driver;
 pub mod files;
 #[cfg(feature = "cli")]
-#[doc(hidden)] // The parts of the program: public for its `main` alone, and nothing that embedders can rely on.
+#[doc(hidden)]
+// The parts of the program: public for its `main` alone, and nothing that embedders can rely on.
 pub mod operate;
 mod pool;
 mod server;
