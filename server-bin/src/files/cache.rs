@@ -180,7 +180,7 @@ impl Cache {
             0 => 0..0,
             sets => {
                 // By the highest bits, which depend on every byte.
-                let first = (u64::from(hash(key)) * sets as u64 >> 32) as usize * WAYS;
+                let first = ((u64::from(hash(key)) * sets as u64) >> 32) as usize * WAYS;
                 first..first + WAYS
             }
         }
