@@ -19,6 +19,11 @@ fn a_program_that_does_not_take_over_is_said_and_ended() {
         Err(error) => error,
     };
     assert!(error.contains('3'), "{error}");
+    // One that takes everything over before it ends.
+    let gives_up = program("dd bs=1 count=1 of=/dev/null 2>/dev/null; exit 4");
+    let gives_up = gives_up.start(&Handover::default()).expect("it starts");
+    let error = gives_up.wait(PATIENCE).expect_err("it ends");
+    assert!(error.contains('4'), "{error}");
     let silent = program("exec sleep 600")
         .start(&Handover::default())
         .expect("it starts");
