@@ -116,7 +116,7 @@ fn the_access_log_allocates_nothing_for_a_request() {
     };
     let log = Log::start(settings).expect("a file");
     let demo = Demo::new().expect("the demonstration");
-    let server = Server::with(Logged::new(demo, Some(log.lines()), Trusted::default()))
+    let server = Server::with(Logged::new(demo, log.lines(), Trusted::default()))
         .listen("127.0.0.1:0".parse().expect("an address"))
         .workers(1);
     let running = server.spawn().expect("a free port");

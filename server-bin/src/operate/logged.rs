@@ -14,8 +14,7 @@ use crate::handler::{Context, Decision, Handler, Methods, Outcome, Watch};
 #[derive(Debug)]
 pub struct Logged<H> {
     inner: H,
-    /// None when there is no access log.
-    lines: Option<Lines>,
+    lines: Lines,
     trusted: Trusted,
     /// When the round began, if a request has come in it.
     round: Option<Instant>,
@@ -24,7 +23,7 @@ pub struct Logged<H> {
 
 impl<H: Handler> Logged<H> {
     /// Writes down what becomes of the requests that `inner` answers. Of `trusted` proxies X-Forwarded-For is believed.
-    pub fn new(inner: H, lines: Option<Lines>, trusted: Trusted) -> Self {
+    pub fn new(inner: H, lines: Lines, trusted: Trusted) -> Self {
         Self {
             inner,
             lines,
@@ -74,11 +73,9 @@ impl<H: Handler> Handler for Logged<H> {
 
     #[inline]
     fn head(&mut self, head: &Head<'_>, cx: &mut Context<'_>) -> Decision {
-        if self.lines.is_some() {
-            self.round = Some(cx.now());
-            if !self.trusted.is_empty() {
-                self.name_client(head, cx);
-            }
+        self.round = Some(cx.now());
+        if !self.trusted.is_empty() {
+            self.name_client(head, cx);
         }
         self.inner.head(head, cx)
     }
@@ -87,22 +84,14 @@ impl<H: Handler> Handler for Logged<H> {
         if self.inner_watches {
             self.inner_watches = self.inner.done(outcome) == Watch::GoOn;
         }
-        match &mut self.lines {
-            Some(lines) => {
-                lines.push(&line(outcome, time(outcome, self.round)));
-                Watch::GoOn
-            }
-            None if self.inner_watches => Watch::GoOn,
-            None => Watch::Stop,
-        }
+        self.lines.push(&line(outcome, time(outcome, self.round)));
+        Watch::GoOn
     }
 
     #[inline]
     fn round_ended(&mut self) {
         self.round = None;
-        if let Some(lines) = &mut self.lines {
-            lines.flush();
-        }
+        self.lines.flush();
         self.inner.round_ended();
     }
 }

@@ -22,7 +22,7 @@ use super::welcome;
 use crate::address::Address;
 use crate::demo::Demo;
 use crate::files::Reopener;
-use crate::handler::Notice;
+use crate::handler::{Handler, Notice};
 use crate::server::{Running, Server};
 use crate::sockets::{Options, Sockets};
 use crate::worker::stage::Handle;
@@ -202,18 +202,24 @@ fn start(config: &Config, log: &Log, sockets: Handover, tell: Sender<Happening>)
 
 /// The server, and what opens its root anew when it has one.
 fn server(config: &Config, log: &Log) -> Result<(Server, Option<Reopener>), String> {
-    let lines = config.log().access.map(|_| log.lines());
-    let trusted = config.trusted_proxies();
     if config.root.is_none() {
         let demo = Demo::new().map_err(|error| format!("cannot start the demonstration: {error}"))?;
-        return Ok((config.server(Logged::new(demo, lines, trusted))?, None));
+        return Ok((logged(demo, config, log)?, None));
     }
     let topic = log.notices().topic();
     let files = config
         .files()?
         .with_root_log(move |event| topic.say(|| event.to_string()));
     let reopener = files.reopener();
-    Ok((config.server(Logged::new(files, lines, trusted))?, Some(reopener)))
+    Ok((logged(files, config, log)?, Some(reopener)))
+}
+
+/// The server with the access log around its handler. Without a log there is nothing around it, which costs less.
+fn logged(handler: impl Handler, config: &Config, log: &Log) -> Result<Server, String> {
+    match config.log().access {
+        Some(_) => config.server(Logged::new(handler, log.lines(), config.trusted_proxies())),
+        None => config.server(handler),
+    }
 }
 
 /// The server with its notices in the log, and with the PROXY protocol where that is asked for.
