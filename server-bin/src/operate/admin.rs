@@ -26,11 +26,11 @@ const CENSUS: Duration = Duration::from_millis(200);
 
 /// Whether the server wants to be sent clients. Clones are one and the same.
 #[derive(Clone, Debug, Default)]
-pub struct Readiness(Arc<AtomicBool>);
+pub(crate) struct Readiness(Arc<AtomicBool>);
 
 impl Readiness {
     /// Says so from now on.
-    pub fn set(&self, is_ready: bool) {
+    pub(crate) fn set(&self, is_ready: bool) {
         self.0.store(is_ready, Ordering::Relaxed);
     }
 
@@ -41,17 +41,17 @@ impl Readiness {
 
 /// What the admin listener tells of.
 #[derive(Clone)]
-pub struct Told {
+pub(crate) struct Told {
     /// Whether the server wants to be sent clients.
-    pub readiness: Readiness,
+    pub(crate) readiness: Readiness,
     /// What the workers count.
-    pub counters: Counters,
+    pub(crate) counters: Counters,
     /// How many connections that one holds at most.
-    pub most: usize,
+    pub(crate) most: usize,
     /// How many of its threads there are.
-    pub workers: usize,
+    pub(crate) workers: usize,
     /// Lines of the access log that were lost.
-    pub dropped: Arc<dyn Fn() -> u64 + Send + Sync>,
+    pub(crate) dropped: Arc<dyn Fn() -> u64 + Send + Sync>,
 }
 
 #[derive(Clone)]
@@ -122,7 +122,7 @@ impl Admin {
 /// # Errors
 ///
 /// [`SpawnError`], when there can be no thread for it.
-pub fn start(sockets: Sockets, told: Told) -> Result<Running, SpawnError> {
+pub(crate) fn start(sockets: Sockets, told: Told) -> Result<Running, SpawnError> {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let admin = Admin {
         told,

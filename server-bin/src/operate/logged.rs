@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use http_core::Head;
 
-use super::log::Lines;
-use super::log::line::Line;
+use super::log::{Line, Lines};
 use super::proxy_protocol::Trusted;
 use crate::handler::{Context, Decision, Handler, Methods, Outcome, Watch};
 

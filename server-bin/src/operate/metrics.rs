@@ -3,11 +3,11 @@
 use std::fmt::{self, Write as _};
 
 /// What the text is sent as.
-pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// What a family's numbers do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// They only grow.
     Counter,
     /// They come and go.
@@ -16,11 +16,11 @@ pub enum Kind {
 
 /// The text, as far as it is written. Each family of numbers stands together, with its help before it.
 #[derive(Debug, Default)]
-pub struct Text(String);
+pub(crate) struct Text(String);
 
 impl Text {
     /// Begins a family, whose samples follow.
-    pub fn family(&mut self, name: &'static str, kind: Kind, help: &str) -> Family<'_> {
+    pub(crate) fn family(&mut self, name: &'static str, kind: Kind, help: &str) -> Family<'_> {
         let kind = match kind {
             Kind::Counter => "counter",
             Kind::Gauge => "gauge",
@@ -35,13 +35,20 @@ impl Text {
     }
 
     /// A family of one number.
-    pub fn number(&mut self, name: &'static str, kind: Kind, help: &str, value: impl fmt::Display) {
+    pub(crate) fn number(&mut self, name: &'static str, kind: Kind, help: &str, value: impl fmt::Display) {
         self.family(name, kind, help).sample(&[], value);
     }
 
     /// A histogram of times: the upper bounds of its buckets in seconds, how many fell into each and above the last, and
     /// the sum of all in seconds.
-    pub fn histogram(&mut self, name: &'static str, help: &str, bounds: &[f64], counts: &[u64], sum: f64) {
+    pub(crate) fn histogram(
+        &mut self,
+        name: &'static str,
+        help: &str,
+        bounds: &[f64],
+        counts: &[u64],
+        sum: f64,
+    ) {
         let mut family = self.begin(name, "histogram", help);
         let mut total = 0u64;
         let bounds = bounds.iter().map(f64::to_string).chain(["+Inf".to_owned()]);
@@ -55,21 +62,21 @@ impl Text {
 
     /// The whole text.
     #[must_use]
-    pub fn finish(self) -> String {
+    pub(crate) fn finish(self) -> String {
         self.0
     }
 }
 
 /// A family, to which samples are added.
 #[derive(Debug)]
-pub struct Family<'a> {
+pub(crate) struct Family<'a> {
     out: &'a mut String,
     name: &'static str,
 }
 
 impl Family<'_> {
     /// Adds a number, told apart from the others of the family by its labels.
-    pub fn sample(&mut self, labels: &[(&str, &str)], value: impl fmt::Display) -> &mut Self {
+    pub(crate) fn sample(&mut self, labels: &[(&str, &str)], value: impl fmt::Display) -> &mut Self {
         self.named("", labels, value);
         self
     }

@@ -2,16 +2,16 @@
 //!
 //! [`run`] is the life of the program, and calls the others.
 
-pub mod admin;
+mod admin;
 pub mod config;
 mod counts;
 pub(crate) mod descriptors;
 pub mod log;
 pub mod logged;
-pub mod metrics;
+mod metrics;
 mod process;
 pub mod proxy_protocol;
 pub mod restart;
 pub mod run;
-pub mod systemd;
+mod systemd;
 mod welcome;

@@ -11,7 +11,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 /// Tells the service manager, if there is one. It may have gone, and that is no reason to stop serving.
 ///
 /// The lines are those of sd_notify(3): `READY=1`, `STOPPING=1`, `MAINPID=4242`, `STATUS=…`.
-pub fn notify(lines: &str) {
+pub(crate) fn notify(lines: &str) {
     if let Some(address) = std::env::var_os("NOTIFY_SOCKET") {
         let _ = notify_at(&address, lines);
     }
@@ -35,7 +35,7 @@ fn notify_at(address: &OsStr, lines: &str) -> io::Result<()> {
 /// # Errors
 ///
 /// A line that says which of them is of a wrong kind.
-pub fn sockets() -> Result<Vec<OwnedFd>, String> {
+pub(crate) fn sockets() -> Result<Vec<OwnedFd>, String> {
     let mut all = ListenFd::from_env();
     (0..all.len()).map(|index| socket(&mut all, index)).collect()
 }

@@ -8,7 +8,7 @@ use http_core::{Rule, Version};
 use crate::handler::End;
 
 /// Every way to end, in the order of their numbers in a batch.
-pub(in crate::operate) const ENDS: [End; 5] = [
+const ENDS: [End; 5] = [
     End::Complete,
     End::PeerGone,
     End::TimedOut,
@@ -18,7 +18,7 @@ pub(in crate::operate) const ENDS: [End; 5] = [
 
 /// The number of an end in [`ENDS`].
 #[inline]
-pub(in crate::operate) const fn number(end: End) -> u8 {
+const fn number(end: End) -> u8 {
     match end {
         End::Complete => 0,
         End::PeerGone => 1,
@@ -29,8 +29,7 @@ pub(in crate::operate) const fn number(end: End) -> u8 {
 }
 
 /// The word for it in logs and metrics.
-#[must_use]
-pub const fn word(end: End) -> &'static str {
+pub(super) const fn word(end: End) -> &'static str {
     match end {
         End::Complete => "complete",
         End::PeerGone => "peer-gone",

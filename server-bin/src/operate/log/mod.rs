@@ -10,14 +10,15 @@
 //! once a minute, with a count.
 
 mod civil;
-pub mod format;
-pub mod line;
-pub mod notice;
+mod format;
+mod line;
+mod notice;
 mod ring;
 mod sink;
 mod writer;
 
 pub use format::Format;
+pub use line::Line;
 pub use notice::{Notices, Topic};
 pub use ring::Lines;
 pub use sink::Target;

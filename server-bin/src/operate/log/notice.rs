@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use super::writer::Shared;
 
 /// For how long a topic is silent after it was said.
-pub const QUIET: Duration = Duration::from_secs(60);
+pub(super) const QUIET: Duration = Duration::from_secs(60);
 
 /// Where notices go in. Any thread may have a clone; none of its methods waits for a file or a terminal.
 #[derive(Clone)]
