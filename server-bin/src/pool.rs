@@ -101,7 +101,7 @@ impl BlockingPool {
     ) -> Result<Reply, Full> {
         let queue = &self.0.0;
         let mut waiting = queue.lock();
-        if waiting.jobs.len() >= queue.most + waiting.free {
+        if waiting.jobs.len() >= queue.most.saturating_add(waiting.free) {
             return Err(Full);
         }
         let (ticket, completer) = cx.later();
@@ -204,6 +204,22 @@ mod tests {
         assert_eq!(first.status(), 503);
         assert!(first.fields().contains("retry-after"));
         drop(go);
+    }
+
+    #[test]
+    fn a_pool_without_a_bound_takes_work() {
+        let pool = BlockingPool::new(1, usize::MAX).expect("a thread");
+        let start = Instant::now();
+        while pool.0.0.lock().free == 0 {
+            assert!(
+                start.elapsed() < Duration::from_secs(10),
+                "the thread waits for work"
+            );
+            thread::yield_now();
+        }
+        let mut detached = Detached::new(Instant::now());
+        let reply = pool.run(&mut detached.context(), |_| "done");
+        assert!(matches!(reply, Reply::Later(_)));
     }
 
     #[test]

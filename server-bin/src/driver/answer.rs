@@ -69,7 +69,7 @@ impl<S: Socket> Connection<S> {
     /// Nothing was written: the handler made a response that no client may see.
     #[cold]
     pub(super) fn own_up(&mut self, misuse: Misuse, kit: &mut Kit) -> Happening {
-        (kit.notices)(&Notice::ResponseRefused(misuse));
+        kit.notify(&Notice::ResponseRefused(misuse));
         self.refuse(500, kit)
     }
 
@@ -92,6 +92,11 @@ impl<S: Socket> Connection<S> {
         };
         kit.lent.begin_call();
         kit.lent.head = answer.head;
+        // A head that was made from the context's has them already, at its beginning.
+        let kept = &kit.lent.kept;
+        if !kit.lent.head.fields().as_bytes().starts_with(kept.as_bytes()) {
+            kit.lent.head.push_all(kept);
+        }
         Part::Go(self.answer(answer.body.into(), kit))
     }
 
@@ -116,11 +121,15 @@ impl<S: Socket> Connection<S> {
     fn begin_answer(&mut self, body: Body, outgoing: Outgoing, kit: &mut Kit) -> Result<Happening, Misuse> {
         let is_empty = matches!(body, Body::Known(0));
         kit.lent.head.push_date(&kit.date.line);
-        self.http.respond(&mut kit.out, &kit.lent.head, body)?;
+        if let Err(misuse) = self.http.respond(&mut kit.out, &kit.lent.head, body) {
+            held::discard(outgoing);
+            return Err(misuse);
+        }
         if kit.observed {
             self.note_head(kit, None);
         }
         if is_empty || !self.http.sends_body() {
+            held::discard(outgoing);
             return self.finish(kit);
         }
         self.work(kit).body = Some(outgoing);

@@ -75,7 +75,7 @@ pub(crate) struct Kit {
     /// Whether anybody wants to know what is counted.
     counts: bool,
     pub(crate) tally: Tally,
-    pub(crate) notices: Listener,
+    notices: Listener,
     /// What reads the bytes before the first request, where there are some.
     pub(crate) preamble: Option<Arc<dyn Preamble>>,
     /// Bytes that the present connection has read and written in its turn.
@@ -191,13 +191,16 @@ impl Kit {
     /// Puts an untouched handler in the place of one that has panicked.
     #[cold]
     pub(crate) fn renew_handler(&mut self) {
-        (self.notices)(&Notice::HandlerPanicked);
+        self.notify(&Notice::HandlerPanicked);
         let Some(fresh) = held::run(|| self.original.fresh()) else {
             return;
         };
         held::discard(std::mem::replace(&mut self.handler, fresh));
-        self.watched = true;
-        self.observed = true;
+    }
+
+    /// Tells the operator of something. The listener is an embedder's code, and may panic.
+    pub(crate) fn notify(&self, notice: &Notice) {
+        held::run(|| (self.notices)(notice));
     }
 
     /// The handler does not want to hear of requests.

@@ -135,7 +135,9 @@ impl<S: Socket> Connection<S> {
             _ if self.phase == Phase::Idle => ready.readable,
             Wait::Read => ready.readable,
             Wait::Elsewhere => {
-                self.look_after_peer(ready);
+                // A protocol that waits for nothing hears of the end, and not of bytes.
+                kit.calls_protocol = ready.read_closed;
+                self.look_after_peer(ready, kit.lent.now);
                 false
             }
             Wait::Write | Wait::ReadOrWrite | Wait::Yield | Wait::Nothing => false,
@@ -145,12 +147,12 @@ impl<S: Socket> Connection<S> {
     }
 
     /// While a connection waits for somebody else, its socket tells only of a peer that goes away.
-    fn look_after_peer(&mut self, ready: Ready) {
+    fn look_after_peer(&mut self, ready: Ready, now: Instant) {
         if ready.gone {
             self.step(Happening::PeerGone);
         } else if ready.read_closed {
             if let Some(work) = &mut self.work {
-                work.peer_shut = true;
+                work.peer_shut.get_or_insert(now);
             }
             self.step(Happening::PeerShut);
         }
@@ -195,7 +197,7 @@ impl<S: Socket> Connection<S> {
     /// Hears that the server drains: an idle connection gets a moment for one more request, and whoever waits for news is
     /// told, so that it can end.
     pub(crate) fn drain(&mut self, key: usize, inlet: &mut Inlet, kit: &mut Kit) -> Turn {
-        if self.phase == Phase::Idle {
+        if matches!(self.phase, Phase::Fresh | Phase::Idle) {
             self.since = kit.lent.now;
             return Turn {
                 wait: self.phase.wait(),

@@ -237,9 +237,10 @@ impl Phase {
     pub(crate) const fn next(self, happening: Happening) -> Option<Self> {
         match self {
             Preface => Self::next_in_preface(happening),
-            Fresh | Idle => Self::next_in_request(happening, Some(Closed), Some(Closing)),
-            Head => Self::next_in_request(happening, Some(Closing), None),
-            Backlog => Self::next_in_request(happening, None, None),
+            Fresh => Self::next_in_request(happening, Fresh, Some(Closed), Some(Closing)),
+            Idle => Self::next_in_request(happening, Idle, Some(Closed), Some(Closing)),
+            Head => Self::next_in_request(happening, Idle, Some(Closing), None),
+            Backlog => Self::next_in_request(happening, Idle, None, None),
             Body => Self::next_in_body(happening),
             Paused => Self::next_in_pause(happening),
             Later => Self::next_in_later(happening),
@@ -257,7 +258,7 @@ impl Phase {
 
     const fn next_in_preface(happening: Happening) -> Option<Self> {
         match happening {
-            PrefaceRead => Some(Backlog),
+            PrefaceRead => Some(Fresh),
             PeerGone | TimedOut | Finished => Some(Closed),
             InputUsed | HeadBegun | TurnSpent | BodyWanted | SinkPaused | Promised | Answered
             | AnsweredEarly | AnsweredLast | AnswerBegun | SourceWaits | BodyDropped | Unreadable
@@ -265,15 +266,18 @@ impl Phase {
         }
     }
 
-    /// Between requests, and in a head. The three phases differ in what a timeout means, and an input that has ended.
+    /// Between requests, and in a head. The phases differ in what they are when nothing of a request is there,
+    /// and in what a timeout and an input that has ended mean.
     #[inline(always)]
     const fn next_in_request(
         happening: Happening,
+        without_input: Self,
         timed_out: Option<Self>,
         unreadable: Option<Self>,
     ) -> Option<Self> {
         match happening {
-            InputUsed | Answered => Some(Idle),
+            InputUsed => Some(without_input),
+            Answered => Some(Idle),
             HeadBegun => Some(Head),
             TurnSpent => Some(Backlog),
             BodyWanted => Some(Body),

@@ -79,6 +79,8 @@ impl<S: Socket> Connection<S> {
             Event::End => Part::Go(self.body_end(key, kit)),
             Event::Trailers(_) => Part::On,
             Event::NeedMore => self.needs_more(),
+            // A sink has paused before a body that has no bytes.
+            Event::Paused if self.phase == Phase::Body => Part::Go(self.body_end(key, kit)),
             // http-core awaits a response that this phase knows nothing of, or reads no more: both end here.
             Event::Paused | Event::Closed | Event::Upgraded => Part::Go(Happening::Finished),
         };

@@ -6,7 +6,7 @@ use std::os::fd::AsFd as _;
 use super::buffers::{Inlet, Kit};
 use super::connection::{Budget, Connection, Part};
 use super::handler::{BodySource, Content, End, FileSlice, Pulled};
-use super::held::Held;
+use super::held::{self, Held};
 use super::phase::{Happening, Phase};
 use super::socket::{Socket, is_about_peer, is_temporary};
 
@@ -192,13 +192,13 @@ impl<S: Socket> Connection<S> {
     /// Whether the peer of a source that waits is known to have shut its side.
     pub(super) fn starved(&self) -> Part {
         match &self.work {
-            Some(work) if work.peer_shut => Part::Rest(Happening::PeerShut),
+            Some(work) if work.peer_shut.is_some() => Part::Rest(Happening::PeerShut),
             _ => Part::Wait,
         }
     }
 
     fn end_body(&mut self, kit: &mut Kit) -> Part {
-        self.work(kit).body = None;
+        held::discard(self.work(kit).body.take());
         match self.finish(kit) {
             Ok(happening) => Part::Go(happening),
             Err(_) => {
@@ -232,7 +232,7 @@ impl<S: Socket> Connection<S> {
     fn drop_work(&mut self, kit: &mut Kit) {
         if let Some(work) = &mut self.work {
             work.input.clear();
-            work.body = None;
+            held::discard(work.body.take());
             work.protocol = None;
         }
         self.drop_taker();
@@ -322,15 +322,16 @@ fn send_slice<S: Socket>(
     };
     let last = LAST_LOOKED_AT.min(buffer.len());
     if count > last {
-        return match guard.is_unchanged(file)? {
+        return match held::run(|| guard.is_unchanged(file)).unwrap_or(Ok(false))? {
             true => socket.send_file(file, slice.offset, (count - last).min(most), buffer),
             false => Ok(0),
         };
     }
-    let read = guard.read(file, slice.offset, &mut buffer[..count])?;
-    match guard.is_unchanged(file)? {
-        true => socket.write(&buffer[..read], false),
-        false => Ok(0),
+    let read = held::run(|| guard.read(file, slice.offset, &mut buffer[..count])).unwrap_or(Ok(0))?;
+    let is_unchanged = held::run(|| guard.is_unchanged(file)).unwrap_or(Ok(false))?;
+    match buffer.get(..read) {
+        Some(bytes) if is_unchanged && read > 0 => socket.write(bytes, false),
+        _ => Ok(0),
     }
 }
 

@@ -16,6 +16,10 @@ const fn reads(wants: Wants) -> bool {
     matches!(wants, Wants::Read | Wants::ReadOrWrite)
 }
 
+/// How often in a row a protocol may be called because its socket is ready, and move nothing: it waits for what it does
+/// not do, and its worker would call it for ever. Now and then a call in vain is the kernel's.
+const MAX_IDLE_CALLS: u16 = 200;
+
 impl<S: Socket> Connection<S> {
     /// Calls the protocol once in a turn; the first time when the answer that announces it has left.
     pub(super) fn switch(&mut self, kit: &mut Kit) -> Part {
@@ -47,6 +51,7 @@ impl<S: Socket> Connection<S> {
             used: 0,
             budget: TURN_BYTES,
             moved: 0,
+            written: 0,
             peer: &self.peer,
         };
         let now = kit.lent.now;
@@ -54,13 +59,18 @@ impl<S: Socket> Connection<S> {
             let wants = protocol.ready(&mut io, happened, now);
             (wants, protocol.deadline(), protocol.idle_timeout())
         });
-        let (used, moved) = (io.used, io.moved);
+        let (used, moved, written) = (io.used, io.moved, io.written);
         work.input.drain(..used);
         kit.moved += moved;
         if kit.watched {
-            kit.records.add_body(moved as u64);
+            kit.records.add_body(written as u64);
         }
-        let Some((wants, deadline, idle_timeout)) = called else {
+        work.idle_calls = match happened {
+            Happened::Ready if moved == 0 => work.idle_calls.saturating_add(1),
+            _ => 0,
+        };
+        let is_spinning = work.idle_calls > MAX_IDLE_CALLS;
+        let Some((wants, deadline, idle_timeout)) = called.filter(|_| !is_spinning) else {
             kit.end = End::Failed;
             return Part::Go(Happening::Finished);
         };

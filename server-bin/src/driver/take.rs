@@ -95,7 +95,10 @@ impl<S: Socket> Connection<S> {
                 self.tell_to_continue(kit);
                 Happening::BodyWanted
             }
-            (Some(Took::Pause), _) => self.pause(kit, Happening::BodyWanted),
+            (Some(Took::Pause), framing) => match (self.pause(kit, Happening::BodyWanted), framing) {
+                (Happening::BodyWanted, Framing::Empty) => self.body_end(key, kit),
+                (happening, _) => happening,
+            },
             (Some(Took::Answer(reply)), _) => self.answer_early(reply, kit),
             (None, _) => self.refuse(500, kit),
         }

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use super::buffers::{Kit, READ_SIZE};
 use super::connection::Connection;
 use super::phase::{Phase, Timeout};
-use super::send::Outgoing;
 use super::settings::{NEVER, TURN_BYTES};
 use super::socket::Socket;
 
@@ -21,11 +20,12 @@ impl<S: Socket> Connection<S> {
         let timeout = match phase.timeout() {
             Timeout::Idle if kit.lent.draining => settings.drain_idle_timeout,
             Timeout::Idle => settings.idle_timeout,
+            Timeout::Head if kit.lent.draining && phase == Phase::Fresh => settings.drain_idle_timeout,
             Timeout::Head => settings.head_timeout,
             Timeout::Body => settings.body_timeout,
             Timeout::Write => settings.write_timeout,
             Timeout::Reply => settings.reply_timeout,
-            Timeout::HalfClosed => settings.half_closed_timeout.min(self.own_timeout()),
+            Timeout::HalfClosed => return self.half_closed_deadline(kit),
             Timeout::Own => self.own_timeout(),
             Timeout::Linger => {
                 let left = settings
@@ -37,6 +37,15 @@ impl<S: Socket> Connection<S> {
             Timeout::None => NEVER,
         };
         self.since + timeout.min(NEVER)
+    }
+
+    /// The nearer of two ends: of the time that a peer has from shutting its side on, which is one for all waits of the
+    /// source; and of the source's own for its present wait.
+    fn half_closed_deadline(&self, kit: &Kit) -> Instant {
+        let own = self.since + self.own_timeout().min(NEVER);
+        let peer_shut = self.work.as_ref().and_then(|work| work.peer_shut);
+        let half_closed = kit.settings.half_closed_timeout.min(NEVER);
+        own.min(peer_shut.unwrap_or(self.since) + half_closed)
     }
 
     /// The timeout that a source or a sink has named for its present wait.
@@ -82,8 +91,8 @@ impl<S: Socket> Connection<S> {
         }
         let deadline = self.deadline_in(before, kit);
         let timeout = self.phase.timeout();
-        // The time of a head begins with its first byte.
-        let has_begun = before == Phase::Fresh && self.phase != Phase::Fresh;
+        // The time of a first byte begins behind the preface, and that of a head with its first byte.
+        let has_begun = matches!(before, Phase::Preface | Phase::Fresh) && self.phase != before;
         if timeout != before.timeout() || is_next_request || has_begun {
             self.since = kit.lent.now;
         } else {
@@ -101,10 +110,7 @@ impl<S: Socket> Connection<S> {
         let Some(work) = &mut self.work else { return };
         work.has_new_deadline |= work.own_timeout != timeout;
         work.own_timeout = timeout;
-        // The time of a source whose peer has shut its side is one for all its waits.
-        if !matches!(work.body, Some(Outgoing::Pull { .. })) || !work.peer_shut {
-            self.since = kit.lent.now;
-        }
+        self.since = kit.lent.now;
     }
 
     /// The same timeout runs on: what this turn's bytes are worth.
@@ -121,10 +127,10 @@ impl<S: Socket> Connection<S> {
             Timeout::Linger if kit.moved == 0 => self.since,
             Timeout::Linger => {
                 let passed = kit.lent.now.saturating_duration_since(self.since).as_millis();
-                self.lingered = self
-                    .lingered
-                    .saturating_add(passed.try_into().unwrap_or(u32::MAX));
-                kit.lent.now
+                let passed = u32::try_from(passed).unwrap_or(u32::MAX);
+                self.lingered = self.lingered.saturating_add(passed);
+                // What is less than a millisecond counts the next time.
+                self.since + Duration::from_millis(passed.into())
             }
         };
     }

@@ -33,8 +33,10 @@ pub(crate) struct Work {
     pub(crate) has_new_deadline: bool,
     /// What the protocol has not been told yet.
     pub(crate) untold: Untold,
+    /// Calls of the protocol in a row that moved nothing.
+    pub(crate) idle_calls: u16,
     /// The peer has shut its side, as was told while this connection did not read.
-    pub(crate) peer_shut: bool,
+    pub(crate) peer_shut: Option<Instant>,
     /// Fields that the present request's answer keeps, while the request waits for its next turn.
     pub(crate) kept: Option<FieldBlock>,
     /// Requests whose answers have not left, for a handler that watches.
@@ -134,7 +136,8 @@ impl Pool {
             work.own_deadline = None;
             work.has_new_deadline = false;
             work.untold = Untold::default();
-            work.peer_shut = false;
+            work.idle_calls = 0;
+            work.peer_shut = None;
             work.kept = None;
             self.spare.push(work);
         }

@@ -19,7 +19,7 @@ pub struct Counted {
     pub accepted: u64,
     /// Connections that are there now, by what they are doing: in the order of [`PHASES`].
     pub phases: [u64; PHASES.len()],
-    /// Wakes from elsewhere: rounds that began with letters in the mailbox.
+    /// Wakes from elsewhere: rounds that began with letters, a census, or the way to the end.
     pub wakes: u64,
     /// Letters: answers and news from elsewhere.
     pub letters: u64,

@@ -130,6 +130,10 @@ impl Worker {
         let end = self.serve();
         let cut = self.cut_all();
         self.hold_census();
+        // What came too late is the handlers' own.
+        let mut letters = Vec::new();
+        self.kit.lent.mailbox.collect(&mut letters);
+        letters.into_iter().for_each(held::discard);
         // The handler goes with its worker.
         held::discard(self);
         end.map(|()| cut)
@@ -238,7 +242,7 @@ impl Worker {
     /// Says that accepting rests, once for all failures in a row.
     fn tell_of_pause(&mut self, error: io::Error) {
         if !self.acceptor.is_paused() {
-            (self.kit.notices)(&Notice::AcceptPaused(error));
+            self.kit.notify(&Notice::AcceptPaused(error));
         }
     }
 

@@ -80,6 +80,10 @@ impl Worker {
         };
         // A connection that has yielded has its turn with the others that have.
         if resident.connection.notes.has_yielded {
+            // An edge is told once: what is registered next has to tell of it again.
+            if resident.connection.notes.registered == Wait::Elsewhere {
+                resident.connection.notes.registered = Wait::Yield;
+            }
             return;
         }
         let turn = resident
@@ -111,6 +115,9 @@ impl Worker {
         match letter {
             Letter::Answer(answer) => {
                 let key = Key::from_value(answer.connection);
+                if self.residents.get_mut(key).is_none() {
+                    return held::discard(answer);
+                }
                 self.drive(key, |connection, inlet, kit| {
                     connection.deliver(key.value(), answer, inlet, kit)
                 });
@@ -254,7 +261,7 @@ impl Worker {
                 // One between two requests loses nothing.
                 count += usize::from(!matches!(
                     resident.connection.phase(),
-                    Phase::Preface | Phase::Idle
+                    Phase::Preface | Phase::Fresh | Phase::Idle | Phase::Lingering
                 ));
                 resident.connection.cut(End::Stopped, &mut self.kit);
                 held::discard(resident);

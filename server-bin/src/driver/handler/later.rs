@@ -8,10 +8,10 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
-use http_core::ResponseHead;
+use http_core::{FieldBlock, ResponseHead};
 
 use super::mailbox::{Letter, Mailbox};
-use super::{Content, FileSlice, Reply};
+use super::{Content, FileSlice, Reply, plain};
 use crate::driver::handler::BodySource;
 
 /// The number of one request, from its worker's counter. On 64 bits a counter does not come round in the life of a
@@ -105,7 +105,9 @@ impl Completer {
 
 impl Drop for Completer {
     fn drop(&mut self) {
-        self.post(ResponseHead::new(500), Completed::Bytes(Content::Static(b"")));
+        let mut head = ResponseHead::new(500);
+        plain::head(&mut head, &FieldBlock::new(), 500);
+        self.post(head, plain::text(500).into());
     }
 }
 

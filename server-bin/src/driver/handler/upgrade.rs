@@ -54,7 +54,7 @@ pub enum Wants {
     Write,
     /// For either of both.
     ReadOrWrite,
-    /// For neither. That the peer goes away is noticed all the same.
+    /// For neither. That the peer shuts its side is told all the same.
     Nothing,
     /// For nothing: the connection closes, lingering, so that the last bytes are not lost.
     Close,
@@ -72,6 +72,8 @@ pub struct Io<'a> {
     /// Bytes that may move in this turn.
     pub(crate) budget: usize,
     pub(crate) moved: usize,
+    /// Bytes of those that the socket took.
+    pub(crate) written: usize,
     pub(crate) peer: &'a Peer,
 }
 
@@ -113,6 +115,7 @@ impl Write for Io<'_> {
         }
         let n = self.socket.write(bytes, false)?;
         self.spend(n);
+        self.written += n;
         Ok(n)
     }
 

@@ -3,6 +3,7 @@
 mod bodies;
 mod closing;
 mod deadlines;
+mod faults;
 mod handlers;
 mod kept;
 mod later;

@@ -189,9 +189,13 @@ fn each_want_is_waited_for() {
         let mut rig = puppet.asked("");
         assert_eq!((rig.wait, rig.connection.phase()), (wait, Phase::Upgraded(wants)));
         rig.arrive("x");
-        assert_eq!(puppet.read(), "x");
+        let (read, next) = match wants {
+            Wants::Nothing => ("", SHUT),
+            _ => ("x", READABLE),
+        };
+        assert_eq!(puppet.read(), read);
         puppet.strings().wants = Wants::Close;
-        assert_eq!(rig.turn(READABLE), Wait::Read);
+        assert_eq!(rig.turn(next), Wait::Read);
         assert_eq!(rig.connection.phase(), Phase::Lingering);
     }
 }
