@@ -468,4 +468,4 @@ impl Then {
 
 #[cfg(test)]
 #[path = "phase_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -4,9 +4,11 @@
 //! A run that fails says its seed, and `SEED=n cargo test -p server-bin --lib simulator` runs that one alone;
 //! `SEEDS=n` runs so many.
 
+pub(crate) mod edges;
 mod model;
 mod random;
 mod schedules;
+mod seams;
 mod wire;
 
 use std::cell::RefCell;
@@ -16,15 +18,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::buffers::{Inlet, Kit, Watching};
-use super::connection::Connection;
-use super::handler::mailbox::Mailbox;
+use super::connection::{Connection, Turn};
+use super::handler::mailbox::{Letter, Mailbox};
 use super::phase::Wait;
-use super::preface::Opening;
+use super::preface::{Opening, Preamble};
 use super::settings::Settings;
 use super::socket::Ready;
 
 use model::{Exchange, Response};
 use random::Random;
+use seams::Elsewhere;
 use wire::{ServerEnd, Wire};
 
 /// What may happen in a run beside bytes that come in pieces.
@@ -52,6 +55,8 @@ struct Line {
     /// The peer shuts its side as soon as it has sent everything.
     ends_early: bool,
     received: Vec<u8>,
+    /// When the worker looks at it again, whatever happens.
+    alarm: Instant,
     /// Turns in a row that the socket called for and that moved nothing.
     in_vain: usize,
 }
@@ -63,7 +68,7 @@ impl Line {
     fn new(random: &mut Random, number: usize, weather: Weather, kit: &Kit) -> Self {
         let mut exchanges = model::conversation(random, &format!("peer{number}-"));
         let ends_early = weather == Weather::Cuts;
-        if ends_early && random.once_in(2) {
+        if ends_early && random.once_in(2) && exchanges.last().is_some_and(Exchange::can_be_cut) {
             let cut = exchanges.pop().expect("an exchange");
             let sent = random.below(cut.request.len());
             // A single CRLF before a request line is no beginning of a request yet.
@@ -71,15 +76,23 @@ impl Line {
                 exchanges.push(cut.cut_after(sent));
             }
         }
-        let unsent = exchanges
-            .iter()
-            .flat_map(|exchange| exchange.request.clone())
-            .collect();
+        let mut unsent = Vec::new();
+        let opening = match kit.preamble.as_ref().filter(|_| random.once_in(2)) {
+            Some(preamble) => {
+                unsent.extend_from_slice(seams::PREFACE.as_bytes());
+                preamble.opening(None)
+            }
+            None => Opening::Request,
+        };
+        for exchange in &exchanges {
+            unsent.extend_from_slice(&exchange.request);
+        }
         let wire = Rc::new(RefCell::new(Wire::new(random.clone())));
-        let connection = Connection::new(ServerEnd(Rc::clone(&wire)), None, Opening::Request, kit);
+        let connection = Connection::new(ServerEnd(Rc::clone(&wire)), None, opening, kit);
         let received = Vec::new();
         Self {
             wire,
+            alarm: connection.deadline(kit),
             connection: Some(connection),
             wait: Wait::Read,
             exchanges,
@@ -128,6 +141,8 @@ struct World {
     kit: Kit,
     inlet: Inlet,
     lines: Vec<Line>,
+    elsewhere: Elsewhere,
+    letters: Vec<Letter>,
 }
 
 impl World {
@@ -146,10 +161,17 @@ impl World {
         } else {
             patient()
         };
+        let elsewhere = Elsewhere::new(random.clone(), weather == Weather::Jumps);
+        let watching = Watching {
+            preamble: random
+                .once_in(4)
+                .then(|| Arc::new(seams::Proxied) as Arc<dyn Preamble>),
+            ..Watching::default()
+        };
         let kit = Kit::new(
-            Box::new(model::handler(root)),
+            Box::new(model::handler(root, elsewhere.clone())),
             Arc::new(settings),
-            &Watching::default(),
+            &watching,
             Arc::new(Mailbox::new(None)),
             Instant::now(),
             SystemTime::UNIX_EPOCH,
@@ -163,6 +185,61 @@ impl World {
             kit,
             inlet: Inlet::default(),
             lines,
+            elsewhere,
+            letters: Vec::new(),
+        }
+    }
+
+    /// What the worker does behind each turn.
+    fn took(&mut self, number: usize, turn: Turn) {
+        let line = &mut self.lines[number];
+        line.wait = turn.wait;
+        match &line.connection {
+            Some(connection) if turn.nearer => line.alarm = connection.deadline(&self.kit),
+            _ => {}
+        }
+        if turn.wait == Wait::Nothing {
+            line.connection = None;
+        }
+        assert!(
+            self.kit.out.is_empty(),
+            "nothing of one connection stays in its worker's buffer"
+        );
+    }
+
+    /// The worker reads its letters.
+    fn deliver(&mut self) {
+        self.kit.lent.mailbox.wake_up();
+        let mut letters = std::mem::take(&mut self.letters);
+        self.kit.lent.mailbox.collect(&mut letters);
+        for letter in letters.drain(..) {
+            let number = match &letter {
+                Letter::Answer(answer) => answer.connection,
+                Letter::News { connection, .. } => *connection,
+            };
+            let Some(connection) = &mut self.lines[number].connection else {
+                continue;
+            };
+            let (inlet, kit) = (&mut self.inlet, &mut self.kit);
+            let turn = match letter {
+                Letter::Answer(answer) => connection.deliver(number, answer, inlet, kit),
+                Letter::News { serial, .. } => connection.notify(number, serial, inlet, kit),
+            };
+            self.took(number, turn);
+        }
+        self.letters = letters;
+    }
+
+    /// The server begins to drain, once.
+    fn drain(&mut self) {
+        if std::mem::replace(&mut self.kit.lent.draining, true) {
+            return;
+        }
+        for number in 0..self.lines.len() {
+            if let Some(connection) = &mut self.lines[number].connection {
+                let turn = connection.drain(number, &mut self.inlet, &mut self.kit);
+                self.took(number, turn);
+            }
         }
     }
 
@@ -177,7 +254,7 @@ impl World {
             (
                 Ready {
                     readable: wire.is_readable(),
-                    read_closed: wire.is_gone(),
+                    read_closed: wire.is_gone() || wire.is_ended(),
                     gone: wire.is_gone(),
                 },
                 wire.is_writable(),
@@ -188,22 +265,26 @@ impl World {
             Wait::Write => writable,
             Wait::ReadOrWrite => ready.readable || writable,
             Wait::Yield => true,
-            Wait::Elsewhere => ready.gone,
+            // Told once for each arrival.
+            Wait::Elsewhere => ready.gone || (ready.read_closed && self.random.once_in(10)),
             Wait::Nothing => unreachable!("a closed connection was dropped"),
         };
         let moved = line.wire.borrow().moved();
-        let turn = if connection.deadline(&self.kit) <= self.kit.lent.now {
+        let rang = line.alarm <= self.kit.lent.now;
+        let turn = if rang && connection.deadline(&self.kit) <= self.kit.lent.now {
             connection.expire(number, &mut self.inlet, &mut self.kit)
         } else if due || self.random.once_in(20) {
             connection.turn(number, ready, &mut self.inlet, &mut self.kit)
         } else {
             return;
         };
-        line.wait = turn.wait;
-        if turn.wait == Wait::Nothing {
-            line.connection = None;
+        if rang {
+            line.alarm = connection.deadline(&self.kit);
         }
-        match due && line.wire.borrow().moved() == moved {
+        let watches = line.wait != Wait::Elsewhere;
+        self.took(number, turn);
+        let line = &mut self.lines[number];
+        match watches && due && line.wire.borrow().moved() == moved {
             true => line.in_vain += 1,
             false => line.in_vain = 0,
         }
@@ -213,8 +294,10 @@ impl World {
     /// One thing happens.
     fn step(&mut self) {
         let number = self.random.below(self.lines.len());
-        match self.random.below(8) {
+        match self.random.below(10) {
             0..4 => self.serve(number),
+            7 => drop(self.elsewhere.run_one()),
+            8 => self.deliver(),
             4..7 => {
                 let (takes, most) = (self.random.once_in(2), self.random.some_bytes());
                 self.lines[number].peer(takes, most);
@@ -228,21 +311,22 @@ impl World {
             }
         }
         match self.weather {
-            Weather::Resets if self.random.once_in(3_000) => self.lines[number].wire.borrow_mut().reset(),
-            Weather::Jumps if self.random.once_in(500) => {
+            Weather::Resets if self.random.once_in(1_000) => self.lines[number].wire.borrow_mut().reset(),
+            Weather::Jumps if self.random.once_in(200) => {
                 let jump = *self.random.pick(&[1, 3, 11, 31, 100, 100_000]);
                 self.kit.begin(self.kit.lent.now + Duration::from_secs(jump), || {
                     SystemTime::UNIX_EPOCH
                 });
             }
-            Weather::Drain if self.random.once_in(1_000) => self.kit.lent.draining = true,
+            Weather::Drain if self.random.once_in(300) => self.drain(),
             _ => {}
         }
     }
 
     /// Lets chance have its way for a while, then everyone hurries to the end, which must come.
     fn run(&mut self) {
-        for _ in 0..self.random.below(8_000) {
+        let most = *self.random.pick(&[100, 500, 500, 2_000]);
+        for _ in 0..self.random.below(most) {
             self.step();
         }
         for line in &self.lines {
@@ -256,6 +340,8 @@ impl World {
             {
                 return;
             }
+            while self.elsewhere.run_one() {}
+            self.deliver();
             for number in 0..self.lines.len() {
                 self.serve(number);
                 self.lines[number].peer(false, usize::MAX);
@@ -303,8 +389,9 @@ fn check(line: &Line, weather: Weather) -> Result<(), String> {
     }
     let last = responses.iter().zip(&line.exchanges).next_back();
     let progress = last.map(|(response, exchange)| model::progress(response, exchange));
+    let asked: Vec<_> = line.exchanges.iter().map(Exchange::first_line).collect();
     Err(format!(
-        "{} answers of {}, the last one {progress:?}",
+        "{} answers of {}, the last one {progress:?}; asked was {asked:#?}",
         responses.len(),
         line.exchanges.len()
     ))
@@ -318,7 +405,10 @@ fn patient() -> Settings {
         body_timeout: long,
         idle_timeout: long,
         write_timeout: long,
+        reply_timeout: long,
+        half_closed_timeout: long,
         linger_timeout: long,
+        linger_time: long,
         drain_idle_timeout: long,
         ..Settings::default()
     }
@@ -352,5 +442,9 @@ fn whatever_the_network_does_each_peer_gets_its_own_answers_in_order() {
             Err(_) => "it panicked".into(),
         };
         panic!("SEED={seed} ({weather:?}): {what}");
+    }
+    let (missing, text) = edges::report(&edges::taken());
+    if std::env::var_os("EDGES").is_some() {
+        println!("{text}\nmissing: {missing:#?}");
     }
 }

@@ -9,6 +9,7 @@ use crate::handler::{BodySource, Context, Decision, FileSlice, Handler, Methods,
 use http_core::{Head, Method};
 
 use super::random::Random;
+use super::seams::{EARLY, EVENTS, Elsewhere, LATER, LOST};
 
 /// The length of `large.bin`: more than one turn may send.
 const LARGE: usize = 700_000;
@@ -38,9 +39,10 @@ pub(crate) fn fill(root: &Path) -> std::io::Result<()> {
     fs::write(root.join("dir/index.html"), "<p>index")
 }
 
-/// Every way to answer that needs no other thread.
-pub(crate) fn handler(root: &Path) -> impl Handler + use<> {
+/// Every way to answer.
+pub(crate) fn handler(root: &Path, elsewhere: Elsewhere) -> impl Handler + use<> {
     Site {
+        elsewhere,
         files: Files::open(root).expect("the root was made"),
         large: root.join("large.bin"),
         shared: pattern(90_000).into(),
@@ -49,6 +51,7 @@ pub(crate) fn handler(root: &Path) -> impl Handler + use<> {
 
 #[derive(Clone)]
 struct Site {
+    elsewhere: Elsewhere,
     files: Files,
     large: PathBuf,
     shared: Arc<[u8]>,
@@ -57,12 +60,17 @@ struct Site {
 impl Handler for Site {
     fn methods(&self, head: &Head<'_>) -> Methods {
         match head.target().path() {
-            "/echo" | "/shared" | "/pull" | "/cut" => Methods::ANY,
+            "/small.txt" | "/large.bin" | "/empty.txt" | "/dir" | "/dir/" => self.files.methods(head),
+            "/echo" | "/shared" | "/pull" | "/cut" | "/later" | "/broken" | "/stream" | "/events"
+            | "/lost" | "/sink" | "/early" | "/refusing" | "/upgrade" => Methods::ANY,
             _ => self.files.methods(head),
         }
     }
 
     fn head(&mut self, head: &Head<'_>, cx: &mut Context<'_>) -> Decision {
+        if let Some(decision) = self.elsewhere.decide(head, cx) {
+            return decision;
+        }
         match (head.method(), head.target().path()) {
             (Method::Post, "/echo") => Decision::buffer(ECHO_LIMIT as u64, |body, _| body.to_vec().into()),
             (_, "/shared") => Arc::clone(&self.shared).into(),
@@ -114,6 +122,8 @@ pub(crate) struct Exchange {
     cut: bool,
     /// The handler answers as soon as it sees the head.
     at_once: bool,
+    /// Whether its answer is the same wherever the request is cut.
+    can_be_cut: bool,
 }
 
 impl Exchange {
@@ -126,6 +136,7 @@ impl Exchange {
             bodiless: false,
             cut: false,
             at_once: true,
+            can_be_cut: true,
         }
     }
 
@@ -161,6 +172,24 @@ impl Exchange {
         end.map_or(self.request.len(), |end| skipped + end + 4)
     }
 
+    /// Some answers depend on what has come.
+    fn uncut(self) -> Self {
+        Self {
+            can_be_cut: false,
+            ..self
+        }
+    }
+
+    /// What it asks, for a message.
+    pub(crate) fn first_line(&self) -> String {
+        let text = String::from_utf8_lossy(&self.request);
+        text.trim_start().lines().next().unwrap_or_default().to_owned()
+    }
+
+    pub(crate) fn can_be_cut(&self) -> bool {
+        self.can_be_cut
+    }
+
     /// What belongs to this request when the peer shuts its side after `sent` of its bytes, none of them or all of
     /// them excluded: an answer, and nothing behind it.
     pub(crate) fn cut_after(mut self, sent: usize) -> Self {
@@ -180,7 +209,11 @@ impl Exchange {
 
 /// A request that a connection survives. `tag` is in what it sends, so that nobody else's bytes can pass for its own.
 fn one(random: &mut Random, tag: &str) -> Exchange {
+    if random.once_in(2) {
+        return elsewhere(random, tag);
+    }
     match random.below(15) {
+        3 if !random.once_in(4) => Exchange::get("/shared", "", 200, pattern(90_000)),
         0 => Exchange::get("/small.txt", "", 200, "small"),
         1 => Exchange::get("/dir/", "Decision-Encoding: br, gzip\r\n", 200, "<p>index"),
         2 => Exchange::get("/empty.txt", "", 200, ""),
@@ -226,6 +259,41 @@ fn one(random: &mut Random, tag: &str) -> Exchange {
     }
 }
 
+/// A request that other threads have a part in.
+fn elsewhere(random: &mut Random, tag: &str) -> Exchange {
+    let events = EVENTS.concat();
+    let count = random.below(300 / tag.len());
+    match random.below(11) {
+        0 | 1 => Exchange::get("/later", "", 200, LATER).uncut(),
+        2 => Exchange {
+            body: LATER.into(),
+            ..with_length("/later", tag, count, 200).uncut()
+        },
+        3 => Exchange::get("/broken", "", 500, ""),
+        4 | 5 => Exchange::get("/events", "", 200, events),
+        6 => Exchange::get("/stream", "", 200, events),
+        7 => with_length("/sink", tag, count, 200).after_its_body(),
+        8 => Exchange {
+            body: EARLY.into(),
+            ..with_length("/refusing", tag, count, 200)
+        },
+        9 => Exchange {
+            body: EARLY.into(),
+            ..with_length("/early", tag, count + 1, 200).uncut()
+        },
+        _ => {
+            let expecting = with_length("/sink", tag, count, 200).after_its_body();
+            let text = String::from_utf8(expecting.request.clone()).expect("text");
+            Exchange {
+                request: text
+                    .replacen("Host: a", "Expect: 100-continue\r\nHost: a", 1)
+                    .into(),
+                ..expecting
+            }
+        }
+    }
+}
+
 fn with_length(target: &str, tag: &str, count: usize, status: u16) -> Exchange {
     let body = tag.repeat(count);
     let head = format!(
@@ -253,7 +321,22 @@ fn in_chunks(random: &mut Random, tag: &str) -> Exchange {
 
 /// A request after which the server closes.
 fn ending(random: &mut Random, tag: &str) -> Exchange {
-    match random.below(7) {
+    match random.below(12) {
+        7 => Exchange {
+            cut: true,
+            ..Exchange::get("/lost", "", 200, LOST)
+        },
+        8..=10 => {
+            let said = tag.repeat(random.below(40)) + ".";
+            let fields = match random.below(3) {
+                0 => "Content-Length: 3\r\nExpect: 100-continue\r\n\r\nxyz",
+                1 => "Content-Length: 3\r\n\r\nxyz",
+                _ => "\r\n",
+            };
+            let head = "GET /upgrade HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n";
+            Exchange::new(format!("{head}{fields}{said}"), 101, said).uncut()
+        }
+        11 => Exchange::get("/events", "Connection: close\r\n", 200, EVENTS.concat()),
         0 => Exchange::get("/small.txt", "Connection: close\r\n", 200, "small"),
         1 => Exchange::get("/large.bin", "Connection: close\r\n", 200, large()),
         2 => Exchange::new("GET /shared HTTP/1.0\r\n\r\n", 200, pattern(90_000)),
@@ -313,16 +396,22 @@ pub(crate) fn responses(mut bytes: &[u8], exchanges: &[Exchange]) -> Vec<Respons
         let exchange = exchanges.get(found.len());
         // An answer that the peer did not ask for, to a deadline for example, has a body.
         let bodiless = exchange.is_some_and(|exchange| exchange.bodiless && exchange.status == status);
+        // A HEAD that was cut has none, where its method was understood before.
+        let may_be_bodiless = exchange.is_some_and(|exchange| exchange.request.starts_with(b"HEAD"));
         let field = |name: &str| head.split("\r\n").find_map(|line| line.strip_prefix(name));
         assert!(field("date: ").is_some(), "no date: {head}");
         let length: Option<usize> = field("content-length: ").map(|length| length.parse().expect("a length"));
         let mut body = Vec::new();
         let complete = match length {
+            _ if status == 101 => {
+                body = std::mem::take(&mut bytes).to_vec();
+                body.ends_with(b".")
+            }
             _ if bodiless => true,
             Some(length) => {
                 body = bytes[..length.min(bytes.len())].to_vec();
                 bytes = &bytes[body.len()..];
-                body.len() == length
+                body.len() == length || (body.is_empty() && may_be_bodiless)
             }
             None => {
                 assert_eq!(field("transfer-encoding: "), Some("chunked"), "{head}");
@@ -384,6 +473,7 @@ pub(crate) fn check(response: &Response, exchange: &Exchange) -> Result<(), Stri
         ));
     }
     let same = match response.complete {
+        true if response.body.is_empty() && exchange.request.starts_with(b"HEAD") => true,
         // Behind the status stands the broken rule.
         true if exchange.status == response.status && REFUSALS.contains(&&*exchange.body) => {
             response.body.starts_with(&exchange.body)

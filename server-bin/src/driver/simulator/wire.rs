@@ -106,6 +106,10 @@ impl Wire {
         self.reset || self.outbound.len() < self.send_buffer
     }
 
+    pub(crate) fn is_ended(&self) -> bool {
+        self.ended
+    }
+
     pub(crate) fn is_gone(&self) -> bool {
         self.reset
     }

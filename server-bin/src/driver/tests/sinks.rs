@@ -207,6 +207,27 @@ fn a_pause_behind_the_last_byte_puts_the_answer_off_and_what_follows_waits() {
 }
 
 #[test]
+fn a_pause_before_an_empty_body_puts_the_answer_off() {
+    let puppet = Puppet::default();
+    puppet.strings().begins = Does::Pause;
+    let mut rig = puppet.rig();
+    rig.arrive(post(0) + &post(0));
+    assert_eq!((rig.connection.phase(), rig.sent().as_str()), (Phase::Paused, ""));
+    for _ in 0..2 {
+        puppet.notify();
+        rig.deliver();
+        assert_eq!(answers(&rig.sent()), whole());
+    }
+    assert_eq!(rig.connection.phase(), Phase::Idle);
+    // Nobody could end it.
+    puppet.strings().has_no_notifier = true;
+    puppet.strings().notifier = None;
+    rig.deliver();
+    rig.arrive(post(0));
+    assert_eq!(answers(&rig.sent()), whole());
+}
+
+#[test]
 fn a_pause_that_nobody_could_end_is_none() {
     let puppet = Puppet::default();
     (puppet.strings().begins, puppet.strings().does) = (Does::Pause, Does::Pause);

@@ -1,0 +1,38 @@
+//! Which edges of the table of phases were taken, how often.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use crate::driver::phase::tests::edges;
+use crate::driver::phase::{Happening, Phase};
+
+thread_local! {
+    static TAKEN: RefCell<HashMap<(Phase, Happening), u64>> = RefCell::default();
+}
+
+/// A connection takes this edge.
+pub(crate) fn take(from: Phase, happening: Happening) {
+    if std::env::var_os("TRACE").is_some() {
+        println!("{from:?} {happening:?}");
+    }
+    TAKEN.with_borrow_mut(|taken| *taken.entry((from, happening)).or_default() += 1);
+}
+
+/// What this thread's connections have taken since the last call.
+pub(crate) fn taken() -> HashMap<(Phase, Happening), u64> {
+    TAKEN.take()
+}
+
+/// The edges of the table that were not taken, and a text with all counts.
+pub(crate) fn report(taken: &HashMap<(Phase, Happening), u64>) -> (Vec<String>, String) {
+    let (mut missing, mut text) = (Vec::new(), String::new());
+    for (from, happening, to) in edges() {
+        let count = taken.get(&(from, happening)).copied().unwrap_or(0);
+        let line = format!("{from:?} -> {to:?} by {happening:?}");
+        text += &format!("{count:10} {line}\n");
+        if count == 0 {
+            missing.push(line);
+        }
+    }
+    (missing, text)
+}

@@ -1,0 +1,341 @@
+//! What the simulated site does with other threads: sources that wait, sinks that pause, answers that are promised, and a
+//! protocol; and the errands that these threads run, when chance says so.
+
+use std::collections::VecDeque;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use http_core::{Head, ResponseHead};
+
+use crate::driver::preface::{Opening, Preamble, Preface};
+use crate::handler::{
+    BodySink, BodySource, Completer, Context, Decision, Happened, Io, Notifier, Protocol, Pulled, Reply,
+    Took, Wants,
+};
+
+use super::random::Random;
+
+/// What another thread is about to do.
+enum Errand {
+    Notify(Notifier),
+    /// Lets a notifier go, perhaps the last one.
+    LetGo(Notifier),
+    Complete(Completer),
+    Break(Completer),
+    /// Completes with a source that waits.
+    Stream(Completer),
+}
+
+/// The errands of a world, and its handlers' chance.
+#[derive(Clone)]
+pub(crate) struct Elsewhere(Arc<Mutex<Pool>>);
+
+struct Pool {
+    errands: Vec<Errand>,
+    random: Random,
+    /// Sources and sinks name timeouts.
+    hurries: bool,
+}
+
+impl Elsewhere {
+    pub(crate) fn new(random: Random, hurries: bool) -> Self {
+        let errands = Vec::new();
+        Self(Arc::new(Mutex::new(Pool {
+            errands,
+            random,
+            hurries,
+        })))
+    }
+
+    fn add(&self, errand: Errand) {
+        self.0.lock().unwrap().errands.push(errand);
+    }
+
+    fn once_in(&self, n: usize) -> bool {
+        self.0.lock().unwrap().random.once_in(n)
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        let pool = self.0.lock().unwrap();
+        pool.hurries.then_some(Duration::from_secs(7))
+    }
+
+    /// One errand is run. Returns whether there was one.
+    pub(crate) fn run_one(&self) -> bool {
+        let mut pool = self.0.lock().unwrap();
+        let count = pool.errands.len();
+        if count == 0 {
+            return false;
+        }
+        let place = pool.random.below(count);
+        let errand = pool.errands.swap_remove(place);
+        let twice = pool.random.once_in(4);
+        drop(pool);
+        match errand {
+            Errand::Notify(notifier) => {
+                notifier.notify();
+                if twice {
+                    notifier.notify();
+                }
+            }
+            Errand::LetGo(notifier) => drop(notifier),
+            Errand::Complete(completer) => completer.complete(ResponseHead::new(200), LATER),
+            Errand::Break(completer) => drop(completer),
+            Errand::Stream(completer) => {
+                let source = Events::new(self.clone(), completer.notifier());
+                completer.complete(ResponseHead::new(200), Box::new(source) as Box<dyn BodySource>);
+            }
+        }
+        true
+    }
+
+    /// Answers as the target says, if it is one of these.
+    pub(crate) fn decide(&self, head: &Head<'_>, cx: &mut Context<'_>) -> Option<Decision> {
+        Some(match head.target().path() {
+            "/later" | "/broken" | "/stream" => {
+                let (ticket, completer) = cx.later();
+                // Another ticket of the same request is never used.
+                if self.once_in(3) {
+                    self.add(Errand::Break(cx.later().1));
+                }
+                self.add(match head.target().path() {
+                    "/later" => Errand::Complete(completer),
+                    "/broken" => Errand::Break(completer),
+                    _ => Errand::Stream(completer),
+                });
+                match self.once_in(2) {
+                    true => Decision::buffer(1_000, |_, _| Reply::Later(ticket)),
+                    false => Reply::Later(ticket).into(),
+                }
+            }
+            "/events" => {
+                let source = Events::new(self.clone(), cx.notifier());
+                Decision::from(Box::new(source) as Box<dyn BodySource>)
+            }
+            "/lost" => {
+                self.add(Errand::LetGo(cx.notifier()));
+                Decision::from(Box::new(Lost(false)) as Box<dyn BodySource>)
+            }
+            "/sink" | "/early" | "/refusing" => {
+                let refuses_at = match head.target().path() {
+                    "/early" => Refuses::AtData,
+                    "/refusing" => Refuses::AtOnce,
+                    _ => Refuses::Never,
+                };
+                Decision::Stream(Box::new(Sink {
+                    bytes: Vec::new(),
+                    refuses: refuses_at,
+                    elsewhere: self.clone(),
+                    notifier: cx.notifier(),
+                }))
+            }
+            "/upgrade" => {
+                cx.field("upgrade", "echo");
+                Decision::Upgrade(Box::new(Echo {
+                    elsewhere: self.clone(),
+                    notifier: cx.notifier(),
+                    unsent: VecDeque::new(),
+                    ends: false,
+                    deadline: None,
+                }))
+            }
+            _ => return None,
+        })
+    }
+}
+
+pub(crate) const LATER: &str = "later";
+pub(crate) const EARLY: &str = "early";
+/// What `/events` and `/stream` send, an event at a time.
+pub(crate) const EVENTS: [&str; 4] = ["one;", "two;", "", "three;"];
+/// What `/lost` sends before nobody is left who could wake it.
+pub(crate) const LOST: &str = "all that there is";
+
+struct Events {
+    next: usize,
+    drains: bool,
+    elsewhere: Elsewhere,
+    notifier: Notifier,
+}
+
+impl Events {
+    fn new(elsewhere: Elsewhere, notifier: Notifier) -> Self {
+        Self {
+            next: 0,
+            drains: false,
+            elsewhere,
+            notifier,
+        }
+    }
+}
+
+impl BodySource for Events {
+    fn pull(&mut self, out: &mut Vec<u8>) -> Pulled {
+        let Some(event) = EVENTS.get(self.next) else {
+            return Pulled::End;
+        };
+        // It waits without a word, or behind an event.
+        if self.drains || event.is_empty() || !self.elsewhere.once_in(3) {
+            out.extend_from_slice(event.as_bytes());
+            self.next += 1;
+        }
+        if self.drains && !event.is_empty() {
+            return Pulled::More;
+        }
+        self.elsewhere.add(Errand::Notify(self.notifier.clone()));
+        Pulled::Wait
+    }
+
+    fn wait_timeout(&self) -> Option<Duration> {
+        self.elsewhere.timeout()
+    }
+
+    fn drain(&mut self) {
+        self.drains = true;
+    }
+}
+
+struct Lost(bool);
+
+impl BodySource for Lost {
+    fn pull(&mut self, out: &mut Vec<u8>) -> Pulled {
+        if !std::mem::replace(&mut self.0, true) {
+            out.extend_from_slice(LOST.as_bytes());
+        }
+        Pulled::Wait
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Refuses {
+    Never,
+    AtOnce,
+    AtData,
+}
+
+struct Sink {
+    bytes: Vec<u8>,
+    refuses: Refuses,
+    elsewhere: Elsewhere,
+    notifier: Notifier,
+}
+
+impl Sink {
+    fn took(&self) -> Took {
+        if self.elsewhere.once_in(3) {
+            self.elsewhere.add(Errand::Notify(self.notifier.clone()));
+            return Took::Pause;
+        }
+        Took::More
+    }
+}
+
+impl BodySink for Sink {
+    fn begin(&mut self, _: &mut Context<'_>) -> Took {
+        match self.refuses {
+            Refuses::AtOnce => Took::Answer(EARLY.into()),
+            _ => self.took(),
+        }
+    }
+
+    fn data(&mut self, bytes: &[u8], _: &mut Context<'_>) -> Took {
+        self.bytes.extend_from_slice(bytes);
+        match self.refuses {
+            Refuses::AtData => Took::Answer(EARLY.into()),
+            _ => self.took(),
+        }
+    }
+
+    fn end(self: Box<Self>, _: &mut Context<'_>) -> Reply {
+        self.bytes.clone().into()
+    }
+
+    fn pause_timeout(&self) -> Option<Duration> {
+        self.elsewhere.timeout()
+    }
+}
+
+/// Sends back what comes, up to and with a full stop, and closes.
+struct Echo {
+    elsewhere: Elsewhere,
+    notifier: Notifier,
+    unsent: VecDeque<u8>,
+    ends: bool,
+    deadline: Option<Instant>,
+}
+
+impl Protocol for Echo {
+    fn ready(&mut self, io: &mut Io<'_>, happened: Happened, now: Instant) -> Wants {
+        // It does not do all at once that it could.
+        let mut buffer = [0; 7];
+        if !self.ends && !self.elsewhere.once_in(4) {
+            match io.read(&mut buffer) {
+                Ok(0) => return Wants::Close,
+                Ok(n) => {
+                    self.unsent.extend(&buffer[..n]);
+                    self.ends = buffer[..n].contains(&b'.');
+                }
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+                Err(_) => return Wants::Close,
+            }
+        }
+        if !self.elsewhere.once_in(4) {
+            let (bytes, _) = self.unsent.as_slices();
+            match io.write(bytes) {
+                Ok(n) => drop(self.unsent.drain(..n)),
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+                Err(_) => return Wants::Close,
+            }
+        }
+        if happened != Happened::Deadline && self.elsewhere.once_in(3) {
+            self.deadline = Some(now + Duration::from_millis(20));
+        } else if self.deadline.is_some_and(|deadline| deadline <= now) {
+            self.deadline = None;
+        }
+        match (self.ends, self.unsent.is_empty()) {
+            (true, true) => Wants::Close,
+            _ if self.elsewhere.once_in(4) => {
+                self.elsewhere.add(Errand::Notify(self.notifier.clone()));
+                Wants::Nothing
+            }
+            (true, false) => Wants::Write,
+            (false, false) => Wants::ReadOrWrite,
+            (false, true) => Wants::Read,
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    fn idle_timeout(&self) -> Option<Duration> {
+        self.elsewhere.timeout()
+    }
+}
+
+/// What stands before the first request on some connections.
+pub(crate) const PREFACE: &str = "a proxy says hello\n";
+
+/// Reads [`PREFACE`].
+pub(crate) struct Proxied;
+
+impl Preamble for Proxied {
+    fn opening(&self, _: Option<std::net::SocketAddr>) -> Opening {
+        Opening::Preface
+    }
+
+    fn read(&self, bytes: &[u8]) -> Preface {
+        let length = PREFACE.len().min(bytes.len());
+        if bytes[..length] != PREFACE.as_bytes()[..length] {
+            return Preface::Broken;
+        }
+        match bytes.len() >= PREFACE.len() {
+            true => Preface::Whole {
+                length: PREFACE.len(),
+                source: None,
+            },
+            false => Preface::Incomplete,
+        }
+    }
+}
