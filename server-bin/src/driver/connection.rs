@@ -374,7 +374,11 @@ impl<S: Socket> Connection<S> {
             Some(next) => {
                 self.phase = next;
             }
-            None => debug_assert!(false, "{happening:?} has no place in {:?}", self.phase),
+            None => {
+                debug_assert!(false, "{happening:?} has no place in {:?}", self.phase);
+                // Going on might go on for ever.
+                self.phase = Phase::Closed;
+            }
         }
     }
 

@@ -237,10 +237,10 @@ impl Phase {
     pub(crate) const fn next(self, happening: Happening) -> Option<Self> {
         match self {
             Preface => Self::next_in_preface(happening),
-            Fresh => Self::next_in_request(happening, Fresh, Some(Closed), Some(Closing)),
-            Idle => Self::next_in_request(happening, Idle, Some(Closed), Some(Closing)),
-            Head => Self::next_in_request(happening, Idle, Some(Closing), None),
-            Backlog => Self::next_in_request(happening, Idle, None, None),
+            Fresh => Self::next_in_request(happening, InRequest::FRESH),
+            Idle => Self::next_in_request(happening, InRequest::IDLE),
+            Head => Self::next_in_request(happening, InRequest::HEAD),
+            Backlog => Self::next_in_request(happening, InRequest::BACKLOG),
             Body => Self::next_in_body(happening),
             Paused => Self::next_in_pause(happening),
             Later => Self::next_in_later(happening),
@@ -266,20 +266,12 @@ impl Phase {
         }
     }
 
-    /// Between requests, and in a head. The phases differ in what they are when nothing of a request is there,
-    /// and in what a timeout and an input that has ended mean.
+    /// Between requests, and in a head. What differs between the phases is said by `its`.
     #[inline(always)]
-    const fn next_in_request(
-        happening: Happening,
-        without_input: Self,
-        timed_out: Option<Self>,
-        unreadable: Option<Self>,
-    ) -> Option<Self> {
+    const fn next_in_request(happening: Happening, its: InRequest) -> Option<Self> {
         match happening {
-            InputUsed => Some(without_input),
             Answered => Some(Idle),
             HeadBegun => Some(Head),
-            TurnSpent => Some(Backlog),
             BodyWanted => Some(Body),
             SinkPaused => Some(Paused),
             Promised => Some(Later),
@@ -287,13 +279,14 @@ impl Phase {
             AnsweredLast => Some(Closing),
             AnswerBegun => Some(Sending),
             Switched => Some(Switching),
-            Blocked => Some(Unsent(Then::Receive)),
-            TimedOut => timed_out,
-            Unreadable => unreadable,
-            PeerGone | Finished => Some(Closed),
-            PrefaceRead | SourceWaits | BodyDropped | Wanted(_) | Flushed | Shut | Notified | PeerShut => {
-                None
-            }
+            PeerGone => Some(Closed),
+            InputUsed => its.input_used,
+            TurnSpent => its.turn_spent,
+            Blocked => its.blocked,
+            TimedOut => its.timed_out,
+            Unreadable => its.unreadable,
+            PrefaceRead | SourceWaits | BodyDropped | Wanted(_) | Flushed | Shut | Notified | PeerShut
+            | Finished => None,
         }
     }
 
@@ -309,9 +302,9 @@ impl Phase {
             Blocked => Some(Unsent(Then::Body)),
             // The sink takes bytes anyway.
             Notified => Some(Body),
-            PeerGone | Finished => Some(Closed),
+            PeerGone => Some(Closed),
             PrefaceRead | InputUsed | HeadBegun | TurnSpent | BodyWanted | SourceWaits | BodyDropped
-            | Unreadable | Wanted(_) | Flushed | Shut | PeerShut => None,
+            | Unreadable | Wanted(_) | Flushed | Shut | PeerShut | Finished => None,
         }
     }
 
@@ -320,11 +313,11 @@ impl Phase {
             Notified => Some(Body),
             PeerShut => Some(Paused),
             Blocked => Some(Unsent(Then::Paused)),
-            AnsweredLast | TimedOut => Some(Closing),
-            PeerGone | Finished => Some(Closed),
+            TimedOut => Some(Closing),
+            PeerGone => Some(Closed),
             PrefaceRead | InputUsed | HeadBegun | TurnSpent | BodyWanted | SinkPaused | Promised
-            | Answered | AnsweredEarly | AnswerBegun | SourceWaits | BodyDropped | Unreadable | Switched
-            | Wanted(_) | Flushed | Shut => None,
+            | Answered | AnsweredEarly | AnsweredLast | AnswerBegun | SourceWaits | BodyDropped
+            | Unreadable | Switched | Wanted(_) | Flushed | Shut | Finished => None,
         }
     }
 
@@ -337,9 +330,11 @@ impl Phase {
             AnsweredLast | TimedOut => Some(Closing),
             AnswerBegun => Some(Sending),
             Blocked => Some(Unsent(Then::Later)),
-            PeerGone | Finished => Some(Closed),
+            PeerGone => Some(Closed),
             PrefaceRead | InputUsed | HeadBegun | TurnSpent | BodyWanted | SinkPaused | Promised
-            | SourceWaits | BodyDropped | Unreadable | Switched | Wanted(_) | Flushed | Shut => None,
+            | SourceWaits | BodyDropped | Unreadable | Switched | Wanted(_) | Flushed | Shut | Finished => {
+                None
+            }
         }
     }
 
@@ -364,10 +359,10 @@ impl Phase {
             Notified => Some(Sending),
             PeerShut => Some(HalfClosed),
             Blocked => Some(Unsent(Then::Starved)),
-            PeerGone | TimedOut | Finished => Some(Closed),
+            PeerGone | TimedOut => Some(Closed),
             PrefaceRead | InputUsed | HeadBegun | TurnSpent | BodyWanted | SinkPaused | Promised
             | Answered | AnsweredEarly | AnsweredLast | AnswerBegun | SourceWaits | BodyDropped
-            | Unreadable | Switched | Wanted(_) | Flushed | Shut => None,
+            | Unreadable | Switched | Wanted(_) | Flushed | Shut | Finished => None,
         }
     }
 
@@ -376,22 +371,21 @@ impl Phase {
             BodyDropped => Some(Idle),
             Unreadable => Some(Closing),
             Blocked => Some(Unsent(Then::Discard)),
-            PeerGone | TimedOut | Finished => Some(Closed),
+            PeerGone | TimedOut => Some(Closed),
             PrefaceRead | InputUsed | HeadBegun | TurnSpent | BodyWanted | SinkPaused | Promised
             | Answered | AnsweredEarly | AnsweredLast | AnswerBegun | SourceWaits | Switched | Wanted(_)
-            | Flushed | Shut | Notified | PeerShut => None,
+            | Flushed | Shut | Notified | PeerShut | Finished => None,
         }
     }
 
     const fn next_in_unsent(then: Then, happening: Happening) -> Option<Self> {
         match happening {
             Flushed => Some(then.phase()),
-            Blocked => Some(Unsent(then)),
             Notified => Some(Unsent(then.notified())),
-            PeerGone | TimedOut | Finished => Some(Closed),
+            PeerGone | TimedOut => Some(Closed),
             PrefaceRead | InputUsed | HeadBegun | TurnSpent | BodyWanted | SinkPaused | Promised
             | Answered | AnsweredEarly | AnsweredLast | AnswerBegun | SourceWaits | BodyDropped
-            | Unreadable | Switched | Wanted(_) | Shut | PeerShut => None,
+            | Unreadable | Switched | Wanted(_) | Shut | PeerShut | Blocked | Finished => None,
         }
     }
 
@@ -433,13 +427,62 @@ impl Phase {
             Wanted(Wants::Close) | TimedOut => Some(Closing),
             Wanted(wants) => Some(Upgraded(wants)),
             TurnSpent => Some(Switching),
-            PeerShut => Some(Upgraded(wants)),
-            PeerGone | Finished => Some(Closed),
+            // Told of where the socket is not read from, and not written to.
+            PeerShut => match wants {
+                Wants::Nothing => Some(Upgraded(wants)),
+                Wants::Read | Wants::Write | Wants::ReadOrWrite | Wants::Close => None,
+            },
+            PeerGone => match wants {
+                Wants::Nothing => Some(Closed),
+                Wants::Read | Wants::Write | Wants::ReadOrWrite | Wants::Close => None,
+            },
+            Finished => Some(Closed),
             PrefaceRead | InputUsed | HeadBegun | BodyWanted | SinkPaused | Promised | Answered
             | AnsweredEarly | AnsweredLast | AnswerBegun | SourceWaits | BodyDropped | Unreadable
             | Switched | Blocked | Flushed | Shut | Notified => None,
         }
     }
+}
+
+/// In what the phases differ that receive heads.
+struct InRequest {
+    input_used: Option<Phase>,
+    turn_spent: Option<Phase>,
+    blocked: Option<Phase>,
+    timed_out: Option<Phase>,
+    unreadable: Option<Phase>,
+}
+
+impl InRequest {
+    /// Nothing has come, so nothing was answered.
+    const FRESH: Self = Self {
+        input_used: Some(Fresh),
+        turn_spent: None,
+        blocked: None,
+        timed_out: Some(Closed),
+        unreadable: Some(Closing),
+    };
+    const IDLE: Self = Self {
+        input_used: Some(Idle),
+        turn_spent: Some(Backlog),
+        blocked: Some(Unsent(Then::Receive)),
+        ..Self::FRESH
+    };
+    /// An input that ends here breaks a rule, and is answered.
+    const HEAD: Self = Self {
+        input_used: None,
+        turn_spent: None,
+        blocked: Some(Unsent(Then::Receive)),
+        timed_out: Some(Closing),
+        unreadable: None,
+    };
+    /// The socket is not read from here. The turn may have been spent on the answer before.
+    const BACKLOG: Self = Self {
+        input_used: Some(Idle),
+        turn_spent: Some(Backlog),
+        timed_out: None,
+        ..Self::HEAD
+    };
 }
 
 impl Then {

@@ -265,7 +265,9 @@ fn unsent_output_is_waited_for_under_the_write_timeout_and_nothing_else_is() {
         // Wherever something may be written, the socket may take no more.
         let blocked = phase.next(Blocked);
         match phase {
-            Preface | Lingering | Closed | Upgraded(_) => assert_eq!(blocked, None, "{phase:?}"),
+            Preface | Fresh | Lingering | Closed | Upgraded(_) | Unsent(_) => {
+                assert_eq!(blocked, None, "{phase:?}")
+            }
             _ => assert_eq!(blocked.map(Phase::timeout), Some(Timeout::Write), "{phase:?}"),
         }
     }
@@ -280,7 +282,7 @@ fn what_was_interrupted_by_unsent_output_goes_on_when_it_has_left() {
         let then = unsent.next(Flushed).unwrap();
         let same_wait = match phase {
             // A turn finds out what there is.
-            Fresh | Idle | Head | Backlog => Backlog,
+            Idle | Head | Backlog => Backlog,
             // Whether the peer has shut its side is looked up.
             HalfClosed => Starved,
             other => other,
@@ -317,10 +319,15 @@ fn a_yield_runs_no_timeout_and_cannot_time_out() {
 }
 
 #[test]
-fn a_lost_connection_is_over_in_every_phase() {
-    for phase in phases().into_iter().filter(|&phase| phase != Closed) {
-        assert_eq!(phase.next(PeerGone), Some(Closed), "{phase:?}");
-        assert_eq!(phase.next(Finished), Some(Closed), "{phase:?}");
+fn a_lost_connection_is_over_in_every_phase_that_reads_or_writes_itself_or_is_told() {
+    for phase in phases() {
+        // A protocol reads and writes itself, and says what it wants then.
+        let is_the_protocols = matches!(phase, Upgraded(wants) if wants != Wants::Nothing);
+        let over = (phase != Closed && !is_the_protocols).then_some(Closed);
+        assert_eq!(phase.next(PeerGone), over, "{phase:?}");
+    }
+    for (from, happening, to) in edges() {
+        assert!(happening != Finished || to == Closed, "{from:?}");
     }
 }
 
@@ -328,11 +335,7 @@ fn a_lost_connection_is_over_in_every_phase() {
 fn a_peer_that_shuts_its_side_is_told_of_in_the_phases_that_do_not_read() {
     for phase in phases() {
         let told = phase.next(PeerShut).is_some();
-        assert_eq!(
-            told,
-            phase.wait() == Wait::Elsewhere || matches!(phase, Upgraded(_)),
-            "{phase:?}"
-        );
+        assert_eq!(told, phase.wait() == Wait::Elsewhere, "{phase:?}");
     }
 }
 

@@ -61,8 +61,8 @@ impl Handler for Site {
     fn methods(&self, head: &Head<'_>) -> Methods {
         match head.target().path() {
             "/small.txt" | "/large.bin" | "/empty.txt" | "/dir" | "/dir/" => self.files.methods(head),
-            "/echo" | "/shared" | "/pull" | "/cut" | "/later" | "/broken" | "/stream" | "/events"
-            | "/lost" | "/sink" | "/early" | "/refusing" | "/upgrade" => Methods::ANY,
+            "/echo" | "/big" | "/shared" | "/pull" | "/cut" | "/later" | "/broken" | "/stream"
+            | "/events" | "/lost" | "/sink" | "/early" | "/refusing" | "/upgrade" => Methods::ANY,
             _ => self.files.methods(head),
         }
     }
@@ -73,6 +73,14 @@ impl Handler for Site {
         }
         match (head.method(), head.target().path()) {
             (Method::Post, "/echo") => Decision::buffer(ECHO_LIMIT as u64, |body, _| body.to_vec().into()),
+            (_, "/large.bin") => {
+                self.elsewhere.disturb(cx);
+                self.files.head(head, cx)
+            }
+            (_, "/big") => {
+                let shared = Arc::clone(&self.shared);
+                Decision::buffer(1_000, move |_, _| shared.into())
+            }
             (_, "/shared") => Arc::clone(&self.shared).into(),
             (_, "/pull") => Decision::Respond(Reply::Pull(Box::new(Pieces(0)))),
             // More is promised than the file holds, as when it is cut while it is sent.
@@ -213,7 +221,7 @@ fn one(random: &mut Random, tag: &str) -> Exchange {
         return elsewhere(random, tag);
     }
     match random.below(15) {
-        3 if !random.once_in(4) => Exchange::get("/shared", "", 200, pattern(90_000)),
+        3 if random.once_in(2) => Exchange::get("/shared", "", 200, pattern(90_000)),
         0 => Exchange::get("/small.txt", "", 200, "small"),
         1 => Exchange::get("/dir/", "Decision-Encoding: br, gzip\r\n", 200, "<p>index"),
         2 => Exchange::get("/empty.txt", "", 200, ""),
@@ -263,7 +271,15 @@ fn one(random: &mut Random, tag: &str) -> Exchange {
 fn elsewhere(random: &mut Random, tag: &str) -> Exchange {
     let events = EVENTS.concat();
     let count = random.below(300 / tag.len());
-    match random.below(11) {
+    match random.below(13) {
+        11 => Exchange {
+            body: events.into(),
+            ..with_length("/events", tag, count + 1, 200).uncut()
+        },
+        12 => Exchange {
+            body: pattern(90_000),
+            ..with_length("/big", tag, count + 1, 200).uncut()
+        },
         0 | 1 => Exchange::get("/later", "", 200, LATER).uncut(),
         2 => Exchange {
             body: LATER.into(),
@@ -366,6 +382,10 @@ fn ending(random: &mut Random, tag: &str) -> Exchange {
 /// What one peer asks in its time, pipelined.
 pub(crate) fn conversation(random: &mut Random, tag: &str) -> Vec<Exchange> {
     let mut exchanges: Vec<_> = (0..random.below(12)).map(|_| one(random, tag)).collect();
+    if random.once_in(20) {
+        // More than one turn answers.
+        exchanges.extend((0..40).map(|_| Exchange::get("/empty.txt", "", 200, "")));
+    }
     if random.once_in(2) || exchanges.is_empty() {
         exchanges.push(ending(random, tag));
     }

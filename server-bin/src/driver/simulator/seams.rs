@@ -36,15 +36,18 @@ struct Pool {
     random: Random,
     /// Sources and sinks name timeouts.
     hurries: bool,
+    /// Protocols panic.
+    panics: bool,
 }
 
 impl Elsewhere {
-    pub(crate) fn new(random: Random, hurries: bool) -> Self {
+    pub(crate) fn new(random: Random, hurries: bool, panics: bool) -> Self {
         let errands = Vec::new();
         Self(Arc::new(Mutex::new(Pool {
             errands,
             random,
             hurries,
+            panics,
         })))
     }
 
@@ -54,6 +57,16 @@ impl Elsewhere {
 
     fn once_in(&self, n: usize) -> bool {
         self.0.lock().unwrap().random.once_in(n)
+    }
+
+    /// Fires a notifier that nobody waits for.
+    pub(crate) fn disturb(&self, cx: &mut Context<'_>) {
+        self.add(Errand::Notify(cx.notifier()));
+    }
+
+    fn panics(&self) -> bool {
+        let mut pool = self.0.lock().unwrap();
+        pool.panics && pool.random.once_in(20)
     }
 
     fn timeout(&self) -> Option<Duration> {
@@ -267,6 +280,9 @@ struct Echo {
 
 impl Protocol for Echo {
     fn ready(&mut self, io: &mut Io<'_>, happened: Happened, now: Instant) -> Wants {
+        if self.elsewhere.panics() {
+            std::panic::resume_unwind(Box::new("on purpose"));
+        }
         // It does not do all at once that it could.
         let mut buffer = [0; 7];
         if !self.ends && !self.elsewhere.once_in(4) {
@@ -300,6 +316,7 @@ impl Protocol for Echo {
                 Wants::Nothing
             }
             (true, false) => Wants::Write,
+            (false, false) if self.elsewhere.once_in(3) => Wants::Write,
             (false, false) => Wants::ReadOrWrite,
             (false, true) => Wants::Read,
         }

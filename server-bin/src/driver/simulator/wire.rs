@@ -31,10 +31,12 @@ pub(crate) struct Wire {
     /// Bytes that the server has read and written.
     moved: usize,
     random: Random,
+    /// The peer may vanish between any two calls.
+    breaks: bool,
 }
 
 impl Wire {
-    pub(crate) fn new(mut random: Random) -> Self {
+    pub(crate) fn new(mut random: Random, breaks: bool) -> Self {
         let send_buffer = *random.pick(&[1, 10, 1_000, 20_000, 200_000]);
         Self {
             inbound: VecDeque::new(),
@@ -46,6 +48,7 @@ impl Wire {
             closed: false,
             moved: 0,
             random,
+            breaks,
         }
     }
 
@@ -120,6 +123,9 @@ impl Wire {
 
     /// Now and then a call comes to nothing although the socket is ready.
     fn fault(&mut self) -> io::Result<()> {
+        if self.breaks && self.random.once_in(300) {
+            self.reset();
+        }
         match self.random.below(40) {
             0 => Err(ErrorKind::Interrupted.into()),
             1 => Err(ErrorKind::WouldBlock.into()),
