@@ -5,12 +5,12 @@
 //! whatever number its connection's slot has by then.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use http_core::{FieldBlock, ResponseHead};
 
 use super::mailbox::{Letter, Mailbox};
+use super::sync::{AtomicBool, Ordering};
 use super::{Content, FileSlice, Reply, plain};
 use crate::driver::handler::BodySource;
 
@@ -228,7 +228,7 @@ impl Drop for Alerts<'_> {
 
 impl Drop for Bell {
     fn drop(&mut self) {
-        if *self.handed_out.get_mut() {
+        if self.handed_out.load(Ordering::Relaxed) {
             self.post();
         }
     }

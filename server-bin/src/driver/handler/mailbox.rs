@@ -4,10 +4,10 @@
 //! once more after it has said so; so a letter that is posted at that moment is either seen by that look or wakes it.
 
 use std::io;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 
 use super::later::{Answer, Serial};
+use super::sync::{AtomicU8, Mutex, Ordering};
 
 /// What arrives in a mailbox.
 pub(crate) enum Letter {

@@ -30,11 +30,14 @@ mod erased;
 mod later;
 pub(crate) mod mailbox;
 mod methods;
+#[cfg(all(test, loom))]
+mod models;
 pub(crate) mod notice;
 mod outcome;
 pub mod plain;
 mod reply;
 mod stream;
+mod sync;
 mod upgrade;
 
 use std::marker::PhantomData;
