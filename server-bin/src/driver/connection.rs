@@ -370,16 +370,10 @@ impl<S: Socket> Connection<S> {
     pub(super) fn step(&mut self, happening: Happening) {
         #[cfg(test)]
         super::simulator::edges::take(self.phase, happening);
-        match self.phase.next(happening) {
-            Some(next) => {
-                self.phase = next;
-            }
-            None => {
-                debug_assert!(false, "{happening:?} has no place in {:?}", self.phase);
-                // Going on might go on for ever.
-                self.phase = Phase::Closed;
-            }
-        }
+        let next = self.phase.next(happening);
+        debug_assert!(next.is_some(), "{happening:?} has no place in {:?}", self.phase);
+        // To go on with what has no place might go on for ever.
+        self.phase = next.unwrap_or(Phase::Closed);
     }
 
     /// Ends a waiting for somebody else, if there is one.

@@ -508,7 +508,3 @@ impl Then {
         }
     }
 }
-
-#[cfg(test)]
-#[path = "phase_tests.rs"]
-pub(crate) mod tests;

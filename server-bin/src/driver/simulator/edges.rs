@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use crate::driver::phase::tests::edges;
 use crate::driver::phase::{Happening, Phase};
+use crate::driver::tests::phases::edges;
 
 thread_local! {
     static TAKEN: RefCell<Counts> = RefCell::default();

@@ -9,7 +9,7 @@ use crate::handler::{BodySource, Context, Decision, FileSlice, Handler, Methods,
 use http_core::{Head, Method};
 
 use super::random::Random;
-use super::seams::{EARLY, EVENTS, Elsewhere, LATER, LOST};
+use super::seams::{EARLY, EVENTS, Elsewhere, LATER, LOST, TINY};
 
 /// The length of `large.bin`: more than one turn may send.
 const LARGE: usize = 700_000;
@@ -61,7 +61,7 @@ impl Handler for Site {
     fn methods(&self, head: &Head<'_>) -> Methods {
         match head.target().path() {
             "/small.txt" | "/large.bin" | "/empty.txt" | "/dir" | "/dir/" => self.files.methods(head),
-            "/echo" | "/big" | "/shared" | "/pull" | "/cut" | "/later" | "/broken" | "/stream"
+            "/echo" | "/tiny" | "/big" | "/shared" | "/pull" | "/cut" | "/later" | "/broken" | "/stream"
             | "/events" | "/lost" | "/sink" | "/early" | "/refusing" | "/upgrade" => Methods::ANY,
             _ => self.files.methods(head),
         }
@@ -384,7 +384,10 @@ pub(crate) fn conversation(random: &mut Random, tag: &str) -> Vec<Exchange> {
     let mut exchanges: Vec<_> = (0..random.below(12)).map(|_| one(random, tag)).collect();
     if random.once_in(20) {
         // More than one turn answers.
-        exchanges.extend((0..40).map(|_| Exchange::get("/empty.txt", "", 200, "")));
+        exchanges.extend((0..40).map(|_| match random.once_in(2) {
+            true => Exchange::get("/empty.txt", "", 200, ""),
+            false => Exchange::get("/tiny", "", 200, TINY),
+        }));
     }
     if random.once_in(2) || exchanges.is_empty() {
         exchanges.push(ending(random, tag));

@@ -126,6 +126,7 @@ impl Elsewhere {
                 let source = Events::new(self.clone(), cx.notifier());
                 Decision::from(Box::new(source) as Box<dyn BodySource>)
             }
+            "/tiny" => Decision::from(Box::new(Tiny) as Box<dyn BodySource>),
             "/lost" => {
                 self.add(Errand::LetGo(cx.notifier()));
                 Decision::from(Box::new(Lost(false)) as Box<dyn BodySource>)
@@ -162,6 +163,8 @@ pub(crate) const LATER: &str = "later";
 pub(crate) const EARLY: &str = "early";
 /// What `/events` and `/stream` send, an event at a time.
 pub(crate) const EVENTS: [&str; 4] = ["one;", "two;", "", "three;"];
+/// What `/tiny` sends at once.
+pub(crate) const TINY: &str = "tiny";
 /// What `/lost` sends before nobody is left who could wake it.
 pub(crate) const LOST: &str = "all that there is";
 
@@ -206,6 +209,16 @@ impl BodySource for Events {
 
     fn drain(&mut self) {
         self.drains = true;
+    }
+}
+
+/// Is pulled once.
+struct Tiny;
+
+impl BodySource for Tiny {
+    fn pull(&mut self, out: &mut Vec<u8>) -> Pulled {
+        out.extend_from_slice(TINY.as_bytes());
+        Pulled::End
     }
 }
 

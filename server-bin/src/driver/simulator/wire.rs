@@ -37,7 +37,7 @@ pub(crate) struct Wire {
 
 impl Wire {
     pub(crate) fn new(mut random: Random, breaks: bool) -> Self {
-        let send_buffer = *random.pick(&[1, 10, 1_000, 20_000, 200_000]);
+        let send_buffer = *random.pick(&[1, 10, 1_000, 20_000, 200_000, 1_000_000]);
         Self {
             inbound: VecDeque::new(),
             ended: false,

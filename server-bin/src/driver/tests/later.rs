@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use http_core::{Head, ResponseHead};
 
-use super::rig::{GET, GONE, Incoming, READABLE, Rig, answers, post, seconds};
+use super::rig::{GET, GONE, Incoming, READABLE, Rig, SHUT, answers, post, seconds};
 use crate::driver::phase::{Phase, Wait};
 use crate::handler::{BodySource, Completer, Context, Decision, FileSlice, Handler, Pulled, Reply};
 
@@ -97,11 +97,7 @@ fn a_peer_that_goes_away_is_noticed_while_its_answer_is_made() {
     let mut rig = Rig::new(handler);
     rig.arrive(GET);
     rig.wire().incoming.push_back(Incoming::End);
-    assert_eq!(
-        rig.turn(READABLE),
-        Wait::Elsewhere,
-        "it may have shut its side only"
-    );
+    assert_eq!(rig.turn(SHUT), Wait::Elsewhere, "it may have shut its side only");
     assert_eq!(rig.wire().reads, 1);
     complete(&promised);
     assert_eq!(

@@ -8,6 +8,7 @@ mod handlers;
 mod kept;
 mod later;
 mod outcomes;
+pub(super) mod phases;
 mod protocols;
 mod requests;
 pub(super) mod rig;

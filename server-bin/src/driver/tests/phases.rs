@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::*;
+use crate::driver::phase::Happening::*;
+use crate::driver::phase::Phase::*;
+use crate::driver::phase::{Happening, Phase, Then, Timeout, Wait};
+use crate::handler::Wants;
 
 pub(crate) const THENS: [Then; 8] = [
     Then::Receive,
