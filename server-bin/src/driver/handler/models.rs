@@ -174,15 +174,21 @@ fn a_drain_is_seen_by_a_worker_that_sleeps_or_is_about_to() {
 fn after_a_wake_that_failed_the_next_post_wakes() {
     loom::model(|| {
         let mut worker = Worker::new(1);
-        let done = Arc::new(AtomicUsize::new(0));
-        let (mailbox, count) = (Arc::clone(&worker.mailbox), Arc::clone(&done));
+        let posted = Arc::new(AtomicBool::new(false));
+        let (mailbox, bed, flag) = (
+            Arc::clone(&worker.mailbox),
+            Arc::clone(&worker.bed),
+            Arc::clone(&posted),
+        );
         let posting = thread::spawn(move || {
-            for number in 1..=2 {
-                count.store(number, Relaxed);
+            flag.store(true, Relaxed);
+            mailbox.alert();
+            if bed.failures.load(Relaxed) == 0 {
+                // The worker slept, and was not woken.
                 mailbox.alert();
             }
         });
-        worker.rounds_until(|_| done.load(Relaxed) == 2);
+        worker.rounds_until(|_| posted.load(Relaxed));
         posting.join().unwrap();
     });
 }
