@@ -1,21 +1,26 @@
 //! The built-in demonstration: one route for each way to answer.
 
-use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant};
+mod later;
+mod live;
+mod sample;
 
-use http_core::{FieldLine, Head, Method, Name, ResponseHead};
-use multiplex::timers::Timers;
-use multiplex::{Events, Poller, Token, Waker};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_core::{FieldLine, Head, Method, Name};
 use percent_encoding::percent_decode;
 
-use crate::handler::{BodySource, Completer, Context, Decision, Handler, Methods, Pulled, Reply, plain};
+use crate::Counters;
+use crate::handler::{BodySource, Context, Decision, Handler, Methods, Pulled, Reply, plain};
+use later::Later;
+use live::{Count, Live};
 
 /// Checked when the program is built, so that writing it is a copy.
 const CONTENT_TYPE: Name = Name::from_static("content-type");
 const PLAIN: FieldLine = FieldLine::from_static("content-type: text/plain");
-const HTML: FieldLine = FieldLine::from_static("content-type: text/html; charset=utf-8");
+const EVENTS: FieldLine = FieldLine::from_static("content-type: text/event-stream");
+const NO_STORE: FieldLine = FieldLine::from_static("cache-control: no-store");
 const JSON: FieldLine = FieldLine::from_static("content-type: application/json");
 /// The most that a request may send to be echoed.
 const MAX_ECHO: u64 = 1024 * 1024;
@@ -24,38 +29,46 @@ const MAX_SLOW: u64 = 60_000;
 /// The most lines that `/stream` sends.
 const MAX_LINES: u64 = 100_000_000;
 
-const PAGE: &str = "<!doctype html>
-<html lang=\"en\">
-<meta charset=\"utf-8\">
-<title>server-bin</title>
-<h1>It works</h1>
-<p>This is the built-in demonstration. Start the server with a directory to serve that instead.</p>
-<ul>
-<li><a href=\"/plaintext\">/plaintext</a>: thirteen bytes
-<li><a href=\"/json\">/json</a>: the same as JSON
-<li><a href=\"/echo/any/path\">/echo/any/path</a>: the path back; <code>POST /echo</code>: the body back
-<li><a href=\"/stream\">/stream</a>: a body made while it is sent; <code>?lines=N</code> for more of it
-<li><a href=\"/slow?ms=500\">/slow?ms=500</a>: an answer that comes later, from another thread
-</ul>
-</html>
-";
+/// About how many bytes of lines are made at a time.
+const PAGE: usize = 16 * 1024;
 
 /// Answers the demonstration's routes.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Demo {
     later: Arc<Later>,
+    live: Arc<Live>,
+    /// What this clone, and with it its worker, has counted.
+    count: Count,
 }
 
 impl Demo {
-    /// Makes the handler, and starts the thread that answers `/slow`.
+    /// Makes the handler, and starts the threads that answer `/slow`, `/` and `/live`.
     ///
     /// # Errors
     ///
-    /// When the system has no thread or no descriptors left for it.
+    /// When the system has no thread or no descriptors left for them.
     pub fn new() -> io::Result<Self> {
+        let live = Live::start()?;
         Ok(Self {
             later: Arc::new(Later::start()?),
+            count: live.count(),
+            live,
         })
+    }
+
+    /// Shows what these counters read on `/`: those of the server that it answers for.
+    pub fn show(&self, counters: Counters) {
+        self.live.show(counters);
+    }
+}
+
+impl Clone for Demo {
+    fn clone(&self) -> Self {
+        Self {
+            later: Arc::clone(&self.later),
+            live: Arc::clone(&self.live),
+            count: self.live.count(),
+        }
     }
 }
 
@@ -69,6 +82,7 @@ enum Route {
     EchoPath,
     Stream,
     Slow,
+    Live,
 }
 
 impl Route {
@@ -83,6 +97,7 @@ impl Route {
             _ if is(b"/echo") => Self::Echo,
             _ if is(b"/stream") => Self::Stream,
             _ if is(b"/slow") => Self::Slow,
+            _ if is(b"/live") => Self::Live,
             _ if path.starts_with(b"/echo/") => Self::EchoPath,
             _ => return None,
         })
@@ -98,7 +113,9 @@ impl Route {
         match self {
             Self::Page => Methods::of("GET, HEAD, POST"),
             Self::Echo => Methods::of("POST"),
-            Self::Plaintext | Self::Json | Self::EchoPath | Self::Stream | Self::Slow => Methods::GET_HEAD,
+            Self::Plaintext | Self::Json | Self::EchoPath | Self::Stream | Self::Slow | Self::Live => {
+                Methods::GET_HEAD
+            }
         }
     }
 }
@@ -120,6 +137,7 @@ impl Handler for Demo {
     }
 
     fn head(&mut self, head: &Head<'_>, cx: &mut Context<'_>) -> Decision {
+        self.count.request(cx.now());
         let path = head.path();
         let Some(route) = Route::of(path).or_else(|| Route::of_decoded(path)) else {
             return plain::reply(cx, 404).into();
@@ -129,6 +147,10 @@ impl Handler for Demo {
             _ => self.get(route, head, cx).into(),
         }
     }
+
+    fn round_ended(&mut self) {
+        self.count.round_ended();
+    }
 }
 
 impl Demo {
@@ -137,7 +159,12 @@ impl Demo {
         match route {
             Route::Plaintext => text(cx, PLAIN, "Hello, World!"),
             Route::Json => text(cx, JSON, "{\"message\":\"Hello, World!\"}"),
-            Route::Page | Route::Echo => text(cx, HTML, PAGE),
+            Route::Page | Route::Echo => {
+                let (ticket, completer) = cx.later();
+                self.live.page(completer);
+                Reply::Later(ticket)
+            }
+            Route::Live => self.watch(cx),
             Route::EchoPath => {
                 cx.line(PLAIN);
                 head.path().to_vec().into()
@@ -175,7 +202,7 @@ fn stream(cx: &mut Context<'_>, query: Option<&str>) -> Reply {
     }
 }
 
-/// Numbered lines, a page of them at a time.
+/// Numbered lines, a page of them at a time: a source is called when the bytes before have left.
 struct Lines {
     sent: u64,
     all: u64,
@@ -184,7 +211,7 @@ struct Lines {
 impl BodySource for Lines {
     fn pull(&mut self, out: &mut Vec<u8>) -> Pulled {
         use io::Write as _;
-        for _ in 0..64 {
+        while out.len() < PAGE {
             if self.sent == self.all {
                 return Pulled::End;
             }
@@ -198,6 +225,17 @@ impl BodySource for Lines {
 }
 
 impl Demo {
+    /// The stream behind the page.
+    fn watch(&self, cx: &mut Context<'_>) -> Reply {
+        match self.live.watch(cx.notifier()) {
+            Some(samples) => {
+                cx.line(EVENTS).line(NO_STORE);
+                Reply::Pull(Box::new(samples))
+            }
+            None => plain::reply(cx, 503),
+        }
+    }
+
     fn slow(&self, cx: &mut Context<'_>, query: Option<&str>) -> Reply {
         match number(query, "ms", 1000) {
             Some(ms) if ms <= MAX_SLOW => {
@@ -218,74 +256,4 @@ fn number(query: Option<&str>, name: &str, default: u64) -> Option<u64> {
         .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
     let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
     value.parse().ok().filter(|_| digits)
-}
-
-/// One thread that completes requests when their time has come: the smallest event loop there is.
-#[derive(Debug)]
-struct Later {
-    inbox: Arc<Inbox>,
-    waker: Waker,
-}
-
-/// What was put in and not yet taken by the thread; none at all is the end.
-type Inbox = Mutex<Option<Vec<(Instant, Completer)>>>;
-
-impl Later {
-    fn start() -> io::Result<Self> {
-        let poller = Poller::new()?;
-        let waker = Waker::new(&poller, Token::new(0))?;
-        let inbox = Arc::new(Mutex::new(Some(Vec::new())));
-        let outbox = Arc::clone(&inbox);
-        thread::Builder::new()
-            .name("later".into())
-            .spawn(move || serve(&poller, &outbox))?;
-        Ok(Self { inbox, waker })
-    }
-
-    fn put(&self, at: Instant, completer: Completer) {
-        let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(inbox) = inbox.as_mut() {
-            inbox.push((at, completer));
-            if inbox.len() == 1 {
-                // Should it fail, the completers are dropped with the inbox, and answer 500.
-                let _ = self.waker.wake();
-            }
-        }
-    }
-}
-
-impl Drop for Later {
-    fn drop(&mut self) {
-        *self.inbox.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        let _ = self.waker.wake();
-    }
-}
-
-fn serve(poller: &Poller, inbox: &Inbox) {
-    let mut events = Events::with_capacity(1);
-    let mut timers = Timers::new(Instant::now());
-    loop {
-        let timeout = timers.next_timeout(Instant::now());
-        if poller.wait(&mut events, timeout).is_err() {
-            return;
-        }
-        match inbox.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
-            Some(inbox) => inbox.drain(..).for_each(|(at, completer)| {
-                timers.insert(at, completer);
-            }),
-            None => return,
-        }
-        let now = Instant::now();
-        while let Some((_, completer)) = timers.expire(now) {
-            complete(completer);
-        }
-    }
-}
-
-fn complete(completer: Completer) {
-    match ResponseHead::new(200).field(CONTENT_TYPE, "text/plain") {
-        Ok(head) => completer.complete(head, "Here it is.\n"),
-        // Dropped, it answers 500.
-        Err(_) => drop(completer),
-    }
 }

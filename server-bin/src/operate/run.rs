@@ -159,13 +159,16 @@ struct Started {
 }
 
 fn start(config: &Config, log: &Log, sockets: Handover, tell: Sender<Happening>) -> Result<Started, String> {
-    let (server, reopener) = server(config, log)?;
+    let (server, reopener, demo) = server(config, log)?;
     let server = with_notices(server, config, log).count(config.admin().is_some());
     let (workers, most) = (server.worker_count(), server.connection_limit());
     let no_room = |error: io::Error| format!("cannot duplicate a socket: {error}");
     let own = sockets.service.duplicate().map_err(no_room)?;
     let asked = server.accept_mode();
     let running = server.listen_on(own).spawn().map_err(|error| error.to_string())?;
+    if let Some(demo) = demo {
+        demo.show(running.counters());
+    }
     let handle = running.handle();
     let readiness = Readiness::default();
     let told = Told {
@@ -200,18 +203,18 @@ fn start(config: &Config, log: &Log, sockets: Handover, tell: Sender<Happening>)
     })
 }
 
-/// The server, and what opens its root anew when it has one.
-fn server(config: &Config, log: &Log) -> Result<(Server, Option<Reopener>), String> {
+/// The server, and what opens its root anew when it has one; else the demonstration, which shows what the server counts.
+fn server(config: &Config, log: &Log) -> Result<(Server, Option<Reopener>, Option<Demo>), String> {
     if config.root.is_none() {
         let demo = Demo::new().map_err(|error| format!("cannot start the demonstration: {error}"))?;
-        return Ok((logged(demo, config, log)?, None));
+        return Ok((logged(demo.clone(), config, log)?, None, Some(demo)));
     }
     let topic = log.notices().topic();
     let files = config
         .files()?
         .with_root_log(move |event| topic.say(|| event.to_string()));
     let reopener = files.reopener();
-    Ok((logged(files, config, log)?, Some(reopener)))
+    Ok((logged(files, config, log)?, Some(reopener), None))
 }
 
 /// The server with the access log around its handler. Without a log there is nothing around it, which costs less.
