@@ -270,15 +270,16 @@ fn client(programs: &[&str], probe: &[&str], needs: &str) -> Option<PathBuf> {
 /// Where Debian's packages of Node's libraries are.
 const NODE_PATH: &str = "/usr/share/nodejs";
 
-fn run(program: PathBuf, script: &str, server: &Server) {
+fn run(program: PathBuf, script: &str, words: &[&str], server: &Server) {
     let script = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/streams")).join(script);
     let mut command = Command::new(program);
     command
         .arg(script)
+        .args(words)
         .arg(server.address().to_string())
         .env("NODE_PATH", NODE_PATH)
         .stdin(Stdio::null());
-    let output = tools::finish(&mut command, 3 * PATIENCE);
+    let output = tools::finish(&mut command, 4 * PATIENCE);
     let printed = String::from_utf8_lossy(&output.stdout);
     assert!(
         output.status.success() && printed.contains("all passed"),
@@ -293,7 +294,7 @@ fn python_s_websockets_echoes_chats_pings_and_closes() {
     let Some(python) = client(&programs, &["-c", "import websockets"], "Python's websockets") else {
         return;
     };
-    run(python, "websocket.py", &Launch::example("websocket").start());
+    run(python, "websocket.py", &[], &Launch::example("websocket").start());
 }
 
 #[test]
@@ -301,5 +302,30 @@ fn node_s_ws_echoes_chats_pings_and_closes() {
     let Some(node) = client(&["node", "nodejs"], &["-e", "require('ws')"], "Node's ws") else {
         return;
     };
-    run(node, "websocket.js", &Launch::example("websocket").start());
+    run(node, "websocket.js", &[], &Launch::example("websocket").start());
+}
+
+#[test]
+#[ignore = "needs Chromium; run by hand"]
+fn a_page_in_chromium_echoes_and_chats() {
+    let Some(node) = tools::tool("chromium").and_then(|_| client(&["node"], &["-e", "require('ws')"], "ws"))
+    else {
+        return;
+    };
+    run(
+        node,
+        "chromium.js",
+        &["websocket"],
+        &Launch::example("websocket").start(),
+    );
+}
+
+#[test]
+#[ignore = "needs Chromium; run by hand"]
+fn the_demonstration_s_plots_move_in_chromium() {
+    let Some(node) = tools::tool("chromium").and_then(|_| client(&["node"], &["-e", "require('ws')"], "ws"))
+    else {
+        return;
+    };
+    run(node, "chromium.js", &["page"], &Launch::new().start());
 }
