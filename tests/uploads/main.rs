@@ -20,10 +20,15 @@ fn names(folder: &Path) -> Vec<String> {
     names.collect()
 }
 
-/// Streams a file of so many bytes through the example, in chunks; returns by how many bytes its memory grew.
-fn grown_by(bytes: u64) -> u64 {
+/// Streams a file of so many bytes through the example, in chunks; returns by how many bytes its memory grew. `wrapper`
+/// may hold the example's disk up.
+fn grown_by(bytes: u64, wrapper: Option<[&str; 10]>) -> u64 {
     let folder = tempfile::tempdir().expect("a directory");
-    let server = Launch::example("upload").arg(folder.path()).start();
+    let launch = Launch::example("upload").arg(folder.path());
+    let server = match wrapper {
+        Some(wrapper) => launch.under(wrapper).start(),
+        None => launch.start(),
+    };
     let put = "PUT /big HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
     let mut client = server.connect().patience(Duration::from_secs(120));
     client.send(put).expect("the server reads");
@@ -49,7 +54,7 @@ fn grown_by(bytes: u64) -> u64 {
 
 #[test]
 fn an_upload_costs_the_same_memory_whatever_its_size() {
-    let grown = grown_by(128 * 1024 * 1024);
+    let grown = grown_by(128 * 1024 * 1024, None);
     println!(
         "128 MiB uploaded: the server's peak grew by {} KiB after the first 8 MiB",
         grown / 1024
@@ -58,9 +63,36 @@ fn an_upload_costs_the_same_memory_whatever_its_size() {
 }
 
 #[test]
+fn a_disk_that_is_slow_makes_the_client_wait_instead_of_filling_the_memory() {
+    if tools::tool("strace").is_none() {
+        return;
+    }
+    // Each write takes 5 ms longer, so that the client could be far ahead of the disk.
+    let delay = "inject=write:delay_enter=5000";
+    let slow = [
+        "strace",
+        "-D",
+        "-f",
+        "-qq",
+        "-e",
+        "trace=write",
+        "-e",
+        delay,
+        "-o",
+        "/dev/null",
+    ];
+    let grown = grown_by(64 * 1024 * 1024, Some(slow));
+    println!(
+        "64 MiB to a slow disk: the server's peak grew by {} KiB",
+        grown / 1024
+    );
+    assert!(grown < 4 * 1024 * 1024, "{grown} bytes more");
+}
+
+#[test]
 #[ignore = "writes a gigabyte; run by hand"]
 fn a_gigabyte_costs_the_same_memory_too() {
-    let grown = grown_by(1024 * 1024 * 1024);
+    let grown = grown_by(1024 * 1024 * 1024, None);
     println!(
         "1 GiB uploaded: the server's peak grew by {} KiB after the first 8 MiB",
         grown / 1024
