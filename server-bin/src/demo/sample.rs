@@ -99,8 +99,10 @@ mod tests {
     use super::*;
 
     fn sample(connections: u64) -> Sample {
-        let mut worker = Counted::default();
-        worker.accepted = 1000;
+        let mut worker = Counted {
+            accepted: 1000,
+            ..Counted::default()
+        };
         worker.phases[2] = connections;
         Sample {
             time: Duration::from_millis(1500),
