@@ -9,6 +9,7 @@ mod metrics;
 mod proxies;
 mod restart;
 mod signals;
+mod site;
 mod systemd;
 
 use std::net::SocketAddr;
