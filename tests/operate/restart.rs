@@ -199,3 +199,38 @@ fn a_server_that_is_to_end_while_its_successor_starts_takes_that_with_it() {
         std::net::TcpStream::connect(chain.address()).is_err()
     });
 }
+
+#[test]
+fn process_1_refuses_because_a_container_would_end_with_it() {
+    let Some(unshare) = support::tools::tool("unshare") else {
+        return;
+    };
+    let arguments = ["--pid", "--fork", "--kill-child", "true"];
+    if !support::tools::run(&unshare, &arguments, Duration::from_secs(10))
+        .status
+        .success()
+    {
+        println!(
+            "SKIPPED process_1_refuses_because_a_container_would_end_with_it: needs the right to make namespaces"
+        );
+        return;
+    }
+    let launch = Launch::new()
+        .args(["--workers", "1"])
+        .under(["unshare", "--pid", "--fork", "--kill-child"]);
+    let server = launch.start();
+    let children = format!("/proc/{0}/task/{0}/children", server.pid());
+    let child = fs::read_to_string(children).expect("the kernel tells of children");
+    let child: i32 = child.trim().parse().expect("one child");
+    let signal = |signal| nix::sys::signal::kill(nix::unistd::Pid::from_raw(child), signal).expect("it runs");
+    signal(Signal::SIGUSR2);
+    wait_for("it refuses", || {
+        server.output().contains("no restart: process 1 cannot")
+    });
+    let mut client = server.connect();
+    assert_eq!(client.exchange(REQUEST).expect("it serves on").status, 200);
+    drop(client);
+    signal(Signal::SIGTERM);
+    let mut server = server;
+    assert!(server.ends_within(Duration::from_secs(10)).success());
+}
