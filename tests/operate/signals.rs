@@ -3,23 +3,29 @@
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use support::Launch;
+use support::{Launch, process};
 
 use crate::{REQUEST, admin_address, get, wait_for};
 
 #[test]
 fn ctrl_c_says_what_it_waits_for_and_the_second_one_what_it_cut_off() {
     let mut server = Launch::new().args(["--workers", "1"]).start();
+    let before = process::open_files(server.pid());
     let mut slow = server.connect();
     slow.send("GET /slow?ms=20000 HTTP/1.1\r\nHost: a\r\n\r\n")
         .expect("it reads");
     let mut idle = server.connect();
     assert_eq!(idle.exchange(REQUEST).expect("an answer").status, 200);
+    // A browser opens connections that it may need later.
+    let _fresh = server.connect();
+    wait_for("it has accepted them", || {
+        process::open_files(server.pid()) > before + 2
+    });
     server.signal(Signal::SIGINT);
     wait_for("it says so", || {
         server
             .output()
-            .contains("draining 2 connections; again to stop at once")
+            .contains("draining 3 connections; again to stop at once")
     });
     server.signal(Signal::SIGINT);
     let status = server.ends_within(Duration::from_secs(5));
