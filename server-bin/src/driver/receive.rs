@@ -12,7 +12,7 @@ use super::socket::{Socket, is_temporary};
 
 impl<S: Socket> Connection<S> {
     /// Reads once. Returns how many bytes have come, or what happened instead.
-    #[inline]
+    #[inline(always)]
     pub(super) fn read(&mut self, inlet: &mut Inlet, kit: &mut Kit) -> Result<usize, Part> {
         match self.socket.read(&mut inlet.bytes) {
             Ok(0) => Err(Part::Go(self.end_of_input(kit))),
