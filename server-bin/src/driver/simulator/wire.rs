@@ -123,7 +123,7 @@ impl Wire {
 
     /// Now and then a call comes to nothing although the socket is ready.
     fn fault(&mut self) -> io::Result<()> {
-        if self.breaks && self.random.once_in(300) {
+        if self.breaks && self.random.once_in(60) {
             self.reset();
         }
         match self.random.below(40) {
