@@ -104,7 +104,7 @@ fn nginx_before(nginx: &Path, server: SocketAddr) -> Proxy {
     Proxy::start(nginx, &["-c"], |port, folder| {
         let folder = folder.display();
         format!(
-            "daemon off;\nworker_processes 1;\npid {folder}/pid;\nerror_log {folder}/error.log;\n\
+            "daemon off;\nmaster_process off;\npid {folder}/pid;\nerror_log {folder}/error.log;\n\
              events {{}}\nhttp {{\n access_log off;\n client_body_temp_path {folder}/body;\n proxy_temp_path {folder}/proxy;\n \
              fastcgi_temp_path {folder}/f;\n uwsgi_temp_path {folder}/u;\n scgi_temp_path {folder}/s;\n \
              upstream u {{ server {server} max_fails=0; keepalive 32; }}\n \

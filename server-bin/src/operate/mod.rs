@@ -6,6 +6,7 @@ mod admin;
 pub mod config;
 mod counts;
 pub(crate) mod descriptors;
+mod life;
 pub mod log;
 pub mod logged;
 mod metrics;

@@ -1,22 +1,24 @@
-//! The life of the program: it starts, serves, follows signals, and ends with a code that tells how.
+//! The program from its start to its end: it binds or takes over its sockets, starts the server, and ends with a code that
+//! tells how. What happens in between is in `life.rs`.
 
 use std::io::{self, Write as _};
 use std::panic;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Sender};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::Signals;
 
 use super::admin::{self, Readiness, Told};
 use super::config::Config;
+use super::life::{Happening, Life, Stage, connections};
 use super::log::Log;
 use super::logged::Logged;
 use super::proxy_protocol::Required;
-use super::restart::{self, Handover, Predecessor, Program};
+use super::restart::{Handover, Predecessor, Program};
 use super::systemd;
 use super::welcome;
 use crate::address::Address;
@@ -90,15 +92,6 @@ pub fn run(config: &Config) -> Result<ExitCode, String> {
     } else {
         ExitCode::SUCCESS
     })
-}
-
-/// What happens to a server that runs.
-enum Happening {
-    Signal(i32),
-    /// All workers have ended, and have cut so many connections off.
-    Ended(io::Result<usize>),
-    /// The new program serves, with this process id, or a line says why not.
-    Restarted(Result<u32, String>),
 }
 
 fn watch_signals(tell: Sender<Happening>) -> Result<(), String> {
@@ -242,169 +235,6 @@ fn with_notices(server: Server, config: &Config, log: &Log) -> Server {
             server.preamble(Required::new(config.trusted_proxies(), broken, strangers))
         }
         false => server,
-    }
-}
-
-/// How far the server is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Serving,
-    /// It says that it is not ready, and serves on until then.
-    Delaying(Instant),
-    Draining,
-}
-
-/// A server that runs, and what it needs to follow its signals.
-struct Life<'a> {
-    config: &'a Config,
-    program: Program,
-    tell: Sender<Happening>,
-    handle: Handle,
-    readiness: Readiness,
-    /// Kept for the next program; gone when this one drains, so that its workers are the last to hold them.
-    sockets: Option<Handover>,
-    stage: Stage,
-    is_restarting: bool,
-    reopener: Option<Reopener>,
-    log: &'a Log,
-}
-
-impl Life<'_> {
-    /// Follows what happens until the workers have ended.
-    fn live(&mut self, happenings: &Receiver<Happening>) -> io::Result<usize> {
-        loop {
-            let happening = match self.stage {
-                Stage::Delaying(until) => {
-                    match happenings.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                        Err(RecvTimeoutError::Timeout) => {
-                            self.drain("");
-                            continue;
-                        }
-                        happening => happening.ok(),
-                    }
-                }
-                Stage::Serving | Stage::Draining => happenings.recv().ok(),
-            };
-            match happening {
-                Some(Happening::Signal(signal)) => self.follow(signal),
-                Some(Happening::Restarted(result)) => self.restarted(result),
-                Some(Happening::Ended(end)) => return end,
-                // The senders live as long as this does.
-                None => return Ok(0),
-            }
-        }
-    }
-
-    fn follow(&mut self, signal: i32) {
-        match signal {
-            SIGUSR1 => self.log.reopen(),
-            SIGHUP => {
-                self.log.reopen();
-                if let Some(reopener) = &self.reopener {
-                    reopener.reopen();
-                }
-            }
-            SIGUSR2 => self.restart(),
-            SIGQUIT => match self.stage {
-                Stage::Serving | Stage::Delaying(_) => self.end(),
-                Stage::Draining => {}
-            },
-            _ => match self.stage {
-                Stage::Serving => self.end(),
-                Stage::Delaying(_) => self.drain("; again to stop at once"),
-                Stage::Draining => self.handle.stop(),
-            },
-        }
-    }
-
-    /// Begins the end, by the delay if there is one.
-    fn end(&mut self) {
-        self.readiness.set(false);
-        systemd::notify("STOPPING=1");
-        let delay = self.config.drain_delay();
-        if delay.is_zero() || matches!(self.stage, Stage::Delaying(_)) {
-            return self.drain("; again to stop at once");
-        }
-        self.stage = Stage::Delaying(Instant::now() + delay);
-        let seconds = delay.as_secs_f64();
-        self.say(format!(
-            "not ready from now on; draining in {seconds} s, or at the next signal"
-        ));
-    }
-
-    fn drain(&mut self, advice: &str) {
-        self.readiness.set(false);
-        self.stage = Stage::Draining;
-        self.sockets = None;
-        self.say(format!(
-            "draining {}{advice}",
-            connections(self.handle.connections())
-        ));
-        self.handle.drain();
-    }
-
-    fn restart(&mut self) {
-        let refusal = match (&self.stage, &self.sockets) {
-            _ if std::process::id() == 1 => {
-                Some("process 1 cannot: a container ends with it; start another one instead")
-            }
-            (Stage::Serving, Some(_)) if self.is_restarting => Some("one is under way"),
-            (Stage::Serving, Some(sockets)) => match sockets.duplicate() {
-                Ok(sockets) => return self.start_program(sockets),
-                Err(_) => Some("there are no descriptors left for it"),
-            },
-            _ => Some("the server is about to end"),
-        };
-        if let Some(refusal) = refusal {
-            self.say(format!("no restart: {refusal}"));
-        }
-    }
-
-    fn start_program(&mut self, sockets: Handover) {
-        self.say("restarting: the new program is started".into());
-        let (program, tell) = (self.program.clone(), self.tell.clone());
-        let start = move || {
-            let started = program.start(&sockets).and_then(|successor| {
-                drop(sockets);
-                successor.wait(restart::PATIENCE)
-            });
-            let _ = tell.send(Happening::Restarted(started));
-        };
-        match thread::Builder::new().name("restart".into()).spawn(start) {
-            Ok(_) => self.is_restarting = true,
-            Err(error) => self.say(format!("no restart: there is no thread for it: {error}")),
-        }
-    }
-
-    fn restarted(&mut self, result: Result<u32, String>) {
-        self.is_restarting = false;
-        match result {
-            Ok(pid) if self.stage == Stage::Serving => {
-                systemd::notify(&format!("MAINPID={pid}"));
-                self.say(format!("process {pid} serves now"));
-                self.drain("");
-            }
-            Ok(pid) => {
-                // Whoever ended this process meant the server, and that is the new one, too.
-                self.say(format!("process {pid} serves now, and is ended with this one"));
-                if let Ok(pid) = i32::try_from(pid) {
-                    let _ =
-                        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::SIGTERM);
-                }
-            }
-            Err(why) => self.say(format!("no restart, this process serves on: {why}")),
-        }
-    }
-
-    fn say(&self, text: String) {
-        self.log.notices().say(text);
-    }
-}
-
-fn connections(count: usize) -> String {
-    match count {
-        1 => "1 connection".into(),
-        _ => format!("{count} connections"),
     }
 }
 
