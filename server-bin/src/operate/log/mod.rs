@@ -6,7 +6,7 @@
 //! takes the lines out of all rings, makes text of them (`format`) and writes it (`sink`). When a ring is full its
 //! lines are dropped and counted, and the count is said.
 //!
-//! Notices ([`notice`]) go to standard error by way of the same thread. Each topic is said at once and then at most
+//! Notices (`notice`) go to standard error by way of the same thread. Each topic is said at once and then at most
 //! once a minute, with a count.
 
 mod civil;
