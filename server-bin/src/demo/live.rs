@@ -1,7 +1,7 @@
 //! `/` and `/live`: a thread that looks at the server and tells everybody who watches.
 //!
-//! It sleeps while nobody does: then a worker pays for the demonstration's numbers with one addition a request and one
-//! store a round.
+//! It sleeps while nobody does: then a worker pays for the demonstration's numbers with one look a request at whether
+//! somebody watches.
 
 use std::collections::{HashMap, VecDeque};
 use std::fs;
@@ -43,15 +43,17 @@ pub(super) struct Count {
     slot: Arc<Slot>,
     live: Arc<AtomicBool>,
     requests: u64,
-    /// When the present round began; none without a request.
+    /// When the present round began; none without a request, or while nobody watches.
     began: Option<Instant>,
 }
 
 impl Count {
     #[inline]
     pub(super) fn request(&mut self, round: Instant) {
-        self.requests += 1;
-        self.began = Some(round);
+        if self.live.load(Ordering::Relaxed) {
+            self.requests += 1;
+            self.began = Some(round);
+        }
     }
 
     /// The time to the end of the round is the longest that any of its requests took here.
@@ -59,9 +61,7 @@ impl Count {
     pub(super) fn round_ended(&mut self) {
         let Some(began) = self.began.take() else { return };
         self.slot.requests.store(self.requests, Ordering::Relaxed);
-        if self.live.load(Ordering::Relaxed) {
-            self.slot.took(began.elapsed());
-        }
+        self.slot.took(began.elapsed());
     }
 }
 
