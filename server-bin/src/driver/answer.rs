@@ -32,7 +32,7 @@ impl<S: Socket> Connection<S> {
         }
     }
 
-    /// What is not a body in memory. Apart, so that what is asked for most is short.
+    /// Begins an answer whose body is not in memory. A function of its own, so that the usual one is short.
     #[inline(never)]
     fn begin_other(&mut self, reply: Reply, kit: &mut Kit) -> Result<Happening, Misuse> {
         if let Some(misuse) = kit.lent.misuse.take() {

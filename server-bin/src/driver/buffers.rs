@@ -178,7 +178,7 @@ impl Kit {
         decision
     }
 
-    /// Tells the handler what became of a request.
+    /// Lets the handler hear of a finished request.
     pub(crate) fn tell(handler: &mut dyn AnyHandler, outcome: &Outcome<'_>) -> Option<Watch> {
         held::run(|| handler.done(outcome))
     }
@@ -198,7 +198,7 @@ impl Kit {
         held::discard(std::mem::replace(&mut self.handler, fresh));
     }
 
-    /// Tells the operator of something. The listener is an embedder's code, and may panic.
+    /// Sends a notice to its listener. The listener is an embedder's code, and may panic.
     pub(crate) fn notify(&self, notice: &Notice) {
         held::run(|| (self.notices)(notice));
     }

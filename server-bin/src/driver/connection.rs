@@ -28,7 +28,7 @@ use super::settings::{TURN_BYTES, TURN_REQUESTS};
 use super::socket::{Ready, Socket};
 use super::work::Work;
 
-/// What came of a turn.
+/// The outcome of a turn.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Turn {
     /// What the connection waits for.

@@ -186,7 +186,7 @@ impl<S: Socket> Connection<S> {
         kit.lent.elsewhere = self.work.as_mut().and_then(|work| work.elsewhere.take());
     }
 
-    /// What is elsewhere of the present request, if it has this number.
+    /// Returns the record of what is elsewhere of the present request, if that has this number.
     pub(super) fn elsewhere(&mut self, serial: Serial) -> Option<&mut Elsewhere> {
         let elsewhere = self.work.as_mut()?.elsewhere.as_deref_mut()?;
         (elsewhere.serial == serial).then_some(elsewhere)

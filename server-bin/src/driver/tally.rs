@@ -10,7 +10,7 @@ pub const LATENCY_BOUNDS: [u64; 15] = [
     10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 500_000, 1_000_000,
 ];
 
-/// What was counted.
+/// The numbers of one worker.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Tally {
     /// Final responses by the first digit of their status, from 1 to 5; at 0 those of another one.

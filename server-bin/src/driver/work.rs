@@ -19,7 +19,7 @@ pub(crate) struct Work {
     pub(crate) sent: usize,
     /// Where the rest of the response body comes from.
     pub(crate) body: Option<Outgoing>,
-    /// Who takes the request body.
+    /// The taker of the request body.
     pub(crate) taking: Option<Taking>,
     /// The protocol that the connection was handed to.
     pub(crate) protocol: Option<Held<Box<dyn Protocol>>>,

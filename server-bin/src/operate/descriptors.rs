@@ -15,7 +15,7 @@ pub(crate) fn reserved(workers: usize, addresses: usize, has_admin: bool) -> usi
     OTHERS + admin + workers * (2 + 2 * addresses)
 }
 
-/// Raises the soft limit of open files to the hard one, and answers how many connections fit: `most`, or all that do
+/// Raises the soft limit of open files to the hard one. Returns how many connections fit: `most`, or all that do
 /// when there is no such wish.
 pub(crate) fn connections(
     most: Option<usize>,

@@ -307,7 +307,7 @@ const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
 #[cfg(target_vendor = "apple")]
 const NO_SIGNAL: SendFlags = SendFlags::empty();
 
-/// Raises the soft limit of open descriptors to the hard one, and answers what is in force. setrlimit(2).
+/// Raises the soft limit of open descriptors to the hard one. Returns the limit in force. setrlimit(2).
 #[cfg(feature = "cli")]
 pub(crate) fn raise_descriptor_limit() -> io::Result<usize> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;

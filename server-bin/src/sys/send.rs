@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::errno::Errno;
 
-/// Sends up to `count` bytes of `file` from `offset` on to a socket, and answers how many it took.
+/// Sends up to `count` bytes of `file` from `offset` on to a socket. Returns how many it took.
 ///
 /// As write(2), it may take fewer; 0 (of more than 0) says that the file ends before `offset`. The file's own
 /// position stays as it is. Where the kernel does not send from this file to this socket, the bytes go through

@@ -1,6 +1,6 @@
 //! The way to the end: a graceful drain, and stopping at once.
 //!
-//! A drain takes in who is in the backlog, closes the listeners, and answers each request that still comes with
+//! A drain accepts the connections in the backlog, closes the listeners, and answers each request that still comes with
 //! `Connection: close`. An idle connection gets one more request for a moment, because it may be under way. When the
 //! drain has taken too long, or on a second signal, the rest is cut off.
 

@@ -234,7 +234,7 @@ impl Drop for Bell {
     }
 }
 
-/// What is elsewhere of a request: its number, its tickets, and its bell.
+/// The parts of a request that are elsewhere: its number, its tickets, and its bell.
 #[derive(Default)]
 pub(crate) struct Elsewhere {
     pub(crate) serial: Serial,

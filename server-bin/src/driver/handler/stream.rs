@@ -50,7 +50,7 @@ pub trait BodySource: Send {
     fn drain(&mut self) {}
 }
 
-/// What came of a [`BodySource::pull`].
+/// The outcome of a [`BodySource::pull`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Pulled {
     /// There is more to come.

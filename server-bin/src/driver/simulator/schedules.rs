@@ -251,7 +251,7 @@ fn a_reset_at_any_time_ends_the_connection() {
     }
 }
 
-/// Sends a body in random lumps after random pauses. Answers when the connection gave up, in milliseconds since the head,
+/// Sends a body in random lumps after random pauses. Returns when the connection gave up, in milliseconds since the head,
 /// and how many bytes had arrived by then.
 fn trickle(
     rig: &mut Rig,

@@ -52,7 +52,7 @@ impl Wire {
         }
     }
 
-    /// The peer sends; answers how many bytes the server's kernel takes. Sending to a server that has closed brings a
+    /// The peer sends. Returns how many bytes the server's kernel takes. Sending to a server that has closed brings a
     /// reset back, which destroys what the peer has not taken yet.
     pub(crate) fn send(&mut self, bytes: &[u8]) -> usize {
         if self.closed && !bytes.is_empty() {

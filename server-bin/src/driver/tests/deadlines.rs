@@ -166,7 +166,7 @@ fn without_a_least_rate_a_peer_that_takes_a_byte_now_and_then_is_served() {
     assert_eq!(rig.pass(seconds(60)), Some(Wait::Nothing));
 }
 
-/// A large response, from memory or from a file, of which the peer takes so much each time. Answers for how many seconds
+/// A large response, from memory or from a file, of which the peer takes so much each time. Returns for how many seconds
 /// it is served.
 fn served(mut rig: Rig, each: usize, pause: u64) -> u64 {
     rig.wire().room = Some(0);

@@ -213,7 +213,7 @@ impl Rig {
         self.turn(Ready::NOTHING)
     }
 
-    /// Time passes. Answers what the connection does about it, if its deadline is over.
+    /// Time passes. Returns what the connection does about it, if its deadline is over.
     pub(super) fn pass(&mut self, time: Duration) -> Option<Wait> {
         let now = self.kit.lent.now + time;
         self.kit.begin(now, || SystemTime::UNIX_EPOCH);
