@@ -94,7 +94,7 @@ impl Line {
         }
         let wire = Rc::new(RefCell::new(Wire::new(
             random.clone(),
-            weather == Weather::Resets,
+            weather == Weather::Resets && number % 2 == 0,
         )));
         let connection = Connection::new(ServerEnd(Rc::clone(&wire)), None, opening, kit);
         let received = Vec::new();
@@ -470,7 +470,7 @@ fn whatever_the_network_does_each_peer_gets_its_own_answers_in_order() {
 }
 
 /// In so many seeds every edge of the table of phases is taken, by bytes, letters and time alone.
-const ALL_EDGES: u64 = 20_000;
+const ALL_EDGES: u64 = 100_000;
 
 fn try_seed(seed: u64, root: &Path) {
     let mut world = World::new(seed, root);

@@ -382,7 +382,7 @@ fn ending(random: &mut Random, tag: &str) -> Exchange {
 /// What one peer asks in its time, pipelined.
 pub(crate) fn conversation(random: &mut Random, tag: &str) -> Vec<Exchange> {
     let mut exchanges: Vec<_> = (0..random.below(12)).map(|_| one(random, tag)).collect();
-    if random.once_in(20) {
+    if random.once_in(8) {
         // More than one turn answers.
         exchanges.extend((0..40).map(|_| match random.once_in(2) {
             true => Exchange::get("/empty.txt", "", 200, ""),

@@ -71,7 +71,7 @@ impl Elsewhere {
 
     fn timeout(&self) -> Option<Duration> {
         let pool = self.0.lock().unwrap();
-        pool.hurries.then_some(Duration::from_secs(7))
+        pool.hurries.then_some(Duration::from_secs(2))
     }
 
     /// One errand is run. Returns whether there was one.
@@ -331,6 +331,7 @@ impl Protocol for Echo {
             (true, false) => Wants::Write,
             (false, false) if self.elsewhere.once_in(3) => Wants::Write,
             (false, false) => Wants::ReadOrWrite,
+            (false, true) if self.elsewhere.once_in(3) => Wants::ReadOrWrite,
             (false, true) => Wants::Read,
         }
     }
