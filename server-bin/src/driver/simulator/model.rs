@@ -285,7 +285,7 @@ fn elsewhere(random: &mut Random, tag: &str) -> Exchange {
             body: LATER.into(),
             ..with_length("/later", tag, count, 200).uncut()
         },
-        3 => Exchange::get("/broken", "", 500, ""),
+        3 => Exchange::get("/broken", "", 500, "500 Internal Server Error\n"),
         4 | 5 => Exchange::get("/events", "", 200, events),
         6 => Exchange::get("/stream", "", 200, events),
         7 => with_length("/sink", tag, count, 200).after_its_body(),
