@@ -94,7 +94,7 @@ impl Line {
         }
         let wire = Rc::new(RefCell::new(Wire::new(
             random.clone(),
-            weather == Weather::Resets && number % 2 == 0,
+            weather == Weather::Resets && number.is_multiple_of(2),
         )));
         let connection = Connection::new(ServerEnd(Rc::clone(&wire)), None, opening, kit);
         let received = Vec::new();
