@@ -6,8 +6,7 @@
 
 pub(crate) mod edges;
 mod model;
-mod random;
-mod schedules;
+pub(super) mod random;
 mod seams;
 mod wire;
 

@@ -10,6 +10,7 @@ mod later;
 mod outcomes;
 pub(super) mod phases;
 mod protocols;
+mod rates;
 mod requests;
 pub(super) mod rig;
 mod sending;
