@@ -148,7 +148,6 @@ impl Stamp {
     }
 }
 
-#[cfg(not(target_os = "netbsd"))]
 #[inline(always)]
 #[allow(
     clippy::cast_sign_loss,
@@ -157,15 +156,4 @@ impl Stamp {
 )]
 fn fractions(stat: &Stat) -> (u32, u32) {
     (stat.st_mtime_nsec as u32, stat.st_ctime_nsec as u32)
-}
-
-/// NetBSD has its own names for them.
-#[cfg(target_os = "netbsd")]
-#[allow(
-    clippy::cast_sign_loss,
-    clippy::cast_possible_truncation,
-    reason = "less than a billion"
-)]
-fn fractions(stat: &Stat) -> (u32, u32) {
-    (stat.st_mtimensec as u32, stat.st_ctimensec as u32)
 }

@@ -286,7 +286,8 @@ mod tests {
             prop_assert!(line.trim_end().chars().all(|each| !each.is_control()), "{}", line);
             let read: serde_json::Value = serde_json::from_str(&line).expect("JSON");
             prop_assert_eq!(read["target"].as_str(), Some(&target[..]));
-            prop_assert_eq!(read["user_agent"].as_str(), Some(&*String::from_utf8_lossy(&agent)));
+            let agent = String::from_utf8_lossy(&agent);
+            prop_assert_eq!(read["user_agent"].as_str(), Some(&*agent));
             prop_assert_eq!(read["status"].as_u64(), Some(200));
         }
     }
