@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use http_core::{DateLine, Fields, Head};
 
 use super::handler::mailbox::Mailbox;
-use super::handler::notice::{Listener, Notice};
+use super::handler::notice::{Notice, NoticeHook};
 use super::handler::{AnyHandler, Context, Decision, End, Lent, Methods, Outcome, Watch};
 use super::held;
 use super::peer::Peer;
@@ -43,7 +43,7 @@ impl Default for Inlet {
 /// What stands around a server's handler: what hears of notices, what reads prefaces, and whether answers are counted.
 #[derive(Clone)]
 pub(crate) struct Watching {
-    pub(crate) notices: Listener,
+    pub(crate) notices: NoticeHook,
     pub(crate) preamble: Option<Arc<dyn Preamble>>,
     pub(crate) counts: bool,
 }
@@ -75,7 +75,7 @@ pub(crate) struct Kit {
     /// Whether anybody wants to know what is counted.
     counts: bool,
     pub(crate) tally: Tally,
-    notices: Listener,
+    notices: NoticeHook,
     /// What reads the bytes before the first request, where there are some.
     pub(crate) preamble: Option<Arc<dyn Preamble>>,
     /// Bytes that the present connection has read and written in its turn.

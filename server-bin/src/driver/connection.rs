@@ -165,7 +165,7 @@ impl<S: Socket> Connection<S> {
             Some(elsewhere) => elsewhere.early.push(answer),
             None => super::held::discard(answer),
         }
-        self.go_on(key, inlet, kit);
+        self.resume(key, inlet, kit);
         self.end(begin, kit)
     }
 
@@ -175,7 +175,7 @@ impl<S: Socket> Connection<S> {
         if let Some(elsewhere) = self.elsewhere(serial) {
             elsewhere.take_news();
             self.news(Happened::Notified, kit);
-            self.go_on(key, inlet, kit);
+            self.resume(key, inlet, kit);
         }
         self.end(begin, kit)
     }
@@ -190,7 +190,7 @@ impl<S: Socket> Connection<S> {
             self.refuse_the_late(kit);
             self.step(Happening::TimedOut);
         }
-        self.go_on(key, inlet, kit);
+        self.resume(key, inlet, kit);
         self.end(begin, kit)
     }
 
@@ -207,7 +207,7 @@ impl<S: Socket> Connection<S> {
         let begin = self.begin(kit);
         self.tell_of_drain();
         self.news(Happened::Draining, kit);
-        self.go_on(key, inlet, kit);
+        self.resume(key, inlet, kit);
         self.end(begin, kit)
     }
 
@@ -222,7 +222,7 @@ impl<S: Socket> Connection<S> {
     /// Does what the phase asks for when no bytes are known to have come. Apart, so that [`turn`](Self::turn) is one
     /// function with what it usually runs through.
     #[inline(never)]
-    fn go_on(&mut self, key: usize, inlet: &mut Inlet, kit: &mut Kit) {
+    fn resume(&mut self, key: usize, inlet: &mut Inlet, kit: &mut Kit) {
         self.run(key, false, inlet, kit);
     }
 
@@ -251,7 +251,7 @@ impl<S: Socket> Connection<S> {
                 Phase::Starved => self.starved(),
                 Phase::Paused | Phase::HalfClosed | Phase::Closed => Part::Wait,
             };
-            if !self.follow(part) {
+            if !self.take_step(part) {
                 break;
             }
         }
@@ -273,7 +273,7 @@ impl<S: Socket> Connection<S> {
         if std::mem::take(readable) {
             match self.read(inlet, kit) {
                 Ok(n) => arrived = n,
-                Err(part) => return self.follow(part),
+                Err(part) => return self.take_step(part),
             }
         }
         if self.phase == Phase::Body {
@@ -339,7 +339,7 @@ impl<S: Socket> Connection<S> {
         while self.phase.receives() {
             let (used, part) = self.understand(key, &input[at..], fields, kit, budget);
             at += used;
-            if !self.follow(part) {
+            if !self.take_step(part) {
                 return (at, false);
             }
         }
@@ -348,7 +348,7 @@ impl<S: Socket> Connection<S> {
 
     /// Takes the step that a part of the driver has returned. Returns whether the turn goes on.
     #[inline(always)]
-    fn follow(&mut self, part: Part) -> bool {
+    fn take_step(&mut self, part: Part) -> bool {
         match part {
             // The usual way: it is idle again, which is no step.
             Part::Go(Happening::Answered) if self.phase == Phase::Idle && !cfg!(test) => true,
@@ -389,7 +389,7 @@ impl<S: Socket> Connection<S> {
         match self.phase {
             Phase::Upgraded(_) => {
                 let part = self.call_protocol(happened, kit);
-                self.follow(part);
+                self.take_step(part);
             }
             Phase::Paused
             | Phase::Body

@@ -27,7 +27,7 @@ const CAPACITY: usize = 1024;
 
 /// Why a path names nothing that could be served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub(crate) enum BadPath {
     /// It does not begin with a slash.
     NotAbsolute,
     /// An encoded NUL.
@@ -44,7 +44,7 @@ pub(crate) enum Refusal {
     TooLong,
 }
 
-impl Refusal {
+impl BadPath {
     /// The status to answer: 400 where the path is wrong in itself, 404 where no file can have the name.
     pub(crate) fn status(self) -> u16 {
         match self {
@@ -66,28 +66,28 @@ pub(crate) struct Name {
 
 impl Name {
     /// Judges and decodes the path of a request (without its query).
-    pub(crate) fn parse(path: &[u8]) -> Result<Self, Refusal> {
+    pub(crate) fn parse(path: &[u8]) -> Result<Self, BadPath> {
         Self::read(path, Self::decode)
     }
 
     /// The same for a path that is not encoded.
-    pub(crate) fn plain(path: &[u8]) -> Result<Self, Refusal> {
+    pub(crate) fn plain(path: &[u8]) -> Result<Self, BadPath> {
         Self::read(path, |name, segment| name.push_name(segment.iter().copied()))
     }
 
-    fn read(path: &[u8], push: fn(&mut Self, &[u8]) -> Result<(), Refusal>) -> Result<Self, Refusal> {
+    fn read(path: &[u8], push: fn(&mut Self, &[u8]) -> Result<(), BadPath>) -> Result<Self, BadPath> {
         let mut name = Self {
             bytes: [0; CAPACITY],
             length: 0,
             directory: false,
             cut: None,
         };
-        let segments = path.strip_prefix(b"/").ok_or(Refusal::NotAbsolute)?;
+        let segments = path.strip_prefix(b"/").ok_or(BadPath::NotAbsolute)?;
         for segment in segments.split(|&byte| byte == b'/') {
             name.directory = name.enter(segment, push)?;
         }
         if name.is_hidden() {
-            Err(Refusal::Hidden)
+            Err(BadPath::Hidden)
         } else {
             Ok(name)
         }
@@ -147,7 +147,7 @@ impl Name {
     }
 
     /// Appends one more segment, `index.html` for example.
-    pub(crate) fn push_segment(&mut self, segment: &[u8]) -> Result<(), Refusal> {
+    pub(crate) fn push_segment(&mut self, segment: &[u8]) -> Result<(), BadPath> {
         if !self.is_root() {
             self.push(b'/')?;
         }
@@ -155,12 +155,12 @@ impl Name {
     }
 
     /// Appends to the last segment, `.gz` for example.
-    pub(crate) fn push_bytes(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
+    pub(crate) fn push_bytes(&mut self, bytes: &[u8]) -> Result<(), BadPath> {
         // One byte stays for the NUL.
         let end = self.length + bytes.len();
         let room = self.bytes[..CAPACITY - 1]
             .get_mut(self.length..end)
-            .ok_or(Refusal::TooLong)?;
+            .ok_or(BadPath::TooLong)?;
         room.copy_from_slice(bytes);
         self.length = end;
         Ok(())
@@ -178,8 +178,8 @@ impl Name {
     fn enter(
         &mut self,
         segment: &[u8],
-        push: fn(&mut Self, &[u8]) -> Result<(), Refusal>,
-    ) -> Result<bool, Refusal> {
+        push: fn(&mut Self, &[u8]) -> Result<(), BadPath>,
+    ) -> Result<bool, BadPath> {
         let parent = self.length;
         if parent != 0 {
             self.push(b'/')?;
@@ -188,7 +188,7 @@ impl Name {
         push(self, segment)?;
         match &self.bytes[start..self.length] {
             b"" | b"." => self.truncate(parent),
-            b".." if parent == 0 => return Err(Refusal::AboveRoot),
+            b".." if parent == 0 => return Err(BadPath::AboveRoot),
             b".." => {
                 let before = self.bytes[..parent].iter().rposition(|&byte| byte == b'/');
                 self.truncate(before.unwrap_or(0));
@@ -199,7 +199,7 @@ impl Name {
     }
 
     /// Appends a segment, percent-decoded once.
-    fn decode(&mut self, segment: &[u8]) -> Result<(), Refusal> {
+    fn decode(&mut self, segment: &[u8]) -> Result<(), BadPath> {
         if !segment.contains(&b'%') {
             return self.push_name(segment.iter().copied());
         }
@@ -207,19 +207,19 @@ impl Name {
     }
 
     /// Appends decoded bytes that have to be able to stand in a file's name.
-    fn push_name(&mut self, bytes: impl Iterator<Item = u8>) -> Result<(), Refusal> {
+    fn push_name(&mut self, bytes: impl Iterator<Item = u8>) -> Result<(), BadPath> {
         for byte in bytes {
             match byte {
-                b'\0' => return Err(Refusal::Nul),
-                b'/' => return Err(Refusal::EncodedSlash),
-                b'\\' => return Err(Refusal::Backslash),
+                b'\0' => return Err(BadPath::Nul),
+                b'/' => return Err(BadPath::EncodedSlash),
+                b'\\' => return Err(BadPath::Backslash),
                 _ => self.push(byte)?,
             }
         }
         Ok(())
     }
 
-    fn push(&mut self, byte: u8) -> Result<(), Refusal> {
+    fn push(&mut self, byte: u8) -> Result<(), BadPath> {
         self.push_bytes(&[byte])
     }
 
@@ -242,7 +242,7 @@ mod tests {
 
     use super::*;
 
-    fn parse(path: &str) -> Result<String, Refusal> {
+    fn parse(path: &str) -> Result<String, BadPath> {
         let name = Name::parse(path.as_bytes())?;
         let mut text = String::from_utf8_lossy(name.as_bytes()).into_owned();
         if name.asks_for_directory() {
@@ -253,8 +253,8 @@ mod tests {
 
     #[test]
     fn each_spelling_is_judged_as_the_rules_say() {
-        use Refusal::*;
-        let table: &[(&str, Result<&str, Refusal>)] = &[
+        use BadPath::*;
+        let table: &[(&str, Result<&str, BadPath>)] = &[
             ("/", Ok("/")),
             ("/a", Ok("a")),
             ("/a/", Ok("a/")),
@@ -334,9 +334,9 @@ mod tests {
             Ok(CAPACITY - 1)
         );
         let longer = format!("{longest}a");
-        assert_eq!(parse(&longer), Err(Refusal::TooLong));
+        assert_eq!(parse(&longer), Err(BadPath::TooLong));
         let mut name = Name::parse(longest.as_bytes()).unwrap_or_else(|_| unreachable!());
-        assert_eq!(name.push_bytes(b"x"), Err(Refusal::TooLong));
+        assert_eq!(name.push_bytes(b"x"), Err(BadPath::TooLong));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::files::Reopener;
 use crate::worker::stage::Handle;
 
 /// What happens to a server that runs.
-pub(super) enum Happening {
+pub(super) enum Call {
     Signal(i32),
     /// All workers have ended, and have cut so many connections off.
     Ended(io::Result<usize>),
@@ -37,7 +37,7 @@ pub(super) enum Stage {
 pub(super) struct Life<'a> {
     pub(super) config: &'a Config,
     pub(super) program: Program,
-    pub(super) tell: Sender<Happening>,
+    pub(super) tell: Sender<Call>,
     pub(super) handle: Handle,
     pub(super) readiness: Readiness,
     /// Kept for the next program; gone when this one drains, so that its workers are the last to hold them.
@@ -50,11 +50,11 @@ pub(super) struct Life<'a> {
 
 impl Life<'_> {
     /// Follows what happens until the workers have ended.
-    pub(super) fn live(&mut self, happenings: &Receiver<Happening>) -> io::Result<usize> {
+    pub(super) fn live(&mut self, calls: &Receiver<Call>) -> io::Result<usize> {
         loop {
             let happening = match self.stage {
                 Stage::Delaying(until) => {
-                    match happenings.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                    match calls.recv_timeout(until.saturating_duration_since(Instant::now())) {
                         Err(RecvTimeoutError::Timeout) => {
                             self.drain("");
                             continue;
@@ -62,19 +62,19 @@ impl Life<'_> {
                         happening => happening.ok(),
                     }
                 }
-                Stage::Serving | Stage::Draining => happenings.recv().ok(),
+                Stage::Serving | Stage::Draining => calls.recv().ok(),
             };
             match happening {
-                Some(Happening::Signal(signal)) => self.follow(signal),
-                Some(Happening::Restarted(result)) => self.restarted(result),
-                Some(Happening::Ended(end)) => return end,
+                Some(Call::Signal(signal)) => self.obey(signal),
+                Some(Call::Restarted(result)) => self.restarted(result),
+                Some(Call::Ended(end)) => return end,
                 // The senders live as long as this does.
                 None => return Ok(0),
             }
         }
     }
 
-    fn follow(&mut self, signal: i32) {
+    fn obey(&mut self, signal: i32) {
         match signal {
             SIGUSR1 => self.log.reopen(),
             SIGHUP => {
@@ -147,7 +147,7 @@ impl Life<'_> {
                 drop(sockets);
                 successor.wait(restart::PATIENCE)
             });
-            let _ = tell.send(Happening::Restarted(started));
+            let _ = tell.send(Call::Restarted(started));
         };
         match thread::Builder::new().name("restart".into()).spawn(start) {
             Ok(_) => self.is_restarting = true,

@@ -14,7 +14,7 @@ use signal_hook::iterator::Signals;
 
 use super::admin::{self, Readiness, Told};
 use super::config::Config;
-use super::life::{Happening, Life, Stage, connections};
+use super::life::{Call, Life, Stage, connections};
 use super::log::Log;
 use super::logged::Logged;
 use super::proxy_protocol::Required;
@@ -43,7 +43,7 @@ const LAST_LINES: Duration = Duration::from_secs(2);
 /// A line that says why it could not serve, or why it ended.
 pub fn run(config: &Config) -> Result<ExitCode, String> {
     let program = Program::of_this_process();
-    let (tell, happenings) = mpsc::channel();
+    let (tell, calls) = mpsc::channel();
     // Before anything else, so that no signal is missed; SIGPIPE is ignored by Rust's runtime.
     watch_signals(tell.clone())?;
     let predecessor =
@@ -73,7 +73,7 @@ pub fn run(config: &Config) -> Result<ExitCode, String> {
         reopener: started.reopener,
         log: &log,
     };
-    let end = life.live(&happenings);
+    let end = life.live(&calls);
     if let Some(admin) = started.admin {
         // Whatever it says, the program ends now.
         let _ = admin::end(admin);
@@ -94,12 +94,12 @@ pub fn run(config: &Config) -> Result<ExitCode, String> {
     })
 }
 
-fn watch_signals(tell: Sender<Happening>) -> Result<(), String> {
+fn watch_signals(tell: Sender<Call>) -> Result<(), String> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2])
         .map_err(|error| format!("cannot wait for signals: {error}"))?;
     let watch = move || {
         for signal in signals.forever() {
-            if tell.send(Happening::Signal(signal)).is_err() {
+            if tell.send(Call::Signal(signal)).is_err() {
                 return;
             }
         }
@@ -151,7 +151,7 @@ struct Started {
     welcome: String,
 }
 
-fn start(config: &Config, log: &Log, sockets: Handover, tell: Sender<Happening>) -> Result<Started, String> {
+fn start(config: &Config, log: &Log, sockets: Handover, tell: Sender<Call>) -> Result<Started, String> {
     let (server, reopener, demo) = server(config, log)?;
     let server = with_notices(server, config, log).count(config.admin().is_some());
     let (workers, most) = (server.worker_count(), server.connection_limit());
@@ -182,7 +182,7 @@ fn start(config: &Config, log: &Log, sockets: Handover, tell: Sender<Happening>)
     let welcome = welcome::text(config, &sockets, workers, most, asked, running.accept_mode());
     let join = move || {
         // The program may have ended meanwhile.
-        let _ = tell.send(Happening::Ended(running.join()));
+        let _ = tell.send(Call::Ended(running.join()));
     };
     let thread = thread::Builder::new().name("join".into()).spawn(join);
     thread.map_err(|error| format!("cannot start a thread: {error}"))?;

@@ -171,7 +171,7 @@ impl Worker {
         if self.kit.lent.mailbox.wake_up() {
             self.counted.wakes += 1;
             self.read_letters();
-            self.follow(self.server_stage.stage());
+            self.enter(self.server_stage.stage());
             if self.census.is_wanted() {
                 self.hold_census();
             }
@@ -180,7 +180,7 @@ impl Worker {
             self.react(event);
         }
         if yielded > 0 {
-            self.go_on(yielded);
+            self.run_yielded(yielded);
         }
         if self.deadlines.want(self.kit.lent.now) {
             let has_seen_all = !interrupted && events.len() < EVENTS;
@@ -299,7 +299,7 @@ impl Worker {
     }
 
     /// Follows the server into its next stage.
-    fn follow(&mut self, stage: Stage) {
+    fn enter(&mut self, stage: Stage) {
         if stage == Stage::Draining && self.stage == Stage::Serving {
             self.drain();
         }

@@ -99,7 +99,7 @@ impl Worker {
 
     /// Lets the first `count` of the connections go on that have yielded: those of the round before.
     #[inline(never)]
-    pub(super) fn go_on(&mut self, count: usize) {
+    pub(super) fn run_yielded(&mut self, count: usize) {
         for place in 0..count {
             let key = self.yielded[place];
             if let Some(resident) = self.residents.get_mut(key) {

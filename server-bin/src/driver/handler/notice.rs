@@ -41,4 +41,4 @@ impl fmt::Display for Notice {
 }
 
 /// What hears of notices. It is called on the workers' threads and must not block.
-pub(crate) type Listener = Arc<dyn Fn(&Notice) + Send + Sync>;
+pub(crate) type NoticeHook = Arc<dyn Fn(&Notice) + Send + Sync>;

@@ -18,7 +18,7 @@ use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, ValueEn
 use files::FileFlags;
 use flags::{LimitFlags, TimeoutFlags};
 use logs::{LogFlags, ProxyFlags};
-pub use refusal::Refusal;
+pub use refusal::Ending;
 
 use super::descriptors;
 use super::log;
@@ -117,8 +117,8 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`Refusal`], which is what to print instead of serving.
-    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Refusal> {
+    /// [`Ending`], which is what to print instead of serving.
+    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Ending> {
         let arguments: Vec<OsString> = arguments.into_iter().collect();
         let mut command = environment::without_empty(Self::command());
         let parsed = command.try_get_matches_from_mut(&arguments).and_then(|matches| {
@@ -128,25 +128,25 @@ impl Config {
         let (config, matches) = parsed.map_err(|error| match error.kind() {
             // Also of a flag whose variable is empty, the help names the variable.
             ErrorKind::DisplayHelp => Self::help(&arguments),
-            _ => Refusal::of(&error, &command, &arguments),
+            _ => Ending::of(&error, &command, &arguments),
         })?;
         if let Some(shell) = config.completions {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Self::command(), "server-bin", &mut script);
-            return Err(Refusal::Text(String::from_utf8_lossy(&script).into_owned()));
+            return Err(Ending::Text(String::from_utf8_lossy(&script).into_owned()));
         }
-        config.find_contradictions().map_err(Refusal::line)?;
+        config.find_contradictions().map_err(Ending::line)?;
         match config.check {
             true => Err(config.show(&command, &matches)),
             false => Ok(config),
         }
     }
 
-    fn help(arguments: &[OsString]) -> Refusal {
+    fn help(arguments: &[OsString]) -> Ending {
         let mut command = Self::command();
         match command.try_get_matches_from_mut(arguments) {
-            Err(error) => Refusal::of(&error, &command, arguments),
-            Ok(_) => Refusal::Text(command.render_long_help().to_string()),
+            Err(error) => Ending::of(&error, &command, arguments),
+            Ok(_) => Ending::Text(command.render_long_help().to_string()),
         }
     }
 
@@ -179,15 +179,15 @@ impl Config {
     }
 
     /// What `--check` prints: also what only shows when the server is about to start.
-    fn show(&self, command: &clap::Command, matches: &ArgMatches) -> Refusal {
+    fn show(&self, command: &clap::Command, matches: &ArgMatches) -> Ending {
         let server = match self.server(crate::handler::function(|_, _| "")) {
             Ok(server) => server,
-            Err(line) => return Refusal::Error(line),
+            Err(line) => return Ending::Error(line),
         };
         if self.root.is_some()
             && let Err(line) = self.files()
         {
-            return Refusal::Error(line);
+            return Ending::Error(line);
         }
         let mut effective = self.logs.effective();
         if !self.names_addresses() {
@@ -202,7 +202,7 @@ impl Config {
         if self.limits.max_connections.is_none() {
             effective.push(("--max-connections", server.connection_limit().to_string()));
         }
-        Refusal::Text(show::configuration(command, matches, &effective))
+        Ending::Text(show::configuration(command, matches, &effective))
     }
 
     /// The server that this command line describes, but for its sockets.

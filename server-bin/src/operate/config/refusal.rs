@@ -10,14 +10,14 @@ use super::environment;
 
 /// What follows from a command line that is not one to serve with.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum Ending {
     /// The text was asked for: `--help`, `--version`, `--check` or `--completions`.
     Text(String),
     /// The line says what is wrong.
     Error(String),
 }
 
-impl Refusal {
+impl Ending {
     /// What to say to an error of clap, which is also how it says that help was asked for.
     pub(super) fn of(error: &Error, command: &Command, arguments: &[OsString]) -> Self {
         let text = error.render();

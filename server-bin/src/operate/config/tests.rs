@@ -2,14 +2,14 @@
 
 use super::*;
 
-fn read(arguments: &[&str]) -> Result<Config, Refusal> {
+fn read(arguments: &[&str]) -> Result<Config, Ending> {
     let arguments = std::iter::once("server-bin").chain(arguments.iter().copied());
     Config::read(arguments.map(Into::into))
 }
 
 fn refusal(arguments: &[&str]) -> String {
     match read(arguments) {
-        Err(Refusal::Error(line)) => line,
+        Err(Ending::Error(line)) => line,
         other => panic!("{other:?}"),
     }
 }
@@ -47,7 +47,7 @@ fn a_server_knows_how_many_connections_fit_into_its_open_files() {
 
 #[test]
 fn help_names_each_flag_and_its_variable() {
-    let Err(Refusal::Text(help)) = read(&["--help"]) else {
+    let Err(Ending::Text(help)) = read(&["--help"]) else {
         panic!("no help")
     };
     for variable in ["SERVER_ROOT", "SERVER_LISTEN"] {
@@ -168,7 +168,7 @@ fn short_forms_say_where_to_listen() {
 
 #[test]
 fn a_check_says_what_would_be_in_force_and_whence_it_comes() {
-    let Err(Refusal::Text(text)) = read(&["--check", "--max-body", "2M", "-w", "3"]) else {
+    let Err(Ending::Text(text)) = read(&["--check", "--max-body", "2M", "-w", "3"]) else {
         panic!("no text")
     };
     let line = |name: &str| {
@@ -183,7 +183,7 @@ fn a_check_says_what_would_be_in_force_and_whence_it_comes() {
     assert_eq!(line("--workers "), ["--workers", "3", "#", "command", "line"]);
     assert_eq!(line("--max-head "), ["--max-head", "32K", "#", "default"]);
     assert_eq!(line("--listen "), ["--listen", "127.0.0.1:8080", "#", "default"]);
-    let Err(Refusal::Error(line)) = read(&["--check", "/nowhere/at/all"]) else {
+    let Err(Ending::Error(line)) = read(&["--check", "/nowhere/at/all"]) else {
         panic!("no error")
     };
     assert!(line.contains("/nowhere/at/all"), "{line}");
@@ -192,7 +192,7 @@ fn a_check_says_what_would_be_in_force_and_whence_it_comes() {
 #[test]
 fn completions_know_every_flag() {
     for shell in ["bash", "zsh", "fish"] {
-        let Err(Refusal::Text(script)) = read(&["--completions", shell]) else {
+        let Err(Ending::Text(script)) = read(&["--completions", shell]) else {
             panic!("no script")
         };
         assert!(
