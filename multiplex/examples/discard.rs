@@ -25,11 +25,11 @@ fn main() -> io::Result<()> {
                 poller.add(&stream, token, Interest::READABLE, Trigger::Level)?;
                 clients.insert(token, stream);
             } else if event.is_acceptable() {
-                thread::sleep(Duration::from_millis(1)); // out of fds, or the client has gone
+                thread::sleep(Duration::from_millis(1)); // out of fds, or client has gone
             } else if let Some(client) = clients.get_mut(&event.token())
                 && let Ok(0) = client.read(&mut [0; 4096])
             {
-                poller.remove(&*client).ok(); // always before the close; an error ends no other client
+                poller.remove(&*client).ok(); // always before the close
                 clients.remove(&event.token());
             }
         }

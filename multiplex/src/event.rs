@@ -6,7 +6,7 @@ use std::iter::FusedIterator;
 use crate::sys::{Backend, Queue, RawEvent};
 use crate::token::{Kind, Tagged, Token};
 
-/// What a registration reported.
+/// One report of a wait: the token of a registration, and what it is ready for.
 ///
 /// *Readable* and *writable* mean that the call will not block; it may still fail or transfer nothing. An event is a
 /// hint, not a promise: another thread may have been faster, and a source that was closed or changed after the kernel
@@ -34,13 +34,13 @@ impl Event {
         Self { data, ready, backlog }
     }
 
-    /// The token that this source, listener or waker was registered with.
+    /// Returns the token that this source, listener or waker was registered with.
     #[inline]
     pub const fn token(&self) -> Token {
         self.data.token()
     }
 
-    /// True if a listener has a connection to accept.
+    /// Returns true if a listener has a connection to accept.
     ///
     /// Set for what was registered with [`Poller::add_listener`](crate::Poller::add_listener), and for nothing else.
     #[inline]
@@ -48,7 +48,7 @@ impl Event {
         self.data.is(Kind::Listener)
     }
 
-    /// How many connections wait to be accepted, where the kernel tells.
+    /// Returns how many connections wait to be accepted, where the kernel tells; else, and for all but listeners, `None`.
     ///
     /// # Portability
     ///
@@ -59,18 +59,19 @@ impl Event {
         if self.is_acceptable() { self.backlog } else { None }
     }
 
-    /// True if a read from the source will not block: there is data, the end of the stream, or an error.
+    /// Returns true if a read from the source will not block: there is data, the end of the stream, or an error.
     ///
     /// # Portability
     ///
     /// epoll also sets it for EPOLLERR, and on Linux that has a second meaning: a socket's *error queue* is not empty (IP_RECVERR,
-    /// transmit timestamps, MSG_ZEROCOPY). Then a read says `WouldBlock`, and [`is_error`](Self::is_error) stands beside it: see there.
+    /// transmit timestamps, MSG_ZEROCOPY). Then a read says `WouldBlock`, and [`is_error`](Self::is_error) stands beside it: see
+    /// there.
     #[inline]
     pub const fn is_readable(&self) -> bool {
         self.source_is(Ready::READABLE)
     }
 
-    /// True if a write to the source will not block: there is space, or an error.
+    /// Returns true if a write to the source will not block: there is space, or an error.
     ///
     /// # Portability
     ///
@@ -84,7 +85,7 @@ impl Event {
         self.source_is(Ready::WRITABLE)
     }
 
-    /// True if the kernel says that nothing more will come to be read after what is there now.
+    /// Returns true if the kernel says that nothing more will come to be read after what is there now.
     ///
     /// # Portability
     ///
@@ -94,7 +95,7 @@ impl Event {
         self.source_is(Ready::READ_CLOSED)
     }
 
-    /// True if the kernel says that nothing can be written any more.
+    /// Returns true if the kernel says that nothing can be written any more.
     ///
     /// # Portability
     ///
@@ -105,7 +106,7 @@ impl Event {
         self.source_is(Ready::WRITE_CLOSED)
     }
 
-    /// True if the kernel says that the source has an error to be fetched, as with `TcpStream::take_error`.
+    /// Returns true if the kernel says that the source has an error to be fetched, as with `TcpStream::take_error`.
     ///
     /// # Portability
     ///
@@ -113,17 +114,17 @@ impl Event {
     ///
     /// On Linux it also means that the socket's *error queue* is not empty, where a program has asked for one: IP_RECVERR,
     /// SO_TIMESTAMPING of what was sent, MSG_ZEROCOPY. Then `take_error` has nothing, reads and writes say `WouldBlock`, and with
-    /// [`Level`](crate::Trigger::Level) each wait reports it until the queue is read. So whoever asks for such a queue reads it at each
-    /// event that says `is_error`, by recvmsg(2) with MSG_ERRQUEUE until `WouldBlock`; ip(7) has the format. A program that asks for
-    /// none of the three never meets it. /proc/self/mounts sets it when the mounts have changed: see
+    /// [`Level`](crate::Trigger::Level) each wait reports it until the queue is read. So a program that asks for such a queue
+    /// reads it at each event that says `is_error`, by recvmsg(2) with MSG_ERRQUEUE until `WouldBlock`; ip(7) has the format. A
+    /// program that asks for none of the three never meets it. /proc/self/mounts sets it when the mounts have changed: see
     /// [`sources`](crate::guide::sources).
     #[inline]
     pub const fn is_error(&self) -> bool {
         !self.is_wake() && self.ready.has(Ready::ERROR)
     }
 
-    /// True if a [`Waker`](crate::Waker) was used. Nothing else is true of such an event, and it may be spurious as any other:
-    /// what the wake is about is asked of the queue, or the flag, that was set before it.
+    /// Returns true if a [`Waker`](crate::Waker) was used. Nothing else is true of such an event, and it may be spurious as any other:
+    /// the program looks into the queue, or at the flag, that it set before the wake.
     #[inline]
     pub const fn is_wake(&self) -> bool {
         self.data.is(Kind::Waker)
@@ -201,29 +202,30 @@ pub struct Events {
 }
 
 impl Events {
-    /// Makes a buffer for `capacity` events; 0 is taken as 1. Nothing is allocated after this.
+    /// Makes a buffer for `capacity` events; 0 is taken as 1. Nothing is allocated after this. An event takes as many bytes as
+    /// the kernel's own record: with epoll 12 on x86-64.
     ///
     /// # Panics
     ///
-    /// If so many events do not fit into memory.
+    /// If the events would take more than `isize::MAX` bytes. When memory is exhausted the process ends, as with a [`Vec`].
     pub fn with_capacity(capacity: usize) -> Self {
         Self {
             raw: Vec::with_capacity(capacity.max(1)),
         }
     }
 
-    /// The number of events that one wait can report.
+    /// Returns the number of events that one wait can report: at least what was asked for.
     pub fn capacity(&self) -> usize {
         self.raw.capacity()
     }
 
-    /// The number of events that the last wait reported.
+    /// Returns the number of events that the last wait reported.
     #[inline]
     pub fn len(&self) -> usize {
         self.raw.len()
     }
 
-    /// True if the last wait ended because its time was over.
+    /// Returns true if there are no events: the last wait ended because its time was over, or with an error, or none was made yet.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.raw.is_empty()
@@ -242,7 +244,7 @@ impl Events {
         self.raw.get(index).map(Queue::report)
     }
 
-    /// The events that the last wait reported.
+    /// Returns the events that the last wait reported, each by value, in the order of the kernel.
     #[inline]
     pub fn iter(&self) -> Iter<'_> {
         Iter { raw: self.raw.iter() }

@@ -1,4 +1,4 @@
-//! What an event loop has to know, a chapter each.
+//! Chapters on what an event loop has to know. Each can be read alone; `sources`, `dup` and `out_of_fds` concern every program.
 
 #[doc = include_str!("guide/edge.md")]
 pub mod edge {}

@@ -32,7 +32,7 @@ impl Interest {
     /// Reports both, as `READABLE | WRITABLE` does.
     pub const BOTH: Interest = Interest(NonZeroU8::new(READABLE | WRITABLE).unwrap());
 
-    /// Makes an interest of two bools, as many libraries give them; `None` if neither is wanted.
+    /// Makes an interest of two bools, as many libraries give them; returns `None` if neither is wanted.
     ///
     /// ```
     /// use multiplex::Interest;
@@ -51,13 +51,13 @@ impl Interest {
         }
     }
 
-    /// True if readable is asked for.
+    /// Returns true if readable is asked for.
     #[inline]
     pub const fn is_readable(self) -> bool {
         self.0.get() & READABLE != 0
     }
 
-    /// True if writable is asked for.
+    /// Returns true if writable is asked for.
     #[inline]
     pub const fn is_writable(self) -> bool {
         self.0.get() & WRITABLE != 0
@@ -115,20 +115,22 @@ impl fmt::Debug for Interest {
 ///
 /// # Portability
 ///
-/// A one-shot source that asks for both directions is disarmed by an event altogether in epoll, and in a kqueue by
-/// direction: there two threads may be told of one source, of each direction one. On FreeBSD, NetBSD and OpenBSD the writer of
+/// If a one-shot source asks for both directions, an event disarms both in epoll. In a kqueue it disarms its own direction
+/// alone: there two threads may be told of one source, of each direction one. On FreeBSD, NetBSD and OpenBSD the writer of
 /// a pipe that was told that it can write may be told once more, without being armed again, that the reader has gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Trigger {
-    /// By every wait, as long as the source is ready.
+    /// Reports the source by every wait, as long as it is ready.
     Level,
-    /// When something arrives. Between two reports the caller drains the source.
+    /// Reports the source when something arrives. Between two reports the caller drains it: see [`edge`](crate::guide::edge).
     Edge,
-    /// Once per direction, until the source is registered again. Data or space that is there by then is reported.
+    /// Reports the source once per direction, until it is registered again. Data or space that is there by then is reported.
     OneShot,
 }
 
-/// How several pollers share one listener.
+/// How several pollers share one listener. A program with one poller asks for `Shared`.
+///
+/// The chapter on [sharing listeners](crate::guide::sharing_listeners) compares both with other ways, and has figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fanout {
     /// A connection is reported to every poller that waits. One of them accepts it, the others find `WouldBlock`.

@@ -3,7 +3,6 @@
 //! ```no_run
 //! use multiplex::{Events, Fanout, Interest, Poller, Token, Trigger};
 //! use std::{collections::HashMap, io, io::Read, net::TcpListener, thread, time::Duration};
-//!
 //! fn main() -> io::Result<()> {
 //!     let listener = TcpListener::bind("127.0.0.1:7000")?;
 //!     listener.set_nonblocking(true)?;
@@ -18,9 +17,10 @@
 //!                 poller.add(&stream, token, Interest::READABLE, Trigger::Level)?;
 //!                 clients.insert(token, stream);
 //!             } else if event.is_acceptable() {
-//!                 thread::sleep(Duration::from_millis(1)); // out of fds, or the client has gone
-//!             } else if let Some(client) = clients.get_mut(&event.token()) && let Ok(0) = client.read(&mut [0; 4096]) {
-//!                 poller.remove(&*client).ok(); // always before the close; an error ends no other client
+//!                 thread::sleep(Duration::from_millis(1)); // out of fds, or client has gone
+//!             } else if let Some(client) = clients.get_mut(&event.token())
+//!                 && let Ok(0) = client.read(&mut [0; 4096]) {
+//!                 poller.remove(&*client).ok(); // always before the close
 //!                 clients.remove(&event.token());
 //!             }
 //!         }
@@ -29,8 +29,10 @@
 //! ```
 //!
 //! This reads what comes and closes when the client does. A read that fails needs no code of its own: `WouldBlock` means
-//! "not now", and an error comes once, with the end behind it. Without the pause a process that is out of fds would spin, for
-//! a listener whose connection cannot be taken stays ready. The example `echo_level` answers, too, and pauses nobody.
+//! "not now", and an error comes once, with the end behind it. An error of `remove` is left out because it must not end the
+//! other clients. Without the pause a process that is out of fds would spin, for
+//! a listener whose connection cannot be taken stays ready. The example `echo_level` answers, too, and pauses nobody:
+//! `cargo run -p multiplex --example echo_level`. The examples are written for edition 2024 (`if … && let …`).
 //!
 //! Several threads may wait on one poller, change registrations while others wait, and wake each other. Nothing is allocated
 //! after the buffer of events was made. Each operation is one system call; for epoll, to add what is registered already, or to
@@ -40,21 +42,21 @@
 //! | | epoll | kqueue |
 //! | --- | --- | --- |
 //! | systems | Linux, Android | macOS, iOS, FreeBSD, NetBSD, OpenBSD, DragonFly |
-//! | what is proven, and how | Linux: the whole contract runs. Android: type-checked | type-checked for each; the same code runs the whole contract on Linux over an emulation that is harsher than they are in the points that its lint names |
+//! | what is proven, and how | Linux: the whole contract runs. Android: type-checked | type-checked for each. The contract ran once by hand on FreeBSD 15.1 and OpenBSD 7.3, before some later changes; the same code runs it on Linux over an emulation |
 //! | [`Trigger`]s | `Level`, `Edge`, `OneShot` | the same |
 //! | a source that is readable and writable | one event | two events, perhaps in two waits |
 //! | [one-shot](Trigger::OneShot) for both directions | an event disarms both | an event disarms its own direction |
 //! | [`Event::backlog`] | never | for listeners |
 //! | [`Fanout::Exclusive`] | since Linux 4.5 | becomes `Shared` |
-//! | a pipe whose reader has gone | an event | an event, or `BrokenPipe` from [`add`](Poller::add) |
-//! | regular files | `Unsupported` | `Unsupported` where the kernel refuses them |
+//! | writing to a pipe whose reader has gone | an event | an event, or `BrokenPipe` from [`add`](Poller::add) |
+//! | regular files, directories, /dev/null | `Unsupported` | the same |
 //! | timeouts | nanoseconds on 64-bit Linux since 5.11, else milliseconds, rounded up | nanoseconds |
 //! | a [`Waker`] is | an eventfd | EVFILT_USER, or a pipe where the kernel has none |
 //!
-//! The rest of what an event loop should know stands in the [`guide`]: what to mind with [single kinds of sources](guide::sources) and
-//! with [another library's fds](guide::other_libraries), tables for those who [come from](guide::coming_from) mio, polling or libevent,
-//! and [one](guide::behaviour), made by a test, of what each backend reports. [`timers`] are the other half of a
-//! loop. The examples in the repository are whole programs: echo servers with level and edge triggers, many threads on one poller,
+//! The [`guide`] has the rest that an event loop should know: what to mind with [single kinds of sources](guide::sources) and
+//! with [another library's fds](guide::other_libraries), tables for those who [come from](guide::coming_from) mio, polling or
+//! libevent, and [one](guide::behaviour), made by a test, of what each backend reports. [`timers`] are the other half of a loop.
+//! The examples in the repository are whole programs: echo servers with level and edge triggers, many threads on one poller,
 //! shared listeners, a proxy, wakers with a queue; the ways to use several threads were [measured](guide::threads).
 //!
 //! # Set from outside
@@ -69,7 +71,7 @@
 //!   functions `kqueue` and `kevent`: an emulation, for tests. Its `struct kevent` is that of FreeBSD 11 on 64 bits, which
 //!   has 32 bytes, and its constants are FreeBSD's (EVFILT_USER is -11).
 //!
-//! # What is not here
+//! # Left out
 //!
 //! Windows, urgent data (epoll's EPOLLPRI: it is never asked for), other filters of kqueue (files, processes, signals), and
 //! anything that transfers bytes. Two threads that change the same source at the same time get one registration or the other

@@ -13,7 +13,8 @@ use crate::token::{Kind, Token};
 
 /// A queue of the kernel that reports which of its registered sources are ready: an epoll instance or a kqueue.
 ///
-/// All methods take `&self` and may be called from many threads at once, also while others wait.
+/// All methods take `&self` and may be called from many threads at once, also while others wait. Dropping the poller ends all
+/// its registrations; the sources stay open.
 pub struct Poller {
     queue: Arc<Queue>,
 }
@@ -27,7 +28,7 @@ impl Poller {
     ///
     /// # Portability
     ///
-    /// epoll_create1(2) or kqueue(2). A child made by fork(2) shares an epoll instance with its parent and has no kqueue: see
+    /// This is epoll_create1(2) or kqueue(2). A child made by fork(2) shares an epoll instance with its parent and has no kqueue: see
     /// [`fork`](crate::guide::fork).
     pub fn new() -> io::Result<Self> {
         Ok(Self {
@@ -48,9 +49,11 @@ impl Poller {
     ///   write it without asking.
     /// - `BrokenPipe`: writable is asked of a pipe whose reader has gone (kqueue; epoll reports an event).
     /// - EBADF: the number is not open. The borrow of an `AsFd` excludes that, unless it was made by
-    ///   [`BorrowedFd::borrow_raw`].
+    ///   [`BorrowedFd::borrow_raw`]. EBADF and ELOOP have no stable `ErrorKind`: compare
+    ///   [`raw_os_error`](io::Error::raw_os_error).
     /// - ELOOP: two pollers in each other, or a chain of more than five (epoll).
-    /// - What epoll_ctl(2) or kevent(2) says about an exhausted system (ENOMEM, ENOSPC).
+    /// - ENOMEM, ENOSPC: the system is exhausted, see epoll_ctl(2), kevent(2). ENOSPC of epoll is the limit
+    ///   /proc/sys/fs/epoll/max_user_watches, which counts the registrations of one user.
     ///
     /// After an error the source may be unregistered, but is never half registered.
     ///
@@ -60,9 +63,9 @@ impl Poller {
     ///   forever, and never for a kqueue.
     /// - kqueue: of another poller only readable can be asked; with writable it is `InvalidInput`.
     /// - FreeBSD, NetBSD, OpenBSD: a pipe's writer that asks for writable alone gets a second filter, which tells that the reader
-    ///   has gone. The pipes of FreeBSD and OpenBSD go both ways: a program that uses one so asks for both, or has events that
-    ///   say nothing while data waits that it did not ask for. A writer that asks for both hears of the end as readable and read
-    ///   closed; as writable FreeBSD says it once, NetBSD and OpenBSD not of a full pipe.
+    ///   has gone. The pipes of FreeBSD and OpenBSD go both ways. If data waits for such a writer, it gets events that say
+    ///   nothing, unless it asks for both. A writer that asks for both is told of the end as readable and read closed; as writable
+    ///   FreeBSD reports it once, and NetBSD and OpenBSD do not if the pipe is full.
     /// - kqueue: one fstat(2) comes before the call.
     /// - kqueue: that `source` is this poller is seen by its number alone. A [dup](crate::guide::dup) of it, or pollers in a
     ///   ring, may be taken; NetBSD panics when an event comes to a kqueue that is in itself.
@@ -112,13 +115,14 @@ impl Poller {
     ///
     /// # Errors
     ///
-    /// `AlreadyExists` if `source` is registered; else those of [`Poller::add`].
+    /// `AlreadyExists` (EEXIST) if `source` is registered; else those of [`Poller::add`].
     ///
     /// # Portability
     ///
     /// - epoll_ctl(2) refuses by itself, and the registration stays as it was.
-    /// - A kqueue replaces without a word. Its deletes tell what was there, so the error comes, but the source is left *unregistered*.
-    ///   When a signal interrupts kevent(2), that answer is lost: then the call succeeds, as `add` does.
+    /// - A kqueue replaces without a word. This call deletes first and so learns what was there: the error comes, but the source
+    ///   is left *unregistered*. When a signal interrupts kevent(2), the result of the delete is lost: then the call succeeds, as
+    ///   `add` does.
     #[inline]
     pub fn add_new(
         &self,
@@ -133,18 +137,18 @@ impl Poller {
 
     /// Changes how `source` is registered if it is: [`Poller::modify`], but strict.
     ///
-    /// A number that was closed and is used for another file now is not registered by this: the error tells that its
-    /// registration has gone with the old file.
+    /// Suppose that a number was closed and is used for another file now. This call does not register that file: the error says
+    /// that the registration has gone with the old file.
     ///
     /// # Errors
     ///
-    /// `NotFound` if `source` is not registered, and it is not registered then either; else those of [`Poller::add`].
+    /// `NotFound` (ENOENT) if `source` is not registered; it is not registered after the error either. Else those of [`Poller::add`].
     ///
     /// # Portability
     ///
-    /// epoll_ctl(2) refuses by itself. On a kqueue the deletes tell; when a signal interrupts kevent(2), their answer is lost, and the
-    /// call succeeds, as `modify` does. While another thread changes the source on a kqueue, there is a moment at which it is not
-    /// registered.
+    /// epoll_ctl(2) refuses by itself. On a kqueue this call deletes first and so learns what was there; when a signal interrupts
+    /// kevent(2), the result of the delete is lost, and the call succeeds, as `modify` does. While another thread changes the
+    /// source on a kqueue, there is a moment at which it is not registered.
     #[inline]
     pub fn modify_existing(
         &self,
@@ -159,19 +163,19 @@ impl Poller {
 
     /// Ends the registration of `source`.
     ///
-    /// Events that a wait has already fetched may still name it.
+    /// Events that a wait has already fetched may still name it. A listener is removed by the same call.
     ///
     /// # Errors
     ///
-    /// `NotFound` if it is not registered, also when the kernel has forgotten it because its file was closed. For a number that
-    /// is closed epoll says EBADF and a kqueue `NotFound`: such a number may name another file a moment later, and a removal ends that
-    /// one's registration. Remove before the close.
+    /// `NotFound` (ENOENT) if it is not registered, also when the kernel has forgotten it because its file was closed. For a
+    /// number that is closed epoll says EBADF and a kqueue `NotFound`: such a number may name another file a moment later, and a
+    /// removal ends that one's registration. Remove before the close.
     ///
     /// # Portability
     ///
-    /// When a signal interrupts kevent(2), the kernel has applied the change but its answer is lost. Then the call
-    /// succeeds, whether or not the source was registered. And while another thread changes the source on a kqueue, there
-    /// is a moment at which it is not registered.
+    /// This is epoll_ctl(2) or kevent(2). When a signal interrupts kevent(2), the kernel has applied the change but its result is
+    /// lost. Then the call succeeds, whether or not the source was registered. And while another thread changes the source on a
+    /// kqueue, there is a moment at which it is not registered.
     #[inline]
     pub fn remove(&self, source: impl AsFd) -> io::Result<()> {
         self.queue.remove(source.as_fd())
@@ -181,7 +185,9 @@ impl Poller {
     /// [`is_acceptable`](crate::Event::is_acceptable).
     ///
     /// Returns the fanout in force: `Exclusive` becomes `Shared` where the kernel has no such thing. Like
-    /// [`Poller::add`] it leaves the listener registered as asked, whatever it was before.
+    /// [`Poller::add`] it leaves the listener registered as asked, whatever it was before. The listener should be non-blocking:
+    /// another poller, or another thread, may accept first. To change the token or the fanout, call this again; [`Poller::modify`]
+    /// would make the listener a source like any other, whose events say readable.
     ///
     /// # Errors
     ///
@@ -189,10 +195,10 @@ impl Poller {
     ///
     /// # Portability
     ///
-    /// Exclusive exists since Linux 4.5. There it tells the poller that was registered first among those that wait, and as a
-    /// rule only that one: the chapter on [sharing listeners](crate::guide::sharing_listeners) says how to balance that, and what
-    /// a poller that is told owes the others. The first such call of a process, and one for a listener that is registered already,
-    /// take more than one system call.
+    /// Exclusive (EPOLLEXCLUSIVE, epoll_ctl(2)) exists since Linux 4.5. There it tells the poller that was registered first among
+    /// those that wait, and as a rule only that one: the chapter on [sharing listeners](crate::guide::sharing_listeners) says how
+    /// to balance that, and what a poller that is told owes the others. The first such call of a process, and one for a listener
+    /// that is registered already, take more than one system call.
     #[inline]
     pub fn add_listener(&self, listener: impl AsFd, token: Token, fanout: Fanout) -> io::Result<Fanout> {
         self.queue
@@ -201,8 +207,8 @@ impl Poller {
 
     /// Waits until something is ready or `timeout` has passed, and puts what is ready into `events`.
     ///
-    /// `events` is cleared first, and is empty after a timeout. `None` waits for ever, zero only looks. The call
-    /// never returns early: a signal makes it wait on for the time that is left. It may be called from many threads at
+    /// `events` is cleared first, and is empty after a timeout. `None` waits for ever, zero only looks, and no timeout is too long.
+    /// The call never returns early: a signal makes it wait on for the time that is left. It may be called from many threads at
     /// once; with edge and one-shot triggers one of them is told, with level several may be.
     ///
     /// Time that the machine is suspended for does not count, neither here nor in [`Instant`]: a wait of a minute ends a minute of
@@ -214,7 +220,8 @@ impl Poller {
     ///
     /// # Portability
     ///
-    /// One source may yield one event (epoll) or two (kqueue), in any order, perhaps in two waits. Where epoll_pwait2(2) is
+    /// This is epoll_wait(2), epoll_pwait2(2) or kevent(2). One source may yield one event (epoll) or two (kqueue), in any order,
+    /// perhaps in two waits. Where epoll_pwait2(2) is
     /// missing, a part of a millisecond is rounded up to a whole one: on Linux before 5.11, on 32 bits, and on Android.
     #[inline]
     pub fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
@@ -332,8 +339,8 @@ impl End {
 }
 
 impl AsFd for Poller {
-    /// The queue's fd: readable, level-triggered, while there are events. So a poller can be a source of another one. A kqueue stays
-    /// readable until its next wait, also if its sources were drained meanwhile: such a wait brings nothing.
+    /// Returns the queue's fd, which is readable, level-triggered, while there are events. So a poller can be a source of another
+    /// one. A kqueue stays readable until its next wait, also if its sources were drained meanwhile: such a wait brings nothing.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.queue.as_fd()
     }

@@ -85,8 +85,8 @@ const MOVES: u32 = 1024;
 ///
 /// `insert`, `cancel` and `rearm` take a constant number of instructions, however many timers there are and however
 /// far ahead they lie; one `insert` in 256 allocates, unless there is [room](Self::reserve). No timer fires early; each is due at
-/// its deadline rounded up to the next whole millisecond since [`new`](Self::new). Time does not run backwards here: a `now` before one that [`expire`](Self::expire) saw already is
-/// taken for that one.
+/// its deadline rounded up to the next whole millisecond since [`new`](Self::new). Time does not run backwards here: a `now` before
+/// one that [`expire`](Self::expire) saw already is taken for that one.
 ///
 /// A timer takes 24 bytes beside its value. The memory of a timer that is gone serves the next one; it goes back to the
 /// allocator when the whole wheel is dropped.
@@ -115,7 +115,8 @@ const _: () = assert!(size_of::<TimerId>() == 8 && size_of::<Option<TimerId>>() 
 /// Names a timer of one [`Timers`].
 ///
 /// It goes stale when its timer fired or was cancelled, and a stale one never names another timer: a place in memory
-/// carries a generation, and is given up for good after 2³² - 1 of them. An id means nothing to another wheel.
+/// carries a generation, and is given up for good after 2³² - 1 of them. A wheel cannot tell the ids of another
+/// wheel from its own: there an id may name any timer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct TimerId {
     index: u32,
@@ -149,7 +150,7 @@ impl<T> Timers<T> {
     ///
     /// # Panics
     ///
-    /// If so many timers do not fit into memory.
+    /// If there would be room for more than 2³² - 256 timers. When memory is exhausted the process ends, as with a [`Vec`].
     pub fn with_capacity(now: Instant, capacity: usize) -> Self {
         let mut timers = Self::new(now);
         timers.reserve(capacity);
@@ -160,12 +161,12 @@ impl<T> Timers<T> {
     ///
     /// # Panics
     ///
-    /// If so many timers do not fit into memory.
+    /// If there would be room for more than 2³² - 256 timers. When memory is exhausted the process ends, as with a [`Vec`].
     pub fn reserve(&mut self, additional: usize) {
         self.store.reserve(additional);
     }
 
-    /// Adds a timer that is due at `deadline`; one whose millisecond is past is due at once.
+    /// Adds a timer that is due at `deadline`, and returns its id; a timer whose millisecond is past is due at once.
     ///
     /// # Panics
     ///
@@ -180,14 +181,14 @@ impl<T> Timers<T> {
         id
     }
 
-    /// Removes a timer and returns its value; `None` if it fired or was cancelled before.
+    /// Removes a timer and returns its value; returns `None` if it fired or was cancelled before.
     pub fn cancel(&mut self, id: TimerId) -> Option<T> {
         let links = self.store.find(id)?;
         self.unlink(id.index, links);
         self.store.vacate(id.index)
     }
 
-    /// Moves a timer to another deadline, earlier or later; `false` if it fired or was cancelled before.
+    /// Moves a timer to another deadline, earlier or later; returns `false` if it fired or was cancelled before.
     ///
     /// The timer keeps its id and its value.
     pub fn rearm(&mut self, id: TimerId, deadline: Instant) -> bool {
@@ -204,7 +205,8 @@ impl<T> Timers<T> {
         true
     }
 
-    /// Returns how long to wait before calling [`expire`](Self::expire) again; `None` when there is no timer.
+    /// Returns how long to wait before calling [`expire`](Self::expire) again, as [`Poller::wait`](crate::Poller::wait) takes it;
+    /// `None` when there is no timer.
     ///
     /// After this time the nearest timer is due, or its slot is to be split: an event loop that sleeps for it and calls
     /// `expire` fires each timer within the millisecond after its deadline, as far as the system wakes it in time and `now`
@@ -226,8 +228,8 @@ impl<T> Timers<T> {
         Some(Duration::from_millis(tick).saturating_sub(now))
     }
 
-    /// Removes one timer that is due at `now` and returns it; `None` when no more are due, or when this turn has moved as many
-    /// timers as a turn may, and the next one goes on.
+    /// Removes one timer that is due at `now` and returns its id and its value; `None` when no more are due, or when this turn
+    /// has moved as many timers as a turn may, and the next one goes on.
     ///
     /// Earlier milliseconds come first; the order within one is not specified. A timer inserted between two calls
     /// with a deadline of `now` or before is due in the same loop, so a timer that is always inserted anew with the
@@ -240,12 +242,12 @@ impl<T> Timers<T> {
         due
     }
 
-    /// How many timers there are.
+    /// Returns how many timers there are.
     pub fn len(&self) -> usize {
         self.store.len()
     }
 
-    /// Whether there is no timer.
+    /// Returns true if there is no timer.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -6,14 +6,16 @@ use crate::sys::Bits;
 
 /// The caller's number for a registration: it comes back in every [`Event`](crate::Event) of that registration.
 ///
-/// The poller never interprets it. An index into a slab, with a generation against stale events, is the usual
-/// choice. Two registrations may share a token; then their events cannot be told apart.
+/// The poller never interprets it. The usual choice is an index into a table of connections, with a generation (a count of how
+/// often that place was used) by which events of an earlier connection are recognised. Two registrations may share a token; then
+/// their events cannot be told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token(usize);
 
 impl Token {
-    /// The largest token that can be registered: what the kernel keeps beside a registration, without its two highest bits,
-    /// which belong to the poller.
+    /// The largest token that can be registered.
+    ///
+    /// The kernel keeps one number beside each registration. Its two highest bits belong to the poller, the others to the token.
     ///
     /// # Portability
     ///
@@ -30,7 +32,7 @@ impl Token {
         Self(value)
     }
 
-    /// The number that this token was made of.
+    /// Returns the number that this token was made of.
     #[inline]
     pub const fn value(self) -> usize {
         self.0

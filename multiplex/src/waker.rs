@@ -32,7 +32,7 @@ impl Waker {
     /// # Errors
     ///
     /// - `InvalidInput`: `token` is larger than [`Token::MAX`].
-    /// - When the process or the system is out of fds (EMFILE, ENFILE) or memory (ENOMEM).
+    /// - EMFILE, ENFILE, ENOMEM: the process or the system is out of fds or memory.
     ///
     /// # Portability
     ///
@@ -47,7 +47,7 @@ impl Waker {
         })
     }
 
-    /// Makes a wait return: the one that runs now, or the next one.
+    /// Makes a wait return: the one that runs now, or the next one. It never blocks.
     ///
     /// # Errors
     ///
@@ -55,8 +55,8 @@ impl Waker {
     ///
     /// # Portability
     ///
-    /// One system call, eventfd(2), EVFILT_USER or a pipe. A caller that wakes often should do so only when its queue
-    /// was empty.
+    /// One system call: a write(2) to an eventfd(2) or a pipe(2), or a kevent(2) for EVFILT_USER. A caller that wakes often
+    /// should do so only when its queue was empty.
     ///
     /// A signal handler may call it: it takes no lock and no memory. It makes one write(2), which signal-safety(7) lists, or on a
     /// kqueue one kevent(2), which is a plain system call too. The handler keeps `errno` as it was, and does not drop the waker.
