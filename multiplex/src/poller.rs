@@ -15,6 +15,30 @@ use crate::token::{Kind, Token};
 ///
 /// All methods take `&self` and may be called from many threads at once, also while others wait. Dropping the poller ends all
 /// its registrations; the sources stay open.
+///
+/// ```
+/// use multiplex::{Events, Interest, Poller, Token, Trigger};
+/// use std::io::{Read, Write};
+/// use std::os::unix::net::UnixStream;
+///
+/// # fn main() -> std::io::Result<()> {
+/// let (mut ours, mut theirs) = UnixStream::pair()?;
+/// ours.set_nonblocking(true)?;
+/// let (poller, mut events) = (Poller::new()?, Events::with_capacity(8));
+/// poller.add(&ours, Token::new(7), Interest::READABLE, Trigger::Level)?;
+///
+/// theirs.write_all(b"hello")?;
+/// poller.wait(&mut events, None)?;
+/// assert!(events.iter().all(|event| event.is_readable() && event.token() == Token::new(7)));
+/// assert_eq!(ours.read(&mut [0; 64])?, 5);
+///
+/// poller.modify(&ours, Token::new(7), Interest::WRITABLE, Trigger::Level)?;
+/// poller.wait(&mut events, None)?;
+/// assert!(events.iter().all(|event| event.is_writable()));
+/// poller.remove(&ours)?; // always before the close
+/// # Ok(())
+/// # }
+/// ```
 pub struct Poller {
     queue: Arc<Queue>,
 }

@@ -18,6 +18,23 @@ use crate::token::{Kind, Token};
 /// Dropping the waker ends its registration, and loses a wake that no wait has reported yet: keep the waker until the
 /// waiting thread has ended, as an `Arc` or a scope does. It may outlive the poller, whose queue it does not keep open; then
 /// its wakes go nowhere. A child of fork(2) that drops its copy leaves the registration to the process that made it.
+///
+/// ```
+/// use multiplex::{Events, Poller, Token, Waker};
+/// use std::thread;
+///
+/// # fn main() -> std::io::Result<()> {
+/// let (poller, mut events) = (Poller::new()?, Events::with_capacity(8));
+/// let waker = Waker::new(&poller, Token::new(1))?;
+/// thread::scope(|scope| {
+///     let thread = scope.spawn(|| waker.wake());
+///     poller.wait(&mut events, None)?; // returns because the other thread wakes it
+///     thread.join().expect("it does not panic")
+/// })?;
+/// assert!(events.iter().all(|event| event.is_wake() && event.token() == Token::new(1)));
+/// # Ok(())
+/// # }
+/// ```
 pub struct Waker {
     /// Weak, because a queue that stayed open would be reported by an outer poller for ever.
     queue: Weak<Queue>,
