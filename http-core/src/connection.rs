@@ -13,15 +13,17 @@ mod respond;
 /// The result of [`Connection::receive`]: a fact about the request, and how many bytes of the input it used up.
 #[derive(Clone, Copy, Debug)]
 pub struct Received<'a> {
-    /// How many bytes of the input were consumed: remove them from its beginning before the next call. Always 0 with
-    /// [`Event::Paused`] and [`Event::Upgraded`].
+    /// How many bytes of the input were consumed: remove them from its beginning before the next call, also with
+    /// [`Event::NeedMore`]. Always 0 with [`Event::Paused`] and [`Event::Upgraded`], and all of them with [`Event::Closed`].
     pub consumed: usize,
     /// The fact that comes first in the input.
     pub event: Event<'a>,
 }
 
-/// A fact about the request. Each cycle is `Request`, then, if its framing is not [`Framing::Empty`](crate::Framing::Empty), any number of
-/// `Data`, at most one `Trailers`, and `End`.
+/// A fact about the request, borrowed from the input and the [`Fields`](crate::Fields).
+///
+/// Each cycle is `Request`, then, if its framing is not [`Framing::Empty`](crate::Framing::Empty), any number of `Data`, at
+/// most one `Trailers`, and `End`. A request without a body has no `End`.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
     /// The head of a request.
@@ -97,7 +99,8 @@ impl Flags {
 /// - In its place: [`upgrade`](Self::upgrade) hands the connection to another protocol.
 /// - [`close_after_response`](Self::close_after_response): the connection will not persist.
 ///
-/// Each is a [`Misuse`](crate::Misuse) where it has no place, and then nothing is written and nothing changes.
+/// Each but `close_after_response` returns a [`Misuse`](crate::Misuse) where it has no place, and then nothing is written and
+/// nothing changes.
 ///
 /// # Asking
 ///
@@ -199,14 +202,15 @@ impl Connection {
         self.sending.has_body()
     }
 
-    /// Closes the connection after the response that is due or under way, or after the next one if none is; unless it was
-    /// begun before, the response says `Connection: close` (RFC 9112 section 9.6).
+    /// Closes the connection after the response that is due or under way, or, if there is none, after the next one. That
+    /// response says `Connection: close` (RFC 9112 section 9.6), unless its head was written before this call.
     pub fn close_after_response(&mut self) {
         self.flags.set(Flags::CLOSE);
     }
 
-    /// Returns whether the connection closes when the response that is due or under way has ended, or, if there is none, at once.
-    /// A close that was asked for between two requests waits for the next response, which says so.
+    /// Returns whether the connection closes. While a response is due or under way, send it to its end first; if there is
+    /// none, send the output that waits and close now. A close that was asked for between two requests waits for the next
+    /// response: until a request has come it is `false`. It is also `false` after an upgrade.
     #[must_use]
     pub const fn must_close(&self) -> bool {
         match self.state {

@@ -1,10 +1,11 @@
 //! A sans-IO HTTP/1.x parser and serializer for the server side: bytes in, facts out; decisions in, bytes out.
 //!
 //! It accepts what RFC 9110 and RFC 9112 allow a careful server to accept. Each refusal names a [`Rule`] with its clause and
-//! its status. Its costs are counted and tested. It knows no socket, no clock, no thread and no std, allocates nothing, has
-//! no `unsafe`, and never panics, for any bytes and any way to cut them.
+//! its status. Its costs are counted and tested. It knows no socket, no clock, no thread and no std, and has no `unsafe`. It
+//! allocates nothing but the `Vec`s of the output and of the heads to send, and never panics, for any bytes and any way to
+//! cut them.
 //!
-//! # A server in 20 lines
+//! # A server in one function
 //!
 //! [`Connection`] is one connection, [`Fields`] is room for the field lines of one head, [`ResponseHead`] is a head to
 //! send. All three can be used again and again.
@@ -12,20 +13,26 @@
 //! ```edition2021
 //! use http_core::{Connection, Event, Fields, Misuse, Rejection, ResponseHead};
 //!
-//! /// Answers all requests that are whole in `input`, and removes them. Returns `false` if the connection has to close.
-//! fn serve(conn: &mut Connection, input: &mut Vec<u8>, output: &mut Vec<u8>) -> Result<bool, Misuse> {
+//! /// Serves all requests that are whole in `input`, and removes them from it. Returns `false`
+//! /// if the connection has to close.
+//! fn serve(
+//!     conn: &mut Connection,
+//!     input: &mut Vec<u8>,
+//!     output: &mut Vec<u8>,
+//! ) -> Result<bool, Misuse> {
 //!     let mut fields = Fields::<64>::new();
 //!     loop {
 //!         let received = match conn.receive(input, &mut fields) {
 //!             Ok(received) => received,
 //!             Err(Rejection { rule, .. }) => {
-//!                 conn.reply(output, &ResponseHead::new(rule.status()), rule.sentence().as_bytes())?;
+//!                 let head = ResponseHead::new(rule.status());
+//!                 conn.reply(output, &head, rule.sentence().as_bytes())?;
 //!                 return Ok(false);
 //!             }
 //!         };
 //!         match received.event {
 //!             Event::Request(head) => println!("{} {}", head.method(), head.target().path()),
-//!             Event::Data(_) | Event::Trailers(_) | Event::End => {} // this server needs no bodies
+//!             Event::Data(_) | Event::Trailers(_) | Event::End => {} // it needs no bodies
 //!             Event::Paused => conn.reply(output, &ResponseHead::new(200), b"Hello, World!")?,
 //!             Event::NeedMore | Event::Closed | Event::Upgraded => {
 //!                 input.drain(..received.consumed);
@@ -37,7 +44,8 @@
 //! }
 //!
 //! let mut conn = Connection::server(http_core::Limits::default());
-//! let (mut input, mut output) = (b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HT".to_vec(), Vec::new());
+//! let mut input = b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HT".to_vec();
+//! let mut output = Vec::new();
 //! assert!(serve(&mut conn, &mut input, &mut output)?);
 //! assert_eq!(output, b"HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\nHello, World!");
 //! assert_eq!(input, b"GET /2 HT");
@@ -49,13 +57,18 @@
 //! first.
 //! [`respond`](Connection::respond), [`data`](Connection::data) and [`end`](Connection::end) append a response to a
 //! `Vec<u8>`; [`reply`](Connection::reply) does all three, and [`PreparedHead`] makes the same answer cheap to repeat. An
-//! illegal response is a [`Misuse`] before a byte is written.
+//! illegal response is a [`Misuse`] before a byte is written. When the peer has closed its side, call
+//! [`end_of_input`](Connection::end_of_input). Timeouts belong to the caller, and so does Date (RFC 9110 section 6.6.1),
+//! because both need a clock.
 //!
 //! # What is supported
 //!
-//! | | |
+//! | part | supported |
 //! | --- | --- |
-//! | request line | the four forms of a target, each only with its methods; every token of up to 32 bytes as method; versions 1.0 and 1.1, 1.2 to 1.9 as 1.1; up to four empty lines before it; the bytes of a target by RFC 3986, or as browsers send them ([`TargetPolicy`]) |
+//! | method | every token of up to 32 bytes |
+//! | target | the four forms, each only with its methods; its bytes by RFC 3986, or as browsers send them ([`TargetPolicy`]) |
+//! | version | 1.0 and 1.1; 1.2 to 1.9 count as 1.1 |
+//! | empty lines | up to four before the request line |
 //! | fields | the strict grammar: CRLF only, no folding, no space before the colon, no controls; bytes over 0x7f in values |
 //! | Host | one, and valid, in 1.1; at most one in 1.0; a target in absolute-form goes before it |
 //! | body | Content-Length once; `chunked` alone, with extensions (checked, then ignored) and trailers (never merged into the head); never both |
@@ -86,13 +99,19 @@
 //! Field lines have a scanner of their own rather than `httparse`'s: it names the rule that was broken, takes no bare LF,
 //! and one pass checks, trims and classifies. On x86-64 a head of 12 fields with all its checks costs 2,548 instructions,
 //! `httparse` alone 3,178 (`cargo run --release -p http-core --features std --example cost`). A target of 4 KiB takes more
-//! instructions than in `httparse`, 6,111 to 4,686, and less time, 0.37 to 1.09 µs (`--example cost -- --time`): sixteen
-//! bytes are looked at in each.
+//! instructions than in `httparse`, 6,111 to 4,686, and less time, 0.37 to 1.09 µs (`--example cost -- --time`): it is
+//! looked at in blocks of sixteen bytes.
 //!
 //! # Features
 //!
-//! `std` turns on the SIMD search of `memchr` and nothing else. `http` adds conversions to and from the types of the
-//! `http` crate, which needs std.
+//! None is on by default; the crate then needs `core` and `alloc` only.
+//!
+//! - `std` lets `memchr` choose its SIMD search at run time, and changes nothing else.
+//! - `http` adds conversions to and from the types of the `http` crate, which needs std: `http::Version` and
+//!   `http::Method` both ways, `http::Request<()>` from a [`Head`], `http::HeaderMap` from [`FieldLines`] or [`Trailers`],
+//!   [`ResponseHead`] from an `http::Response`, and [`FieldBlock`] from an `http::HeaderMap`. `http::HeaderName` is a
+//!   [`FieldName`]. A head that was parsed fails to convert only if its target or a field is longer than 64 KiB, it has
+//!   more than 32,768 fields, or the authority of its target holds a percent-encoded byte.
 #![no_std]
 #![forbid(unsafe_code)]
 

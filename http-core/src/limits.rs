@@ -1,4 +1,5 @@
-//! The limits of one connection: each is a named constant with its precedents, and settable.
+//! The default limits of one connection, each with its precedents. Lengths are in bytes. [`Limits`] sets all but [`METHOD`]
+//! and [`EMPTY_LINES`], which are fixed.
 
 use crate::bytes::{BROWSER_PATH, BROWSER_QUERY, PATH, QUERY};
 
@@ -16,11 +17,12 @@ pub const BODY: u64 = 1024 * 1024;
 pub const CHUNK_EXTENSIONS: u16 = 16 * 1024;
 /// Most bytes of chunk framing that are not paid for by data. Each chunk owes the bytes of its framing, and pays 16 and twice
 /// the length of its data; the unpaid rest adds up. Go has 16 KiB by the same rule, against bodies made of one-byte chunks. It
-/// also bounds the leading zeros of a chunk size. Limits over 65,517 count as that.
+/// also bounds the leading zeros of a chunk size. A limit over 65,517 counts as 65,517.
 pub const CHUNK_OVERHEAD: u16 = 16 * 1024;
 /// Longest trailer section. hyper 16 KiB.
 pub const TRAILERS: u16 = 16 * 1024;
-/// Longest method. No registered one has more than 17 bytes (RFC 9110 section 16.1); a longer one is 400, never 414.
+/// Longest method. No registered one has more than 17 bytes (RFC 9110 section 16.1). A method over the limit is 400, never
+/// 414, and not the 501 that RFC 9112 section 3 recommends for it.
 pub const METHOD: usize = 32;
 
 /// Most empty lines that are skipped before a request line. RFC 9112 section 2.2 asks for at least one; Node and nginx skip any
@@ -75,7 +77,9 @@ impl TargetPolicy {
 
 /// The limits of one [`Connection`](crate::Connection).
 ///
-/// A message at a limit is taken, one byte past it is refused with the status of its [`Rule`](crate::Rule).
+/// Lengths are in bytes. A message at a limit is taken; one byte or one line past it is refused with the status of its
+/// [`Rule`](crate::Rule). The module [`limits`](self) says where each default comes from. A limit of 0 for `field_line` or
+/// `trailers` counts as 1.
 ///
 /// ```
 /// let limits = http_core::Limits { body: 64 * 1024, ..http_core::Limits::default() };
@@ -83,23 +87,26 @@ impl TargetPolicy {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Longest request line, CRLF included; 414 past it.
+    /// Longest request line, CRLF included; 414 past it. By default [`REQUEST_LINE`], 8 KiB.
     pub request_line: u32,
-    /// Longest field line, CRLF included; 431 past it.
+    /// Longest field line in a head or a trailer section, CRLF included; 431 past it. By default [`FIELD_LINE`], 16 KiB.
     pub field_line: u32,
-    /// Longest head; 431 past it.
+    /// Longest head, from the method to the empty line; 431 past it. By default [`HEAD`], 32 KiB.
     pub head: u32,
-    /// Most field lines; 431 past it. The smaller of this and the `N` of `Fields<N>` decides.
+    /// Most field lines in a head or a trailer section; 431 past it. By default [`FIELDS`], 100. The smaller of this and the
+    /// `N` of [`Fields<N>`](crate::Fields) decides.
     pub fields: u16,
-    /// Longest request body; 413 past it.
+    /// Longest request body; 413 past it. By default [`BODY`], 1 MiB. In a chunked body only the data counts, not its framing.
+    /// [`set_body_limit`](crate::Connection::set_body_limit) changes it for one request.
     pub body: u64,
-    /// Most bytes of chunk extensions in one body; 400 past it.
+    /// Most bytes of chunk extensions in one body; 400 past it. By default [`CHUNK_EXTENSIONS`], 16 KiB.
     pub chunk_extensions: u16,
-    /// Most bytes of chunk framing that are not paid for by data ([`CHUNK_OVERHEAD`]); 400 past it.
+    /// Most bytes of chunk framing that are not paid for by data; 400 past it. By default [`CHUNK_OVERHEAD`], 16 KiB, which
+    /// says how it is counted.
     pub chunk_overhead: u16,
-    /// Longest trailer section; 431 past it.
+    /// Longest trailer section; 431 past it. By default [`TRAILERS`], 16 KiB.
     pub trailers: u16,
-    /// Which bytes a target may hold; 400 for any other.
+    /// Which bytes a target may hold; 400 for any other. By default [`TargetPolicy::Rfc3986`].
     pub targets: TargetPolicy,
 }
 

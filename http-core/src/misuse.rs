@@ -9,7 +9,8 @@ pub enum Misuse {
     /// No response is due: there is no request, or it was answered.
     #[error("no response is due")]
     NothingDue,
-    /// No response body is under way: `respond` comes before `data`, `sent` and `end`.
+    /// No response body is under way: `respond` comes before `data`, `sent` and `end`. `data` and `sent` also return it for
+    /// bytes of a response that has no body, where [`sends_body`](crate::Connection::sends_body) is `false`.
     #[error("no response body is under way")]
     NoBody,
     /// The status is outside 100 to 599, or interim where a final one is needed, or the reverse (RFC 9110 section 15).
@@ -21,7 +22,7 @@ pub enum Misuse {
     /// 100 would ask for a body that is over its limit and will be refused (RFC 9110 section 10.1.1).
     #[error("the body that 100 would ask for is over its limit")]
     ContinueOverLimit,
-    /// A rejected request or none at all can only be answered with an error.
+    /// The status is under 400, and there is no request or it was rejected: only an error (400 to 599) can be sent then.
     #[error("only an error can answer a rejected request")]
     NotAnError,
     /// A field name is not a token (RFC 9110 section 5.1).
@@ -34,7 +35,7 @@ pub enum Misuse {
     /// Proxy-Connection belong to Connection and are never written.
     #[error("the connection writes the framing fields itself")]
     FramingField,
-    /// 204 and 205 have no content (RFC 9110 section 15.3.5 and 15.3.6).
+    /// 204 and 205 have no content (RFC 9110 section 15.3.5 and 15.3.6): pass [`Body::Known(0)`](crate::Body::Known).
     #[error("this status has no content")]
     ContentForbidden,
     /// The body has more bytes than its Content-Length says.

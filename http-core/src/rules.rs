@@ -146,7 +146,7 @@ pub struct Rejection {
     /// The rule that was broken.
     pub rule: Rule,
     /// The place of the byte that decided, counted from 0 at the first byte of the request line. It is the same however the
-    /// bytes were cut. A number over `u32::MAX` is told as `u32::MAX`.
+    /// bytes were cut. A number over `u32::MAX` becomes `u32::MAX`.
     ///
     /// It is the first byte that is wrong where it stands, or the first one over a limit. Where fields are judged together it
     /// is the first byte of the last field line with the name that decided, and the last byte of the head if a field is

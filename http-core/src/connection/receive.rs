@@ -16,8 +16,10 @@ use crate::state::{Input, State};
 impl Connection {
     /// Returns the first fact in `input`, which is all bytes received and not yet consumed.
     ///
-    /// Call it again with the bytes that were not consumed until it returns [`Event::NeedMore`] or [`Event::Paused`].
-    /// The result never depends on how the bytes were cut into calls.
+    /// Call it again with the bytes that were not consumed until it returns [`Event::NeedMore`], [`Event::Paused`],
+    /// [`Event::Closed`] or [`Event::Upgraded`]. These bytes have to be the same at each call; new ones are appended. `input`
+    /// may be empty, and `fields` may be another one at each call. The facts and the verdict never depend on how the bytes were
+    /// cut into calls; only the pieces of `Data` do.
     ///
     /// # Errors
     /// A [`Rejection`] if the peer broke a rule. Answer with its status by [`respond`](Self::respond) or
@@ -255,7 +257,7 @@ impl Connection {
         self.received = self.received.saturating_add(saturated(bytes));
     }
 
-    /// Lets the body of this request have up to `limit` bytes more than were received of it. Called after
+    /// Lets the body of this request have up to `limit` bytes of data more than were received of it. Called after
     /// [`Event::Request`] and before `receive` is called again, it replaces [`Limits::body`](crate::Limits::body) for this
     /// one request, by a smaller or by a larger limit.
     ///

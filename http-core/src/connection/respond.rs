@@ -32,7 +32,8 @@ impl Connection {
     /// Appends an interim response: 100 to 199 but for 101, which is [`upgrade`](Self::upgrade)'s (RFC 9110 section 15.2).
     ///
     /// # Errors
-    /// [`Misuse`] if no response is due, the status is another one, the client speaks HTTP/1.0, or it is 100 and the body
+    /// Nothing is written then. [`Misuse::BadStatus`] if the status is another one, [`Misuse::NothingDue`] if no response is
+    /// due, [`Misuse::InterimToHttp10`] if the client speaks HTTP/1.0, [`Misuse::ContinueOverLimit`] if it is 100 and the body
     /// [is over its limit](Self::body_is_over_limit).
     pub fn interim(&mut self, out: &mut Vec<u8>, head: &ResponseHead) -> Result<(), Misuse> {
         if !(100..200).contains(&head.status()) || head.status() == 101 {
@@ -50,8 +51,8 @@ impl Connection {
     /// [`expects_continue`](crate::Head::expects_continue) announced has not arrived.
     ///
     /// # Errors
-    /// [`Misuse`] if no response is due, the client speaks HTTP/1.0, or the body [is over its
-    /// limit](Self::body_is_over_limit).
+    /// Nothing is written then. [`Misuse::NothingDue`] if no response is due, [`Misuse::InterimToHttp10`] if the client speaks
+    /// HTTP/1.0, [`Misuse::ContinueOverLimit`] if the body [is over its limit](Self::body_is_over_limit).
     pub fn continue_100(&mut self, out: &mut Vec<u8>) -> Result<(), Misuse> {
         self.may_interim()?;
         self.may_continue()?;
@@ -86,7 +87,9 @@ impl Connection {
     /// It closes as well after a response that begins while the body [is over its limit](Self::body_is_over_limit).
     ///
     /// # Errors
-    /// [`Misuse`], and nothing is written, if no response is due or the head or the body does not fit the request.
+    /// Nothing is written then. [`Misuse::NothingDue`] if no response is due, [`Misuse::BadStatus`] if the status is not from
+    /// 200 to 599, [`Misuse::NotAnError`] if only an error can be sent, [`Misuse::TunnelNeedsUpgrade`] for 2xx to CONNECT,
+    /// [`Misuse::ContentForbidden`] if 204 or 205 would have a body.
     pub fn respond(&mut self, out: &mut Vec<u8>, head: &ResponseHead, body: Body) -> Result<(), Misuse> {
         let sending = self.prepare(head.status(), body)?;
         let options = self.options(head.has_upgrade(), sending);
@@ -133,8 +136,8 @@ impl Connection {
         Ok(())
     }
 
-    /// As [`respond`](Self::respond), with a head that was prepared, for the length that it was prepared for. Date is
-    /// appended if it is given.
+    /// Appends a head that was prepared, as [`respond`](Self::respond) does; the body has the length that the head was
+    /// prepared for. Date is added if it is given.
     ///
     /// # Errors
     /// As `respond`.
@@ -150,11 +153,12 @@ impl Connection {
         Ok(())
     }
 
-    /// As [`reply`](Self::reply), with a head that was prepared. Date is appended if it is given.
+    /// Appends a whole response with a head that was prepared, as [`reply`](Self::reply) does. Date is added if it is given.
+    /// `body` is ignored if the response has none (HEAD, 204, 205, 304).
     ///
     /// # Errors
-    /// As `reply`; and [`Misuse::BodyTooShort`] or [`Misuse::BodyTooLong`] if the response has a body and it has not the
-    /// length that the head was prepared for.
+    /// As `reply`; and [`Misuse::BodyTooShort`] or [`Misuse::BodyTooLong`] if the response has a body and `body` has
+    /// another length than the head was prepared for.
     pub fn reply_prepared(
         &mut self,
         out: &mut Vec<u8>,
@@ -259,7 +263,8 @@ impl Connection {
     /// Appends `bytes` of the response's body, as one chunk if it is chunked. Without bytes nothing is appended.
     ///
     /// # Errors
-    /// [`Misuse`], and nothing is written, if no body is under way or it would become longer than its Content-Length.
+    /// Nothing is written then. [`Misuse::NoBody`] if no response is under way, or there are bytes and the response [has no
+    /// body](Self::sends_body); [`Misuse::BodyTooLong`] if the body would become longer than its Content-Length.
     pub fn data(&mut self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Misuse> {
         self.body_under_way()?;
         self.sending.data(out, bytes)
@@ -268,7 +273,7 @@ impl Connection {
     /// Accounts for `n` bytes of the response's body that the caller sends itself, by sendfile or writev.
     ///
     /// # Errors
-    /// As [`data`](Self::data); and a chunked body cannot be sent so.
+    /// As [`data`](Self::data); and [`Misuse::SentChunked`] if the body is chunked.
     pub fn sent(&mut self, n: u64) -> Result<(), Misuse> {
         self.body_under_way()?;
         self.sending.sent(n)
@@ -289,11 +294,13 @@ impl Connection {
     }
 
     /// Ends the response: every response is ended once, also one without a body. Appends the last chunk and the trailers
-    /// (RFC 9112 section 7.1.2) if it is chunked; trailers are left out where the framing has no room for them.
+    /// (RFC 9112 section 7.1.2) if it is chunked. Trailers are left out of a response without a body, and of a body that ends
+    /// with the connection.
     ///
     /// # Errors
-    /// [`Misuse`], and nothing is written, if no response is under way, bytes of a known length are missing, or trailers
-    /// cannot be sent.
+    /// Nothing is written then. [`Misuse::NoBody`] if no response is under way, [`Misuse::BodyTooShort`] if bytes of a known
+    /// length are missing, [`Misuse::TrailersNotChunked`] if trailers are given to a body of known length,
+    /// [`Misuse::ForbiddenTrailer`] if a trailer must not be one.
     pub fn end(&mut self, out: &mut Vec<u8>, trailers: Option<&FieldBlock>) -> Result<(), Misuse> {
         self.body_under_way()?;
         self.sending.end(out, trailers)?;
@@ -317,7 +324,9 @@ impl Connection {
     /// bytes belong to the other protocol and [`receive`](Self::receive) returns [`Event::Upgraded`](crate::Event::Upgraded).
     ///
     /// # Errors
-    /// [`Misuse`], and nothing is written, if the request is not complete or did not ask for it.
+    /// Nothing is written then. [`Misuse::NothingDue`] if no complete request waits for its response,
+    /// [`Misuse::NoUpgradeAsked`] if it did not ask for it, [`Misuse::MissingUpgradeField`] if 101 has no Upgrade field,
+    /// [`Misuse::BadStatus`] for any other status.
     pub fn upgrade(&mut self, out: &mut Vec<u8>, head: &ResponseHead) -> Result<(), Misuse> {
         let Some(next) = self.state.next(Input::Switch) else {
             return Err(Misuse::NothingDue);

@@ -15,9 +15,9 @@ pub enum Version {
 /// How the end of a request's body is known (RFC 9112 section 6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Framing {
-    /// There is no body.
+    /// There is no body: neither framing field is there, or Content-Length is 0.
     Empty,
-    /// Content-Length says how many bytes follow.
+    /// Content-Length says how many bytes follow; it is not 0.
     Length(NonZeroU64),
     /// The body comes in chunks (RFC 9112 section 7.1).
     Chunked,
@@ -26,7 +26,7 @@ pub enum Framing {
 /// The meaning of Expect (RFC 9110 section 10.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Expectation {
-    /// Nothing.
+    /// There is no Expect field, or the version is 1.0.
     None,
     /// `100-continue`: the client waits for 100 or a final response before it sends the body.
     Continue,

@@ -131,14 +131,15 @@ impl Table<[Slot]> {
 /// Room for the field lines of one head or trailer section: offsets, no lifetime, so one of them serves any number of
 /// requests and connections.
 ///
-/// A request with more than `N` field lines is refused with 431 ([`Rule::TooManyFields`](crate::Rule::TooManyFields)).
+/// A request with more than `N` field lines is refused with 431 ([`Rule::TooManyFields`](crate::Rule::TooManyFields)); so is
+/// one with more than [`Limits::fields`](crate::Limits::fields), 100 by default.
 #[derive(Clone, Debug)]
 pub struct Fields<const N: usize> {
     pub(crate) table: Table<[Slot; N]>,
 }
 
 impl<const N: usize> Fields<N> {
-    /// Makes empty room.
+    /// Makes empty room. An `N` over 65,534 does not compile.
     #[must_use]
     pub const fn new() -> Self {
         const { assert!(N < u16::MAX as usize, "65,534 field lines are enough") };

@@ -63,6 +63,9 @@ impl fmt::Debug for Shown<'_> {
 }
 
 /// The head of a request: a view of the caller's bytes, cheap to copy.
+///
+/// It borrows the input and the [`Fields`](crate::Fields) of the call that returned it: copy what is needed later before the
+/// consumed bytes are removed or `receive` is called again.
 #[derive(Clone, Copy)]
 pub struct Head<'a> {
     bytes: &'a [u8],
@@ -182,6 +185,7 @@ impl<'a> Head<'a> {
     }
 
     /// Returns the host that the request is for: of the target, if that names one, else of Host (RFC 9112 section 3.3).
+    /// The port is part of it, as received. `None` only in HTTP/1.0, where Host may be missing.
     #[must_use]
     pub fn host(&self) -> Option<&'a str> {
         match self.target() {

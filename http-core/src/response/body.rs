@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Body {
     /// A body of this many bytes: the response gets a Content-Length. For HEAD and 304 the length is announced and no body is
-    /// sent; `Known(0)` announces nothing with 304.
+    /// sent; `Known(0)` announces nothing with 304. With 204 and 205 it has to be `Known(0)`.
     Known(u64),
     /// A body whose length is not known yet: chunked to HTTP/1.1, until the connection closes to HTTP/1.0.
     Stream,

@@ -193,7 +193,8 @@ const fn check_name(name: &[u8]) {
 pub struct DateLine([u8; 37]);
 
 impl DateLine {
-    /// Makes a line from an IMF-fixdate, as `httpdate` formats it. A byte that no date has becomes a space.
+    /// Makes a line from an IMF-fixdate, as `httpdate` formats it. A byte outside of 0x20 to 0x7e
+    /// becomes a space; nothing else is checked.
     #[must_use]
     pub const fn new(imf_fixdate: &[u8; 29]) -> Self {
         const NAME: &[u8; 6] = b"date: ";

@@ -51,6 +51,10 @@ impl FramingLine {
 
 /// The status and the field lines of a response. One of them can serve any number of responses by
 /// [`reset`](Self::reset), and then allocates only for a head longer than any before.
+///
+/// A registered status gets its reason phrase, any other an empty one (RFC 9112 section 4). The connection adds Connection,
+/// Content-Length and Transfer-Encoding when it writes the head. It does not add Date, because it knows no clock:
+/// [`push_date`](Self::push_date) does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResponseHead {
     status: u16,
@@ -58,7 +62,8 @@ pub struct ResponseHead {
 }
 
 impl ResponseHead {
-    /// Makes a head without field lines. The status is judged when the head is written.
+    /// Makes a head without field lines. The status is judged when the head is written: [`Misuse::BadStatus`] if it does not
+    /// fit the call.
     #[must_use]
     pub const fn new(status: u16) -> Self {
         Self {

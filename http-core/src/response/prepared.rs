@@ -17,7 +17,9 @@ use alloc::vec::Vec;
 /// ```
 /// use http_core::{Connection, DateLine, Event, Fields, Limits, PreparedHead, ResponseHead};
 /// let body = b"Hello, World!";
-/// let head = ResponseHead::new(200).field("content-type", "text/plain")?.field("etag", "\"1\"")?;
+/// let head = ResponseHead::new(200)
+///     .field("content-type", "text/plain")?
+///     .field("etag", "\"1\"")?;
 /// let prepared = PreparedHead::new(&head, body.len() as u64)?; // once
 ///
 /// let mut conn = Connection::server(Limits::default());
@@ -28,7 +30,8 @@ use alloc::vec::Vec;
 /// conn.reply_prepared(&mut out, &prepared, Some(&date), body)?; // for each request
 /// assert_eq!(
 ///     out,
-///     b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\netag: \"1\"\r\ndate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
+///     b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\netag: \"1\"\r\n\
+///       date: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
 ///       content-length: 13\r\n\r\nHello, World!"
 /// );
 /// # Ok::<(), http_core::Misuse>(())
@@ -46,8 +49,8 @@ pub struct PreparedHead {
 }
 
 impl PreparedHead {
-    /// Prepares `head` for a body of `length` bytes. For answers without a body, to HEAD and with 304, it is the length that
-    /// is told, as with [`Body::Known`].
+    /// Prepares `head` for a body of `length` bytes. For responses without a body, to HEAD and with 304, it is the length that
+    /// is announced, as with [`Body::Known`].
     ///
     /// # Errors
     /// [`Misuse::BadStatus`] if the status is no final one, [`Misuse::ContentForbidden`] if a status without content (204,
