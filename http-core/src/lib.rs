@@ -70,7 +70,7 @@
 //! | version | 1.0 and 1.1; 1.2 to 1.9 count as 1.1 |
 //! | empty lines | up to four before the request line |
 //! | fields | the strict grammar: CRLF only, no folding, no space before the colon, no controls; bytes over 0x7f in values |
-//! | Host | one, and valid, in 1.1; at most one in 1.0; a target in absolute-form goes before it |
+//! | Host | one, valid and not empty, in 1.1; at most one in 1.0; a target in absolute-form goes before it |
 //! | body | Content-Length once; `chunked` alone, with extensions (checked, then ignored) and trailers (never merged into the head); never both |
 //! | Connection | close, keep-alive and upgrade, as a list over all lines; keep-alive in 1.0 |
 //! | Expect | 100-continue; anything else is reported, to be answered with 417 |

@@ -15,9 +15,11 @@ pub const FIELDS: u16 = 100;
 pub const BODY: u64 = 1024 * 1024;
 /// Most bytes of chunk extensions in one body. hyper 16 KiB.
 pub const CHUNK_EXTENSIONS: u16 = 16 * 1024;
-/// Most bytes of chunk framing that are not paid for by data. Each chunk owes the bytes of its framing, and pays 16 and twice
-/// the length of its data; the unpaid rest adds up. Go has 16 KiB by the same rule, against bodies made of one-byte chunks. It
-/// also bounds the leading zeros of a chunk size. A limit over 65,517 counts as 65,517.
+/// Most bytes of chunk framing that are not paid for by data. Go 16 KiB.
+///
+/// Each chunk owes the bytes of its framing, and pays 16 and twice the length of its data; the unpaid rest adds up. Go
+/// has the same rule, against bodies made of one-byte chunks. It also bounds the leading zeros of a chunk size. A limit over
+/// 65,517 counts as 65,517.
 pub const CHUNK_OVERHEAD: u16 = 16 * 1024;
 /// Longest trailer section. hyper 16 KiB.
 pub const TRAILERS: u16 = 16 * 1024;

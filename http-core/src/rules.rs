@@ -70,6 +70,7 @@ rules! {
     HeadTooLong: 431, "RFC 6585 section 5", "the head is longer than its limit";
     MissingHost: 400, "RFC 9112 section 3.2", "an HTTP/1.1 request has no Host field";
     RepeatedHost: 400, "RFC 9112 section 3.2", "the request has more than one Host field";
+    /// Also where it is empty.
     BadHost: 400, "RFC 9110 section 7.2", "Host is not a host with at most one port";
     RepeatedContentType: 400, "RFC 9110 section 8.3", "the request has more than one Content-Type field";
     TransferEncodingInHttp10: 400, "RFC 9112 section 6.1", "an HTTP/1.0 request has a Transfer-Encoding field";
