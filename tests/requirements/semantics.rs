@@ -213,6 +213,11 @@ fn the_protocol_is_never_switched_to_one_that_is_not_spoken() {
 /// A route that speaks no WebSocket takes the request for a normal one.
 const SPOKEN: Want = Want::Answered(&[200, 426]);
 
+/// An entity tag without `W/`: the tag of a file that was just written is weak, and strong a moment later.
+fn opaque(tag: &str) -> &str {
+    tag.trim_start_matches("W/")
+}
+
 #[test]
 fn ranges_and_conditions_apply_to_get_and_only_when_well_formed() {
     let root = tempfile::tempdir().expect("a directory");
@@ -251,7 +256,7 @@ fn ranges_and_conditions_apply_to_get_and_only_when_well_formed() {
         let response = get(&condition);
         assert_eq!((response.status, response.body.len()), (304, 0), "{condition}");
         assert!(
-            response.field("date").is_some() && response.field("etag") == Some(&etag),
+            response.field("date").is_some() && response.field("etag").map(opaque) == Some(opaque(&etag)),
             "{response:?}"
         );
     }
