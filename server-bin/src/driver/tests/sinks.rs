@@ -328,7 +328,7 @@ fn a_sinks_limit_replaces_the_default_below_the_ceiling_of_the_server() {
         (None, None, 1_048_576, None),
         (None, None, 1_048_577, Some(413)),
         (Some(10), None, 11, Some(413)),
-        (Some(1 << 40), None, 1 << 40, None),
+        (Some(1 << 40), None, 1 << 30, None),
         (Some(1 << 40), Some(100), 101, Some(413)),
         (Some(1 << 40), Some(100), 100, None),
         (None, Some(1 << 30), 1_048_577, Some(413)),
