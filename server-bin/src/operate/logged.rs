@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use http_core::Head;
 
-use super::log::{Line, Lines};
+use super::log::Lines;
 use super::proxy_protocol::Trusted;
 use crate::handler::{Context, Decision, Handler, Methods, Outcome, Watch};
 
@@ -83,7 +83,10 @@ impl<H: Handler> Handler for Logged<H> {
         if self.inner_watches {
             self.inner_watches = self.inner.done(outcome) == Watch::GoOn;
         }
-        self.lines.push(&line(outcome, time(outcome, self.round)));
+        self.lines.push(&Outcome {
+            time: time(outcome, self.round),
+            ..*outcome
+        });
         Watch::GoOn
     }
 
@@ -102,22 +105,5 @@ fn time(outcome: &Outcome<'_>, round: Option<Instant>) -> Duration {
         Some(round) if outcome.time.is_zero() => round.elapsed(),
         Some(round) => outcome.time + round.elapsed(),
         None => outcome.time,
-    }
-}
-
-#[inline]
-fn line<'a>(outcome: &Outcome<'a>, time: Duration) -> Line<'a> {
-    Line {
-        peer: outcome.peer,
-        method: outcome.method,
-        target: outcome.target,
-        version: outcome.version,
-        referer: outcome.referer,
-        user_agent: outcome.user_agent,
-        status: outcome.status,
-        bytes: outcome.bytes,
-        time,
-        rule: outcome.rule,
-        end: outcome.end,
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http_core::{Rule, Version};
 
 /// What became of one request. Its texts are raw bytes of the client, so escape what you print.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Outcome<'a> {
     /// The client's address; none for a Unix socket.

@@ -11,8 +11,8 @@ use std::time::SystemTime;
 use http_core::Version;
 
 use super::civil::Civil;
-use super::line::{Line, word};
-use crate::handler::End;
+use super::line::word;
+use crate::handler::{End, Outcome};
 
 /// How a line of the access log looks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -56,7 +56,7 @@ impl Stamp {
     }
 
     /// Appends the line and its line feed.
-    pub(super) fn write(&self, line: &Line<'_>, out: &mut Vec<u8>) {
+    pub(super) fn write(&self, line: &Outcome<'_>, out: &mut Vec<u8>) {
         match self.format {
             Format::Combined => combined(line, &self.text, out),
             Format::Json => json(line, &self.text, out),
@@ -72,7 +72,7 @@ const fn version(version: Version) -> &'static str {
     }
 }
 
-fn combined(line: &Line<'_>, time: &str, out: &mut Vec<u8>) {
+fn combined(line: &Outcome<'_>, time: &str, out: &mut Vec<u8>) {
     match line.peer {
         Some(peer) => put(out, format_args!("{}", peer.ip().to_canonical())),
         None => out.extend_from_slice(b"unix:"),
@@ -103,7 +103,7 @@ fn or_dash(text: &[u8]) -> &[u8] {
     if text.is_empty() { b"-" } else { text }
 }
 
-fn json(line: &Line<'_>, time: &str, out: &mut Vec<u8>) {
+fn json(line: &Outcome<'_>, time: &str, out: &mut Vec<u8>) {
     put(out, format_args!("{{\"time\":\"{time}\",\"peer\":\""));
     if let Some(peer) = line.peer {
         match SocketAddr::new(peer.ip().to_canonical(), peer.port()) {
@@ -171,20 +171,21 @@ fn escape_json(text: &[u8], out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::line::UNKNOWN;
     use super::*;
     use http_core::Rule;
     use proptest::prelude::*;
     use std::time::Duration;
 
-    fn text(format: Format, line: &Line<'_>) -> String {
+    fn text(format: Format, line: &Outcome<'_>) -> String {
         let time = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_883_192_007);
         let mut out = Vec::new();
         Stamp::new(format, time).write(line, &mut out);
         String::from_utf8(out).expect("a line is UTF-8")
     }
 
-    fn usual() -> Line<'static> {
-        Line {
+    fn usual() -> Outcome<'static> {
+        Outcome {
             peer: Some(([127, 0, 0, 1], 4242).into()),
             method: b"GET",
             target: b"/a?b",
@@ -193,7 +194,7 @@ mod tests {
             status: 200,
             bytes: 13,
             time: Duration::from_micros(1_000_123),
-            ..Line::EMPTY
+            ..UNKNOWN
         }
     }
 
@@ -213,10 +214,10 @@ mod tests {
 
     #[test]
     fn a_refusal_names_its_rule_and_a_response_that_was_cut_its_end() {
-        let refused = Line {
+        let refused = Outcome {
             status: 400,
             rule: Some(Rule::BareLf),
-            ..Line::EMPTY
+            ..UNKNOWN
         };
         let line = text(Format::Combined, &refused);
         assert!(
@@ -224,7 +225,7 @@ mod tests {
             "{line}"
         );
         assert!(text(Format::Json, &refused).contains("\"rule\":\"BareLf\""));
-        let cut = Line {
+        let cut = Outcome {
             end: End::PeerGone,
             status: 0,
             ..usual()
@@ -234,7 +235,7 @@ mod tests {
 
     #[test]
     fn an_ipv4_client_of_a_socket_for_both_families_is_one() {
-        let mapped = Line {
+        let mapped = Outcome {
             peer: Some("[::ffff:192.0.2.7]:80".parse().expect("an address")),
             ..usual()
         };
@@ -271,7 +272,7 @@ mod tests {
             target in proptest::collection::vec(any::<u8>(), 1..60),
             agent in proptest::collection::vec(any::<u8>(), 1..60),
         ) {
-            let line = text(Format::Combined, &Line { target: &target, user_agent: &agent, ..usual() });
+            let line = text(Format::Combined, &Outcome { target: &target, user_agent: &agent, ..usual() });
             prop_assert_eq!(line.lines().count(), 1);
             let (_, rest) = line.split_once('"').expect("a request line");
             let (request, rest) = unquote(rest);
@@ -282,7 +283,7 @@ mod tests {
 
         #[test]
         fn every_text_of_a_json_line_is_read_back(target in any::<String>(), agent in proptest::collection::vec(any::<u8>(), 0..60)) {
-            let line = text(Format::Json, &Line { target: target.as_bytes(), user_agent: &agent, ..usual() });
+            let line = text(Format::Json, &Outcome { target: target.as_bytes(), user_agent: &agent, ..usual() });
             prop_assert!(line.trim_end().chars().all(|each| !each.is_control()), "{}", line);
             let read: serde_json::Value = serde_json::from_str(&line).expect("JSON");
             prop_assert_eq!(read["target"].as_str(), Some(&target[..]));

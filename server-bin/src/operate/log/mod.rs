@@ -18,7 +18,6 @@ mod sink;
 mod writer;
 
 pub use format::Format;
-pub use line::Line;
 pub use notice::{Notices, Topic};
 pub use ring::Lines;
 pub use sink::Target;

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rtrb::{Consumer, Producer, RingBuffer};
 
-use super::line::{self, Line};
+use super::line;
 use super::writer::Shared;
+use crate::handler::Outcome;
 
 /// Bytes that a worker gathers before it hands them over; at the end of a round they go in any case.
 const BATCH: usize = 32 * 1024;
@@ -44,23 +45,23 @@ impl Lines {
         Self { shared, end: None }
     }
 
-    /// Takes a line in. It neither blocks nor, but for the first one, allocates.
+    /// Takes in the line of an outcome. It neither blocks nor, but for the first one, allocates.
     #[inline]
-    pub fn push(&mut self, line: &Line<'_>) {
+    pub fn push(&mut self, outcome: &Outcome<'_>) {
         let Some(end) = &mut self.end else {
-            return self.push_first(line);
+            return self.push_first(outcome);
         };
         if end.filled + line::MOST > BATCH {
             end.hand_over(&self.shared);
         }
-        if let Some(length) = line.put(&mut end.batch[end.filled..]) {
+        if let Some(length) = line::put(outcome, &mut end.batch[end.filled..]) {
             end.filled += length;
             end.lines += 1;
         }
     }
 
     #[cold]
-    fn push_first(&mut self, line: &Line<'_>) {
+    fn push_first(&mut self, outcome: &Outcome<'_>) {
         let (producer, consumer) = RingBuffer::new(RING);
         let dropped = Arc::new(AtomicU64::new(0));
         self.shared.add(WriterEnd {
@@ -74,7 +75,7 @@ impl Lines {
             ring: producer,
             dropped,
         });
-        self.push(line);
+        self.push(outcome);
     }
 
     /// Hands over what came in; to be called at the end of each round.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::civil::Civil;
 use super::format::{Format, Stamp};
-use super::line::Line;
+use super::line;
 use super::notice::{Notices, QUIET, Said, Silent};
 use super::ring::{Lines, WriterEnd};
 use super::sink::{Sink, Target};
@@ -283,7 +283,7 @@ impl Writer {
             }
             // Batches are handed over whole, so no line ends within.
             let mut rest = &taken[..];
-            while let Some((line, behind)) = Line::take(rest) {
+            while let Some((line, behind)) = line::take(rest) {
                 stamp.write(&line, sink.buffer());
                 rest = behind;
             }

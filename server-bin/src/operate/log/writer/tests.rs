@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::line::UNKNOWN;
 use super::*;
+use crate::handler::Outcome;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -22,12 +24,12 @@ fn start(access: &Path, notices: &Path) -> Log {
     .expect("the files can be opened")
 }
 
-fn line(target: &str) -> Line<'_> {
-    Line {
+fn line(target: &str) -> Outcome<'_> {
+    Outcome {
         method: b"GET",
         target: target.as_bytes(),
         status: 200,
-        ..Line::EMPTY
+        ..UNKNOWN
     }
 }
 
