@@ -2,7 +2,7 @@
 
 use http_core::Head;
 
-use super::coding::Wanted;
+use super::coding::{self, Wanted};
 
 /// What one look at the field lines tells.
 #[derive(Clone, Copy, Debug)]
@@ -102,15 +102,6 @@ pub(super) fn takes_html(head: &Head<'_>) -> bool {
             let is_html = parts
                 .next()
                 .is_some_and(|range| range.eq_ignore_ascii_case(b"text/html"));
-            is_html && !parts.any(is_zero_weight)
+            is_html && !parts.any(|part| coding::weight(part) == Some(0))
         })
-}
-
-fn is_zero_weight(parameter: &[u8]) -> bool {
-    match parameter.split_at_checked(2) {
-        Some((name, weight)) => {
-            name.eq_ignore_ascii_case(b"q=") && weight.iter().all(|byte| matches!(byte, b'0' | b'.'))
-        }
-        None => false,
-    }
 }

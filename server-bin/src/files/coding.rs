@@ -115,7 +115,7 @@ impl Accepted {
 }
 
 /// `"q=" ( "0" [ "." *3DIGIT ] / "1" [ "." *3"0" ] )` (§12.4.2), in thousandths.
-fn weight(parameter: &[u8]) -> Option<u16> {
+pub(super) fn weight(parameter: &[u8]) -> Option<u16> {
     let (name, value) = parameter.split_at_checked(2)?;
     if !name.eq_ignore_ascii_case(b"q=") {
         return None;
