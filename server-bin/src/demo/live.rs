@@ -1,6 +1,6 @@
 //! `/` and `/live`: a thread that looks at the server and tells everybody who watches.
 //!
-//! It sleeps while nobody does: then a worker pays for the demonstration's numbers with one look a request at whether
+//! While nobody does it only wakes now and then, and a worker pays for the demonstration's numbers with one look a request at whether
 //! somebody watches.
 
 use std::collections::{HashMap, VecDeque};
@@ -223,7 +223,8 @@ impl Live {
     }
 }
 
-/// The thread: it holds nothing of the demonstration while it sleeps but a moment at a time.
+/// The thread. It holds the demonstration while it waits, and lets it go after each wait, to see whether anybody else
+/// still holds it.
 fn look_and_tell(live: &Weak<Live>) {
     while let Some(live) = live.upgrade() {
         live.wait();

@@ -10,7 +10,7 @@ use crate::{Counted, PHASES};
 pub(super) struct Sample {
     /// Since the demonstration was made.
     pub(super) time: Duration,
-    /// Requests that it was asked.
+    /// Requests that came while somebody watched.
     pub(super) requests: u64,
     /// How long rounds with requests took, while somebody watched.
     pub(super) latencies: Latencies,
@@ -78,11 +78,10 @@ impl Sample {
             });
         let _ = write!(
             table,
-            "<tr><th>all<td>{}<td>{}<td>requests: {} in {} s; bytes for each connection: {bytes}",
+            "<tr><th>all<td>{}<td>{}<td>requests: {} while somebody watched; bytes for each connection: {bytes}",
             self.workers.iter().map(|worker| worker.accepted).sum::<u64>(),
             self.connections(),
             self.requests,
-            self.time.as_secs(),
         );
         table
     }
