@@ -50,6 +50,11 @@ pub struct Server {
     watching: Watching,
 }
 
+/// One worker per core.
+pub(crate) fn default_workers() -> usize {
+    thread::available_parallelism().map_or(1, Into::into)
+}
+
 impl Server {
     /// A server that answers GET and HEAD with what `answer` returns: whatever becomes a [`Decision`], a text for
     /// example. Each worker calls a clone of its own.
@@ -73,7 +78,7 @@ impl Server {
             handler: Box::new(handler),
             addresses: Vec::new(),
             sockets: Sockets::default(),
-            workers: thread::available_parallelism().map_or(1, Into::into),
+            workers: default_workers(),
             accept: AcceptMode::default(),
             max_connections: usize::MAX,
             settings: Settings::default(),

@@ -25,7 +25,7 @@ fn ctrl_c_says_what_it_waits_for_and_the_second_one_what_it_cut_off() {
     wait_for("it says so", || {
         server
             .output()
-            .contains("draining 3 connections; again to stop at once")
+            .contains("draining 3 connections; SIGTERM or Ctrl-C to stop at once")
     });
     server.signal(Signal::SIGINT);
     let status = server.ends_within(Duration::from_secs(5));

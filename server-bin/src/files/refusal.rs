@@ -5,11 +5,12 @@ use http_core::{FieldLine, Head, Name as FieldName};
 use super::asked::{Asked, takes_html};
 use super::options::Options;
 use super::selected::{NO_CACHE, NO_SNIFFING, Role, VARY_ACCEPT};
-use super::serve::{self, LOCATION, Local, Page};
+use super::serve::{self, Local, Page};
 use super::text::Text;
 use crate::handler::{Context, Reply, plain};
 
-const CONTENT_RANGE: FieldName = FieldName::from_static("content-range");
+const LOCATION: FieldName = FieldName::from_static("location");
+pub(super) const CONTENT_RANGE: FieldName = FieldName::from_static("content-range");
 const RETRY_SOON: FieldLine = FieldLine::from_static("retry-after: 1");
 
 const UNLISTED: &str =

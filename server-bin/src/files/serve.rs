@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use http_core::{Head, Method, Name as FieldName};
+use http_core::{Head, Method};
 
 use super::asked::{Asked, Codings};
 use super::cache::{Cache, Entry};
@@ -24,9 +24,6 @@ use super::text::Text;
 use super::{escape, listing};
 use crate::handler::{Content, Context, FileGuard, FileSlice, Reply};
 use crate::sys::Stamp;
-
-const CONTENT_RANGE: FieldName = FieldName::from_static("content-range");
-pub(super) const LOCATION: FieldName = FieldName::from_static("location");
 
 /// A file of at most this size is read at once, and leaves in one write with its head.
 pub(super) const IN_MEMORY: usize = 64 * 1024;
@@ -300,7 +297,7 @@ fn answer_condition(
         Verdict::Part { first, length } => {
             let last = first + length - 1;
             let range = Text::<80>::of(format_args!("bytes {first}-{last}/{all}"));
-            cx.set_status(206).field(CONTENT_RANGE, range.as_bytes());
+            cx.set_status(206).field(refusal::CONTENT_RANGE, range.as_bytes());
             cx.add(&selected.full);
             Ok(part(body, first, length))
         }

@@ -61,7 +61,6 @@ struct Admin {
 }
 
 const NO_STORE: FieldLine = FieldLine::from_static("cache-control: no-store");
-const PLAIN: FieldLine = FieldLine::from_static("content-type: text/plain; charset=utf-8");
 
 impl Handler for Admin {
     fn head(&mut self, head: &Head<'_>, cx: &mut Context<'_>) -> Decision {
@@ -72,15 +71,15 @@ impl Handler for Admin {
                 self.metrics().into()
             }
             "/healthz" => {
-                cx.line(PLAIN);
+                cx.line(plain::TYPE);
                 "ok\n".into()
             }
             "/readyz" if self.told.readiness.get() => {
-                cx.line(PLAIN);
+                cx.line(plain::TYPE);
                 "ready\n".into()
             }
             "/readyz" => {
-                cx.set_status(503).line(PLAIN);
+                cx.set_status(503).line(plain::TYPE);
                 "not ready: the server starts or drains\n".into()
             }
             _ => plain::reply(cx, 404).into(),

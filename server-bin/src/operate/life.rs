@@ -11,9 +11,12 @@ use super::admin::Readiness;
 use super::config::Config;
 use super::log::Log;
 use super::restart::{self, Handover, Program};
-use super::systemd;
+use super::{plural, systemd};
 use crate::files::Reopener;
 use crate::worker::stage::Handle;
+
+/// What ends a drain early.
+const ADVICE: &str = "; SIGTERM or Ctrl-C to stop at once";
 
 /// What happens to a server that runs.
 pub(super) enum Call {
@@ -84,13 +87,11 @@ impl Life<'_> {
                 }
             }
             SIGUSR2 => self.restart(),
-            SIGQUIT => match self.stage {
-                Stage::Serving | Stage::Delaying(_) => self.end(),
-                Stage::Draining => {}
-            },
             _ => match self.stage {
                 Stage::Serving => self.end(),
-                Stage::Delaying(_) => self.drain("; again to stop at once"),
+                Stage::Delaying(_) => self.drain(ADVICE),
+                // It asks for a drain, and that is under way.
+                Stage::Draining if signal == SIGQUIT => {}
                 Stage::Draining => self.handle.stop(),
             },
         }
@@ -101,8 +102,8 @@ impl Life<'_> {
         self.readiness.set(false);
         systemd::notify("STOPPING=1");
         let delay = self.config.drain_delay();
-        if delay.is_zero() || matches!(self.stage, Stage::Delaying(_)) {
-            return self.drain("; again to stop at once");
+        if delay.is_zero() {
+            return self.drain(ADVICE);
         }
         self.stage = Stage::Delaying(Instant::now() + delay);
         let seconds = delay.as_secs_f64();
@@ -117,7 +118,7 @@ impl Life<'_> {
         self.sockets = None;
         self.say(format!(
             "draining {}{advice}",
-            connections(self.handle.connections())
+            plural(self.handle.connections() as u64, "connection")
         ));
         self.handle.drain();
     }
@@ -177,12 +178,5 @@ impl Life<'_> {
 
     fn say(&self, text: String) {
         self.log.notices().say(text);
-    }
-}
-
-pub(super) fn connections(count: usize) -> String {
-    match count {
-        1 => "1 connection".into(),
-        _ => format!("{count} connections"),
     }
 }

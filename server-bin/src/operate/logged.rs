@@ -102,7 +102,6 @@ impl<H: Handler> Handler for Logged<H> {
 #[inline]
 fn time(outcome: &Outcome<'_>, round: Option<Instant>) -> Duration {
     match round {
-        Some(round) if outcome.time.is_zero() => round.elapsed(),
         Some(round) => outcome.time + round.elapsed(),
         None => outcome.time,
     }

@@ -16,3 +16,8 @@ pub mod restart;
 pub mod run;
 mod systemd;
 mod welcome;
+
+/// So many of something: `1 line`, `2 lines`.
+fn plural(count: u64, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+}

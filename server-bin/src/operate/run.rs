@@ -14,13 +14,12 @@ use signal_hook::iterator::Signals;
 
 use super::admin::{self, Readiness, Told};
 use super::config::Config;
-use super::life::{Call, Life, Stage, connections};
+use super::life::{Call, Life, Stage};
 use super::log::Log;
 use super::logged::Logged;
 use super::proxy_protocol::Required;
 use super::restart::{Handover, Predecessor, Program};
-use super::systemd;
-use super::welcome;
+use super::{plural, systemd, welcome};
 use crate::address::Address;
 use crate::demo::Demo;
 use crate::files::Reopener;
@@ -82,7 +81,7 @@ pub fn run(config: &Config) -> Result<ExitCode, String> {
     if cut_off > 0 {
         log.notices().say(format!(
             "{} cut off in the middle of a request",
-            connections(cut_off)
+            plural(cut_off as u64, "connection")
         ));
     }
     log.finish(LAST_LINES);

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use super::config::Config;
+use super::plural;
 use super::restart::Handover;
 use crate::address::{AcceptMode, Bound};
 
@@ -46,17 +47,13 @@ pub(super) fn text(
         mode if mode == asked => mode.to_string(),
         mode => format!("{mode} ({asked} does not exist on this system)"),
     };
-    let workers = plural(workers, "worker");
-    let most = plural(most, "connection");
+    let workers = plural(workers as u64, "worker");
+    let most = plural(most as u64, "connection");
     let _ = writeln!(
         text,
         "{workers}, accept mode {mode}, at most {most}; SIGTERM or Ctrl-C drains"
     );
     text
-}
-
-fn plural(count: usize, word: &str) -> String {
-    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 
 /// What the address alone does not say: who can reach it, and how the workers share it where that is not the mode of all.

@@ -27,7 +27,7 @@ use crate::address::{AcceptMode, Address};
 use crate::driver::settings::Settings;
 use crate::files::Files;
 use crate::handler::Handler;
-use crate::server::Server;
+use crate::server::{Server, default_workers};
 use crate::sockets::Options;
 
 /// Serves a directory, or without one a demonstration, over HTTP/1.1.
@@ -243,9 +243,8 @@ impl Config {
     /// How addresses are to be bound.
     #[must_use]
     pub fn sockets(&self) -> Options {
-        let server = Server::new(|_, _| "");
         Options {
-            workers: self.workers.map_or(server.worker_count(), Into::into),
+            workers: self.workers.map_or_else(default_workers, Into::into),
             accept: self.accept.map_or_else(AcceptMode::default, Into::into),
             mode: self.socket_mode,
         }

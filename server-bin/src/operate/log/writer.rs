@@ -16,6 +16,7 @@ use super::line;
 use super::notice::{Notices, QUIET, Said, Silent};
 use super::ring::{Lines, WriterEnd};
 use super::sink::{Sink, Target};
+use crate::operate::plural;
 
 /// How long the writer leaves lines to gather.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -340,11 +341,7 @@ impl Writer {
         let Some(count) = self.lost.due(now) else {
             return;
         };
-        let lines = if count == 1 {
-            "1 line".into()
-        } else {
-            format!("{count} lines")
-        };
+        let lines = plural(count, "line");
         let text = match self.trouble.take() {
             Some(error) => format!(
                 "cannot write the access log: {error}; {lines} lost so far; make room or SIGUSR1 to open it anew"
