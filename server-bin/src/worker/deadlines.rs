@@ -26,10 +26,6 @@ pub(crate) enum Alarm {
 const ACCEPT: usize = usize::MAX;
 const STOP: usize = usize::MAX - 1;
 
-/// How much later than its deadline an alarm may ring, so that a busy worker asks the wheel once in this time and not
-/// in every turn. Deadlines of connections are a thousand times longer.
-const SLACK: Duration = Duration::from_millis(10);
-
 /// The deadlines of one worker.
 #[derive(Debug)]
 pub(crate) struct Deadlines {
@@ -37,39 +33,30 @@ pub(crate) struct Deadlines {
     /// When the wheel was asked last how long there is nothing to do, and what it said.
     asked: Instant,
     timeout: Option<Duration>,
-    nearest: Instant,
     /// When it has to be asked again.
-    look: Instant,
+    nearest: Instant,
 }
 
 impl Deadlines {
     /// No deadlines as yet.
     pub(crate) fn new(now: Instant) -> Self {
-        let nearest = now + NEVER;
         Self {
             wheel: Timers::new(now),
             asked: now,
             timeout: None,
-            nearest,
-            look: nearest,
+            nearest: now + NEVER,
         }
     }
 
-    /// Rings once for something that is not a connection.
-    pub(crate) fn ring(&mut self, at: Instant, alarm: Alarm) {
+    /// Rings once at this time.
+    pub(crate) fn ring(&mut self, at: Instant, alarm: Alarm) -> TimerId {
         let value = match alarm {
             Alarm::Connection(key) => key.value(),
             Alarm::Accept => ACCEPT,
             Alarm::Stop => STOP,
         };
         self.expect(at);
-        self.wheel.insert(at, value);
-    }
-
-    /// Takes a connection's deadline into the wheel.
-    pub(crate) fn admit(&mut self, key: Key, at: Instant) -> TimerId {
-        self.expect(at);
-        self.wheel.insert(at, key.value())
+        self.wheel.insert(at, value)
     }
 
     /// Moves a connection's entry, because its deadline has come nearer.
@@ -86,7 +73,7 @@ impl Deadlines {
     /// A deadline earlier than `nearest` makes the cached timeout too long: the wheel is asked again in this round.
     fn expect(&mut self, at: Instant) {
         if at < self.nearest {
-            self.look = self.asked;
+            self.nearest = self.asked;
         }
     }
 
@@ -97,7 +84,7 @@ impl Deadlines {
 
     /// Whether the wheel is to be asked: [`due`](Self::due) until nothing is, then [`ask`](Self::ask).
     pub(crate) fn want(&self, now: Instant) -> bool {
-        now >= self.look
+        now >= self.nearest
     }
 
     /// The next alarm that is due.
@@ -118,7 +105,6 @@ impl Deadlines {
             Duration::from_millis(rest.as_micros().div_ceil(1000).try_into().unwrap_or(u64::MAX))
         });
         self.nearest = now + self.timeout.unwrap_or(NEVER);
-        self.look = self.nearest.min(now + SLACK);
     }
 }
 
@@ -144,7 +130,7 @@ mod tests {
         let mut deadlines = Deadlines::new(start);
         deadlines.ring(start + SECOND, Alarm::Stop);
         let key = Slab::default().insert(()).unwrap();
-        deadlines.admit(key, start + 2 * SECOND);
+        deadlines.ring(start + 2 * SECOND, Alarm::Connection(key));
         let (mut now, mut heard) = (start, Vec::new());
         while heard.len() < 2 {
             // A busy worker: each turn takes 50 µs.
@@ -161,7 +147,7 @@ mod tests {
         {
             let (heard, at) = heard[n];
             assert!(
-                heard == alarm && at >= want && at < want + 2 * SLACK,
+                heard == alarm && at >= want && at < want + Duration::from_millis(2),
                 "{heard:?} at {at:?}"
             );
         }
@@ -173,7 +159,7 @@ mod tests {
         let mut deadlines = Deadlines::new(start);
         assert_eq!(deadlines.timeout(), None);
         let key = Slab::default().insert(()).unwrap();
-        let timer = deadlines.admit(key, start + 60 * SECOND);
+        let timer = deadlines.ring(start + 60 * SECOND, Alarm::Connection(key));
         assert!(deadlines.want(start), "something new is in the wheel");
         deadlines.ask(start);
         assert!(deadlines.timeout().is_some_and(|timeout| timeout <= 60 * SECOND));

@@ -8,6 +8,7 @@ use multiplex::{Interest, Token, Trigger};
 
 use super::Worker;
 use super::counters::place;
+use super::deadlines::Alarm;
 use super::slab::{Key, Slot};
 use crate::driver::buffers::{Inlet, Kit};
 use crate::driver::connection::{Connection, Turn};
@@ -59,7 +60,7 @@ impl Worker {
         let Some(resident) = self.residents.get_mut(key) else {
             return;
         };
-        resident.timer = Some(self.deadlines.admit(key, deadline));
+        resident.timer = Some(self.deadlines.ring(deadline, Alarm::Connection(key)));
         let token = Token::new(key.value());
         let socket = resident.connection.socket();
         if self
@@ -201,7 +202,7 @@ impl Worker {
             // A connection is looked at once a round, whatever deadline its protocol sets itself.
             let next_round = self.kit.lent.now + Duration::from_millis(1);
             let deadline = resident.connection.deadline(&self.kit).max(next_round);
-            resident.timer = Some(self.deadlines.admit(key, deadline));
+            resident.timer = Some(self.deadlines.ring(deadline, Alarm::Connection(key)));
         }
     }
 
