@@ -3,12 +3,12 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
 use http_core::{FieldLine, ResponseHead};
 
+use crate::driver::held;
 use crate::handler::{Completed, Completer, Context, Reply, plain};
 
 /// A bounded number of threads for work that blocks: reading a database, a slow disk, a lookup of names.
@@ -87,22 +87,23 @@ impl BlockingPool {
         cx: &mut Context<'_>,
         work: impl FnOnce(&mut ResponseHead) -> C + Send + 'static,
     ) -> Reply {
-        self.try_run(cx, work).unwrap_or_else(|_| {
+        self.try_run(cx, work).unwrap_or_else(|| {
             let reply = plain::reply(cx, 503);
             cx.line(RETRY);
             reply
         })
     }
 
+    /// Returns nothing when the queue has no room.
     fn try_run<C: Into<Completed>>(
         &self,
         cx: &mut Context<'_>,
         work: impl FnOnce(&mut ResponseHead) -> C + Send + 'static,
-    ) -> Result<Reply, Full> {
+    ) -> Option<Reply> {
         let queue = &self.0.0;
         let mut waiting = queue.lock();
         if waiting.jobs.len() >= queue.most.saturating_add(waiting.free) {
-            return Err(Full);
+            return None;
         }
         let (ticket, completer) = cx.later();
         let mut head = ResponseHead::new(cx.status());
@@ -112,12 +113,9 @@ impl BlockingPool {
             .push_back(Box::new(move || answer(completer, head, work)));
         drop(waiting);
         queue.called.notify_one();
-        Ok(Reply::Later(ticket))
+        Some(Reply::Later(ticket))
     }
 }
-
-/// The queue has no room.
-struct Full;
 
 fn answer<C: Into<Completed>>(
     completer: Completer,
@@ -136,10 +134,8 @@ impl Queue {
     /// Works until the pool has ended and nothing waits any more.
     fn work(&self) {
         while let Some(job) = self.next() {
-            // The completer answers 500 as it unwinds; what the panic carries may panic when it is dropped.
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(job)) {
-                std::mem::forget(panic);
-            }
+            // After a panic the completer answers 500 as it unwinds.
+            held::run(job);
         }
     }
 
