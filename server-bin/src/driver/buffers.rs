@@ -86,10 +86,10 @@ pub(crate) struct Kit {
     pub(crate) scratch: Vec<u8>,
     /// The present connection's requests whose answers have not left.
     pub(crate) records: Records,
+    /// How those requests end, if the connection closes in this turn.
+    pub(crate) end: End,
     /// Whether the connection's protocol is to be called in this turn.
     pub(crate) calls_protocol: bool,
-    /// How they end, if the connection closes in this turn.
-    pub(crate) end: End,
     pub(crate) date: Date,
     pub(crate) pool: Pool,
 }
@@ -176,6 +176,15 @@ impl Kit {
             self.renew_handler();
         }
         decision
+    }
+
+    /// Notes that so many bytes of the present answer's body were handed on.
+    #[inline]
+    pub(crate) fn note_body(&mut self, bytes: u64) {
+        if self.observed {
+            self.records.add_body(bytes);
+            self.tally.body_bytes += bytes;
+        }
     }
 
     /// Lets the handler hear of a finished request.

@@ -276,8 +276,9 @@ impl<S: Socket> Connection<S> {
                 Err(part) => return self.take_step(part),
             }
         }
-        if self.phase == Phase::Body {
-            self.go_on_with_body(saved || arrived > 0, kit);
+        // After a pause the client may still have to be told to go on, unless it has sent some of the body already.
+        if self.phase == Phase::Body && !saved && arrived == 0 {
+            self.tell_to_continue(kit);
         }
         if !saved {
             // The usual way: nothing was saved, and nothing will be.
@@ -437,7 +438,7 @@ impl<S: Socket> Connection<S> {
         if !kit.records.is_empty() {
             self.put_records_away(kit);
         }
-        if kit.lent.has_kept {
+        if kit.lent.has_kept() {
             self.put_kept_away(kit);
         }
         if self.phase == Phase::Closed {
@@ -476,7 +477,7 @@ impl<S: Socket> Connection<S> {
         if self.phase == Phase::Closed {
             self.report_all(kit.end, kit);
         } else if !kit.records.is_empty() {
-            let work = self.work.get_or_insert_with(|| kit.pool.take());
+            let work = self.work(kit);
             std::mem::swap(&mut work.records, &mut kit.records);
         }
     }

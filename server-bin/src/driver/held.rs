@@ -1,6 +1,6 @@
 //! What handlers hand over is run and dropped here, so that a panic costs their own request and never the worker.
 //!
-//! A value's `Drop` is the handler's code too, and the engine drops values at moments of its own: a deadline, a reset,
+//! A value's `Drop` is the handler's code too, and the driver drops values at moments of its own: a deadline, a reset,
 //! a reply that another one replaced. What has to be kept for a while is therefore kept as [`Held`].
 //!
 //! One case is beyond help: a `Drop` that panics while the same panic unwinds through it ends the process (the

@@ -94,7 +94,7 @@ impl<S: Socket> Connection<S> {
     /// Keeps what this turn has made, from `written` on, behind what earlier turns left.
     #[cold]
     fn keep(&mut self, kit: &mut Kit, written: usize) {
-        let work = self.work.get_or_insert_with(|| kit.pool.take());
+        let work = self.work(kit);
         work.output.extend_from_slice(&kit.out[written..]);
         kit.out.clear();
     }
@@ -150,10 +150,7 @@ impl<S: Socket> Connection<S> {
         let Some(work) = work.as_mut() else {
             return Sent::Broken;
         };
-        let can_be_notified = work
-            .elsewhere
-            .as_ref()
-            .is_some_and(|elsewhere| elsewhere.can_be_notified());
+        let can_be_notified = work.can_be_notified();
         let sent = match &mut work.body {
             None => return Sent::Broken,
             Some(Outgoing::Pull { source, begun }) => {
@@ -168,12 +165,7 @@ impl<S: Socket> Connection<S> {
             if http.sent(n as u64).is_err() {
                 return Sent::Broken;
             }
-        }
-        if let Sent::Some(n) = sent
-            && kit.observed
-        {
-            kit.records.add_body(n as u64);
-            kit.tally.body_bytes += n as u64;
+            kit.note_body(n as u64);
         }
         sent
     }
@@ -359,10 +351,7 @@ fn pull(
     if has_failed || http.data(&mut kit.out, &kit.scratch).is_err() {
         return Sent::Broken;
     }
-    if kit.observed {
-        kit.records.add_body(made as u64);
-        kit.tally.body_bytes += made as u64;
-    }
+    kit.note_body(made as u64);
     match pulled {
         Some(Pulled::End) => Sent::All,
         Some(Pulled::Wait) => Sent::Starved,

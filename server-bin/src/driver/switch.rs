@@ -82,7 +82,8 @@ impl<S: Socket> Connection<S> {
         work.has_new_deadline |= (work.own_deadline, work.own_timeout) != (deadline, idle_timeout);
         (work.own_deadline, work.own_timeout) = (deadline, idle_timeout);
         if wants == Wants::Close {
-            self.leave_protocol(kit);
+            // It has said its last word.
+            self.report_all(End::Complete, kit);
             return Part::Go(Happening::Wanted(Wants::Close));
         }
         // Nobody else knows of the bytes that are left here, so it is told of them once more.
@@ -99,11 +100,6 @@ impl<S: Socket> Connection<S> {
             Phase::Upgraded(wants) => reads(wants),
             _ => happened == Happened::Ready,
         }
-    }
-
-    /// The protocol has said its last word.
-    fn leave_protocol(&mut self, kit: &mut Kit) {
-        self.report_all(End::Complete, kit);
     }
 
     /// Whether the deadline that is over is one of the protocol's own, which it hears of, and not its idle timeout.

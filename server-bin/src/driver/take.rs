@@ -4,8 +4,8 @@ use http_core::{Expectation, Framing, Head, Method, ResponseHead, Rule};
 
 use super::buffers::Kit;
 use super::connection::{Connection, Part};
-use super::handler::{BodySink, Collected, Context, Decision, Protocol, Reply, Took};
-use super::held::{self, Held};
+use super::handler::{BodySink, Context, Decision, Protocol, Reply, Took};
+use super::held::Held;
 use super::phase::Happening;
 use super::send::Outgoing;
 use super::settings::MAX_DISCARD;
@@ -59,7 +59,6 @@ impl<S: Socket> Connection<S> {
         };
         self.http.set_body_limit(limit);
         if self.http.body_is_over_limit() {
-            held::discard(taker);
             return self.refuse_for(Rule::BodyTooLong, kit);
         }
         let waits_for_continue = match taker {
@@ -86,39 +85,28 @@ impl<S: Socket> Connection<S> {
             Some(Taker::Sink(_)) => self.call_sink(key, kit, |sink, cx| sink.begin(cx)),
             _ => Some(Took::More),
         };
-        match (began, framing) {
-            (Some(Took::More), Framing::Empty) => {
-                self.tell_to_continue(kit);
-                self.body_end(key, kit)
-            }
-            (Some(Took::More), _) => {
-                self.tell_to_continue(kit);
-                Happening::BodyWanted
-            }
-            (Some(Took::Pause), framing) => match (self.pause(kit, Happening::BodyWanted), framing) {
-                (Happening::BodyWanted, Framing::Empty) => self.body_end(key, kit),
-                (happening, _) => happening,
-            },
-            (Some(Took::Answer(reply)), _) => self.answer_early(reply, kit),
-            (None, _) => self.refuse(500, kit),
+        match began {
+            Some(Took::More) => self.tell_to_continue(kit),
+            Some(Took::Pause) if self.pause(kit) => return Happening::SinkPaused,
+            Some(Took::Pause) => {}
+            Some(Took::Answer(reply)) => return self.answer_early(reply, kit),
+            None => return self.refuse(500, kit),
+        }
+        match framing {
+            Framing::Empty => self.body_end(key, kit),
+            _ => Happening::BodyWanted,
         }
     }
 
     /// Sends 100 Continue to a client that waits for it.
-    fn tell_to_continue(&mut self, kit: &mut Kit) {
+    #[cold]
+    pub(super) fn tell_to_continue(&mut self, kit: &mut Kit) {
         if let Some(work) = &mut self.work
             && let Some(taking) = &mut work.taking
             && std::mem::take(&mut taking.owes_continue)
         {
             // It fails only where no interim response may be sent, and then the body comes unasked.
             let _ = self.http.continue_100(&mut kit.out);
-        }
-    }
-
-    /// Goes on with the body: after a pause, the client may still have to be told, unless it has sent some already.
-    pub(super) fn go_on_with_body(&mut self, has_input: bool, kit: &mut Kit) {
-        if !has_input {
-            self.tell_to_continue(kit);
         }
     }
 
@@ -131,10 +119,8 @@ impl<S: Socket> Connection<S> {
             }
             Some(Taker::Sink(_)) => match self.call_sink(key, kit, |sink, cx| sink.data(bytes, cx)) {
                 Some(Took::More) => Part::On,
-                Some(Took::Pause) => match self.pause(kit, Happening::BodyWanted) {
-                    Happening::SinkPaused => Part::Go(Happening::SinkPaused),
-                    _ => Part::On,
-                },
+                Some(Took::Pause) if self.pause(kit) => Part::Go(Happening::SinkPaused),
+                Some(Took::Pause) => Part::On,
                 Some(Took::Answer(reply)) => Part::Go(self.answer_early(reply, kit)),
                 None => Part::Go(self.refuse(500, kit)),
             },
@@ -146,8 +132,10 @@ impl<S: Socket> Connection<S> {
     pub(super) fn body_end(&mut self, key: usize, kit: &mut Kit) -> Happening {
         let taking = self.work.as_mut().and_then(|work| work.taking.take());
         match taking.map(|taking| taking.taker) {
-            Some(Taker::Collector { bytes, then }) => self.collected(key, &bytes, then, kit),
-            Some(Taker::Sink(sink)) => self.sunk(key, sink, kit),
+            Some(Taker::Collector { bytes, then }) => {
+                self.answer_with(key, kit, |cx| then.consume(|then| then(&bytes, cx)))
+            }
+            Some(Taker::Sink(sink)) => self.answer_with(key, kit, |cx| sink.consume(|sink| sink.end(cx))),
             Some(Taker::Upgrade { protocol, head }) => {
                 kit.lent.head = head;
                 self.upgrade(protocol, kit)
@@ -156,21 +144,16 @@ impl<S: Socket> Connection<S> {
         }
     }
 
-    fn collected(&mut self, key: usize, bytes: &[u8], then: Held<Collected>, kit: &mut Kit) -> Happening {
+    /// Answers with what the body's taker returns.
+    fn answer_with(
+        &mut self,
+        key: usize,
+        kit: &mut Kit,
+        code: impl FnOnce(&mut Context<'_>) -> Option<Reply>,
+    ) -> Happening {
         kit.lent.begin_call();
         self.lend_elsewhere(kit);
-        let reply = kit.call(key, &self.peer, |cx, _| then.consume(|then| then(bytes, cx)));
-        self.keep_elsewhere(kit);
-        match reply.flatten() {
-            Some(reply) => self.answer(reply, kit),
-            None => self.refuse(500, kit),
-        }
-    }
-
-    fn sunk(&mut self, key: usize, sink: Held<Box<dyn BodySink>>, kit: &mut Kit) -> Happening {
-        kit.lent.begin_call();
-        self.lend_elsewhere(kit);
-        let reply = kit.call(key, &self.peer, |cx, _| sink.consume(|sink| sink.end(cx)));
+        let reply = kit.call(key, &self.peer, |cx, _| code(cx));
         self.keep_elsewhere(kit);
         match reply.flatten() {
             Some(reply) => self.answer(reply, kit),
@@ -200,25 +183,18 @@ impl<S: Socket> Connection<S> {
         took.flatten()
     }
 
-    /// Begins a pause, or goes on as `otherwise` says: without a notifier nobody could end it.
-    fn pause(&mut self, kit: &mut Kit, otherwise: Happening) -> Happening {
-        let Some(work) = &mut self.work else {
-            return otherwise;
-        };
-        let can_end = work
-            .elsewhere
-            .as_ref()
-            .is_some_and(|elsewhere| elsewhere.can_be_notified());
-        if !can_end {
+    /// Begins a pause, and returns whether it has: without a notifier nobody could end it, so the body comes on.
+    fn pause(&mut self, kit: &mut Kit) -> bool {
+        let Some(work) = self.work.as_mut().filter(|work| work.can_be_notified()) else {
             self.tell_to_continue(kit);
-            return otherwise;
-        }
+            return false;
+        };
         let timeout = match work.taking.as_mut().map(|taking| &mut taking.taker) {
             Some(Taker::Sink(sink)) => sink.with(|sink| sink.pause_timeout()).flatten(),
             _ => None,
         };
         self.begin_wait(timeout, kit);
-        Happening::SinkPaused
+        true
     }
 
     /// Answers before the body has ended: what remains of it is dropped, within a bound.
@@ -235,10 +211,7 @@ impl<S: Socket> Connection<S> {
     /// Gives the body's taker up. Returns whether its client still waits for 100 Continue.
     pub(super) fn drop_taker(&mut self) -> bool {
         let taking = self.work.as_mut().and_then(|work| work.taking.take());
-        taking.is_some_and(|taking| {
-            held::discard(taking.taker);
-            taking.owes_continue
-        })
+        taking.is_some_and(|taking| taking.owes_continue)
     }
 
     fn taker(&mut self) -> Option<&mut Taker> {

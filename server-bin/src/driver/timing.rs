@@ -70,7 +70,8 @@ impl<S: Socket> Connection<S> {
 
     /// Begins the timeout that fits the phase at the end of a turn. Returns whether the deadline came nearer.
     ///
-    /// Head, reply and linger timeouts are absolute, and so is that of one wait of a source or a sink. For bodies and responses every byte moves the deadline by its share
+    /// Head and reply timeouts are absolute, and so is that of one wait of a source or a sink. The linger timeout begins
+    /// anew with each read, within the linger time. For bodies and responses every byte moves the deadline by its share
     /// of a second at the least rate, at most to now plus the timeout. So a peer may stand still for less than the
     /// timeout, and is cut off when it falls that far behind the least rate.
     #[inline]

@@ -55,6 +55,13 @@ impl Work {
             && self.records.is_empty()
     }
 
+    /// Whether anybody has a notifier of the present request.
+    pub(crate) fn can_be_notified(&self) -> bool {
+        self.elsewhere
+            .as_ref()
+            .is_some_and(|elsewhere| elsewhere.can_be_notified())
+    }
+
     /// Whether there is a protocol that will be called, now or when the request's body has ended.
     pub(crate) fn has_protocol(&self) -> bool {
         let taker = self.taking.as_ref().map(|taking| &taking.taker);
@@ -131,14 +138,13 @@ impl Pool {
         debug_assert!(work.is_done(), "unfinished work was given back");
         let small = work.input.capacity() + work.output.capacity() <= MAX_SPARE_CAPACITY;
         if small && self.spare.len() < MAX_SPARE {
-            work.sent = 0;
-            work.own_timeout = None;
-            work.own_deadline = None;
-            work.has_new_deadline = false;
-            work.untold = Untold::default();
-            work.idle_calls = 0;
-            work.peer_shut = None;
-            work.kept = None;
+            // All but the buffers' memory is forgotten, whatever else there may be one day: the next client is another one.
+            *work = Work {
+                input: std::mem::take(&mut work.input),
+                output: std::mem::take(&mut work.output),
+                records: std::mem::take(&mut work.records),
+                ..Work::default()
+            };
             self.spare.push(work);
         }
     }

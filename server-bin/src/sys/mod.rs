@@ -1,5 +1,6 @@
 //! What differs from kernel to kernel: opening below a directory ([`open`]), what is known of a file ([`stamp`]),
-//! sending from a file to a socket ([`send`]), and the sockets themselves ([`net`]).
+//! sending from a file to a socket ([`send`]), the sockets themselves ([`net`]), handing them to another process
+//! (`handover`), and locks beside Unix sockets ([`lock`]).
 
 #[cfg(feature = "cli")]
 pub(crate) mod handover;

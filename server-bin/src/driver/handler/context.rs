@@ -31,8 +31,6 @@ pub(crate) struct Lent {
     pub(crate) head: ResponseHead,
     /// Fields that an answer keeps when it starts over.
     pub(crate) kept: FieldBlock,
-    /// Whether there are any.
-    pub(crate) has_kept: bool,
     /// The first mistake that the present request's handler made with its answer.
     pub(crate) misuse: Option<Misuse>,
     /// The client's address, where the handler knows it better than the socket does.
@@ -51,7 +49,6 @@ impl Lent {
             draining: false,
             head: ResponseHead::new(200),
             kept: FieldBlock::new(),
-            has_kept: false,
             misuse: None,
             client: None,
             mailbox,
@@ -64,7 +61,7 @@ impl Lent {
     #[inline(always)]
     pub(crate) fn begin(&mut self) {
         self.begin_call();
-        if self.has_kept {
+        if self.has_kept() {
             self.forget_kept();
         }
     }
@@ -76,17 +73,21 @@ impl Lent {
         self.misuse = None;
     }
 
+    /// Whether the present request keeps any fields.
+    #[inline(always)]
+    pub(crate) fn has_kept(&self) -> bool {
+        !self.kept.as_bytes().is_empty()
+    }
+
     /// What one request keeps is not for the next one, which may be another client's.
     #[cold]
     pub(crate) fn forget_kept(&mut self) {
         self.kept.clear();
-        self.has_kept = false;
     }
 
     /// Takes what the present request keeps, for as long as its connection has no turn.
     #[cold]
     pub(crate) fn take_kept(&mut self) -> FieldBlock {
-        self.has_kept = false;
         std::mem::replace(&mut self.kept, FieldBlock::new())
     }
 
@@ -94,7 +95,6 @@ impl Lent {
     #[cold]
     pub(crate) fn give_kept(&mut self, kept: FieldBlock) {
         self.kept = kept;
-        self.has_kept = true;
     }
 }
 
@@ -168,7 +168,6 @@ impl Context<'_> {
     /// delegates to makes with [`plain::reply`](super::plain::reply), and on the driver's own.
     pub fn keep(&mut self) -> &mut Self {
         self.lent.kept = self.lent.head.fields().clone();
-        self.lent.has_kept = true;
         self
     }
 
