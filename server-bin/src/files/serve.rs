@@ -55,10 +55,8 @@ impl Local {
 
 /// The bytes of a representation.
 enum Body<'a> {
-    /// In the cache.
+    /// In memory, perhaps in the cache.
     Kept(&'a Arc<[u8]>),
-    /// In the worker's buffer.
-    Read(&'a [u8]),
     /// Too large for that; and what it has to be like to its end, if it had settled.
     Open(File, Option<Box<dyn FileGuard>>),
 }
@@ -203,19 +201,17 @@ fn send(
         return answer(selected, Body::Open(opened.file, state), page.asked, head, cx);
     }
     let keeps = keeps && opened.can_be_watched(&stamp, |stamp| has_settled(stamp, now, Tags::Full));
-    let bytes = &buffer[..length as usize];
-    if !cache.is_on() {
-        return answer(selected, Body::Read(bytes), page.asked, head, cx);
+    let content = Arc::from(&buffer[..length as usize]);
+    let reply = answer(selected, Body::Kept(&content), page.asked, head, cx);
+    if cache.is_on() {
+        cache.insert(Entry {
+            key: page.key.into(),
+            wanted: negotiated.then_some(page.asked.wanted),
+            watch: keeps.then(|| opened.watch(name)),
+            selected: selected.clone(),
+            content,
+        });
     }
-    let entry = Entry {
-        key: page.key.into(),
-        wanted: negotiated.then_some(page.asked.wanted),
-        watch: keeps.then(|| opened.watch(name)),
-        selected: selected.clone(),
-        content: bytes.into(),
-    };
-    let reply = answer(&entry.selected, Body::Kept(&entry.content), page.asked, head, cx);
-    cache.insert(entry);
     reply
 }
 
@@ -314,7 +310,6 @@ fn answer_condition(
 fn whole(body: Body<'_>, length: u64) -> Reply {
     match body {
         Body::Kept(bytes) => Reply::Bytes(Content::Shared(Arc::clone(bytes))),
-        Body::Read(bytes) => bytes.to_vec().into(),
         Body::Open(file, guard) => Reply::File(FileSlice {
             file: file.into(),
             offset: 0,
@@ -325,11 +320,9 @@ fn whole(body: Body<'_>, length: u64) -> Reply {
 }
 
 fn part(body: Body<'_>, first: u64, length: u64) -> Reply {
-    // A part lies within the length, and that of what is in memory is small.
-    let of = |bytes: &[u8]| bytes[first as usize..][..length as usize].to_vec().into();
     match body {
-        Body::Kept(bytes) => of(bytes),
-        Body::Read(bytes) => of(bytes),
+        // A part lies within the length, and that of what is in memory is small.
+        Body::Kept(bytes) => bytes[first as usize..][..length as usize].to_vec().into(),
         Body::Open(file, guard) => Reply::File(FileSlice {
             file: file.into(),
             offset: first,
