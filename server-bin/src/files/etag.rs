@@ -38,88 +38,61 @@ pub enum Tags {
 /// The tag is weak (RFC 9110 §8.8.1) as long as a change could still happen without changing it: within the
 /// resolution of the file system's clock after the last change.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ETag {
-    text: Text<CAPACITY>,
-    weak: bool,
-}
+pub(crate) struct ETag(Text<CAPACITY>);
 
 impl ETag {
     /// The tag of a file's content, in a content coding or none (`""`). It is strong if the content was `settled`
     /// when it was looked at (see [`has_settled`]).
     pub(crate) fn of(file: &Stamp, coding: &str, tags: Tags, settled: bool) -> Self {
-        let mut tag = Self {
-            text: Text::new(),
-            weak: !settled,
-        };
-        tag.push(if tag.weak { b"W/\"" } else { b"\"" });
-        tag.push_hex(file.size);
-        tag.push(b"-");
-        match tags {
+        let weak = if settled { "" } else { "W/" };
+        let size = file.size;
+        let dash = if coding.is_empty() { "" } else { "-" };
+        Self(match tags {
             Tags::Full => {
-                tag.push_hex(nanoseconds(file.modified));
-                tag.push(b"-");
-                tag.push_hex(nanoseconds(file.changed));
+                let (modified, changed) = (nanoseconds(file.modified), nanoseconds(file.changed));
+                Text::of(format_args!(
+                    "{weak}\"{size:x}-{modified:x}-{changed:x}{dash}{coding}\""
+                ))
             }
-            Tags::Mtime => tag.push_hex(file.modified.seconds.cast_unsigned()),
-        }
-        if !coding.is_empty() {
-            tag.push(b"-");
-            tag.push(coding.as_bytes());
-        }
-        tag.push(b"\"");
-        tag
+            Tags::Mtime => {
+                let modified = file.modified.seconds;
+                Text::of(format_args!("{weak}\"{size:x}-{modified:x}{dash}{coding}\""))
+            }
+        })
     }
 
     /// No tag yet.
-    pub(crate) const NONE: Self = Self {
-        text: Text::new(),
-        weak: true,
-    };
+    pub(crate) const NONE: Self = Self(Text::new());
 
     /// A tag with this opaque text, for tables.
     #[cfg(test)]
     pub(crate) fn new(opaque: &str, weak: bool) -> Self {
-        let mut tag = Self {
-            text: Text::new(),
-            weak,
-        };
-        tag.push(if weak { b"W/\"" } else { b"\"" });
-        tag.push(opaque.as_bytes());
-        tag.push(b"\"");
-        tag
+        let weak = if weak { "W/" } else { "" };
+        Self(Text::of(format_args!("{weak}\"{opaque}\"")))
     }
 
     /// The field value.
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.text.as_bytes()
-    }
-
-    /// The text in its quotes, without `W/`.
-    fn opaque(&self) -> &[u8] {
-        &self.as_bytes()[if self.weak { 2 } else { 0 }..]
+        self.0.as_bytes()
     }
 
     /// Whether the two are the same bytes for certain (§8.8.3.2): equal, and neither is weak.
     pub(crate) fn matches_strongly(&self, candidate: &[u8]) -> bool {
-        !self.weak && candidate == self.as_bytes()
+        !candidate.starts_with(WEAK) && candidate == self.as_bytes()
     }
 
     /// Whether the two mean the same (§8.8.3.2): equal but for `W/`.
     #[inline]
     pub(crate) fn matches_weakly(&self, candidate: &[u8]) -> bool {
-        candidate.strip_prefix(b"W/").unwrap_or(candidate) == self.opaque()
+        without_weakness(candidate) == without_weakness(self.as_bytes())
     }
+}
 
-    fn push(&mut self, bytes: &[u8]) {
-        self.text.push(bytes);
-    }
+/// What stands before a weak tag.
+const WEAK: &[u8] = b"W/";
 
-    fn push_hex(&mut self, value: u64) {
-        let digits = (u64::BITS - value.leading_zeros()).div_ceil(4).max(1);
-        for place in (0..digits).rev() {
-            self.push(&[b"0123456789abcdef"[(value >> (place * 4)) as usize & 15]]);
-        }
-    }
+fn without_weakness(tag: &[u8]) -> &[u8] {
+    tag.strip_prefix(WEAK).unwrap_or(tag)
 }
 
 /// Nanoseconds since the epoch; those before it and after the year 2554 wrap, which is as good for telling two apart.
@@ -238,7 +211,11 @@ mod tests {
             at(changed + Duration::from_secs(4), Tags::Mtime).as_bytes(),
             seconds.as_bytes()
         );
-        assert!(at(changed + Duration::from_millis(900), Tags::Mtime).weak);
+        assert!(
+            at(changed + Duration::from_millis(900), Tags::Mtime)
+                .as_bytes()
+                .starts_with(b"W/")
+        );
         assert!(fresh.as_bytes().starts_with(b"W/\"a-") && future.as_bytes().starts_with(b"W/\"a-"));
         assert!(settled.as_bytes().starts_with(b"\"a-") && settled.as_bytes().ends_with(b"\""));
         assert!(fresh.matches_weakly(settled.as_bytes()) && !settled.matches_strongly(fresh.as_bytes()));
@@ -266,15 +243,19 @@ mod tests {
     }
 
     #[test]
-    fn times_at_the_edges_make_a_tag_too() {
-        let mut tag = ETag::new("", false);
-        tag.push_hex(0);
-        tag.push_hex(u64::MAX);
+    fn times_at_the_edges_make_a_tag_too() -> std::io::Result<()> {
         let time = |seconds, nanoseconds| Time { seconds, nanoseconds };
-        tag.push_hex(nanoseconds(time(i64::MIN, 0)));
-        tag.push_hex(nanoseconds(time(-1, 999_999_999)));
-        assert!(tag.as_bytes().starts_with(b"\"\"0ffffffffffffffff0"));
+        let mut stamp = Stamp::of(&tempfile::tempfile()?)?;
+        stamp.size = u64::MAX;
+        (stamp.modified, stamp.changed) = (time(-1, 999_999_999), time(i64::MIN, 0));
+        let tag = |coding, tags| ETag::of(&stamp, coding, tags, true).as_bytes().to_vec();
+        assert_eq!(tag("", Tags::Full), b"\"ffffffffffffffff-ffffffffffffffff-0\"");
+        assert_eq!(
+            tag("br", Tags::Mtime),
+            b"\"ffffffffffffffff-ffffffffffffffff-br\""
+        );
         assert_eq!(settles(time(-1, 0)), None);
         assert_eq!(settles(time(i64::MAX, 0)), None);
+        Ok(())
     }
 }
