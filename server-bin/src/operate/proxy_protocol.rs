@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use super::log::Topic;
-use crate::driver::preface;
+use crate::driver::preface::{Opening, Preamble, Preface};
 
 /// What begins a header of version 2. Section 2.2.
 const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
@@ -20,21 +20,6 @@ const WORD: &[u8; 6] = b"PROXY ";
 const LONGEST_LINE: usize = 107;
 /// The most bytes behind the fixed part of version 2. Proxies send some hundred at most (TLVs); 65,535 are possible.
 pub const MOST_BEHIND: usize = 4080;
-
-/// How far the bytes reach.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Preface {
-    /// They are the beginning of a header.
-    Incomplete,
-    /// They begin with a whole header.
-    Whole {
-        /// Its length.
-        consumed: usize,
-        /// The client, where the header names one: not for UNKNOWN, for LOCAL (a health check of the proxy itself), and
-        /// for families without IP addresses.
-        client: Option<SocketAddr>,
-    },
-}
 
 /// Why the bytes are no header.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -56,7 +41,8 @@ pub enum Broken {
     TooLong,
 }
 
-/// Reads the header that the first bytes of a connection are.
+/// Reads the header that the first bytes of a connection are. It names no client for UNKNOWN, for LOCAL (a health check of
+/// the proxy itself), and for families without IP addresses.
 ///
 /// # Errors
 ///
@@ -89,8 +75,8 @@ fn line(bytes: &[u8]) -> Result<Preface, Broken> {
     };
     let text = std::str::from_utf8(&window[WORD.len()..end]).map_err(|_| Broken::Line)?;
     Ok(Preface::Whole {
-        consumed: end + 2,
-        client: client_of_line(text)?,
+        length: end + 2,
+        source: client_of_line(text)?,
     })
 }
 
@@ -140,13 +126,13 @@ fn binary(bytes: &[u8]) -> Result<Preface, Broken> {
         return Err(Broken::TooLong);
     }
     // The family and the protocol, and how long their addresses are; TLVs may follow.
-    let (is_known, addresses) = match fixed[13] {
-        0x11 => (true, 12),
-        0x21 => (true, 36),
-        0x00 | 0x12 | 0x22 => (false, 0),
+    let addresses = match fixed[13] {
+        0x11 => 12,
+        0x21 => 36,
+        0x00 | 0x12 | 0x22 => 0,
         // Unix sockets, whose path is not for us.
-        0x31 | 0x32 => (false, 0),
-        _ if is_local => (false, 0),
+        0x31 | 0x32 => 0,
+        _ if is_local => 0,
         _ => return Err(Broken::Binary),
     };
     if !is_local && length < addresses {
@@ -155,14 +141,14 @@ fn binary(bytes: &[u8]) -> Result<Preface, Broken> {
     let Some(behind) = behind.get(..length) else {
         return Ok(Preface::Incomplete);
     };
-    let client = if is_local || !is_known {
+    let source = if is_local || addresses == 0 {
         None
     } else {
         client_of_addresses(behind, addresses)
     };
     Ok(Preface::Whole {
-        consumed: 16 + length,
-        client,
+        length: 16 + length,
+        source,
     })
 }
 
@@ -207,32 +193,25 @@ impl Required {
     }
 }
 
-impl preface::Preamble for Required {
-    fn opening(&self, peer: Option<SocketAddr>) -> preface::Opening {
+impl Preamble for Required {
+    fn opening(&self, peer: Option<SocketAddr>) -> Opening {
         match peer {
             Some(peer) if !self.trusted.has(peer.ip()) => {
                 let ip = peer.ip().to_canonical();
                 self.refused
                     .say(|| format!("{ip} is closed at once: it is none of the trusted proxies"));
-                preface::Opening::Refused
+                Opening::Refused
             }
-            _ => preface::Opening::Preface,
+            _ => Opening::Preface,
         }
     }
 
-    fn read(&self, bytes: &[u8]) -> preface::Preface {
-        match read(bytes) {
-            Ok(Preface::Incomplete) => preface::Preface::Incomplete,
-            Ok(Preface::Whole { consumed, client }) => preface::Preface::Whole {
-                length: consumed,
-                source: client,
-            },
-            Err(broken) => {
-                self.broken
-                    .say(|| format!("a proxy's connection is closed: {broken}"));
-                preface::Preface::Broken
-            }
-        }
+    fn read(&self, bytes: &[u8]) -> Preface {
+        read(bytes).unwrap_or_else(|broken| {
+            self.broken
+                .say(|| format!("a proxy's connection is closed: {broken}"));
+            Preface::Broken
+        })
     }
 }
 

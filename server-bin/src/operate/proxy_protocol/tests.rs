@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 fn whole(bytes: &[u8]) -> (usize, Option<SocketAddr>) {
     match read(bytes) {
-        Ok(Preface::Whole { consumed, client }) => (consumed, client),
+        Ok(Preface::Whole { length, source }) => (length, source),
         other => panic!("{}: {other:?}", bytes.escape_ascii()),
     }
 }
@@ -137,13 +137,14 @@ proptest! {
         let longer = [&bytes[..], &more].concat();
         match judged {
             Ok(Preface::Incomplete) => {}
-            Ok(Preface::Whole { consumed, .. }) => {
-                prop_assert!(consumed <= bytes.len());
+            Ok(Preface::Whole { length, .. }) => {
+                prop_assert!(length <= bytes.len());
                 prop_assert_eq!(read(&longer), judged);
-                for cut in 0..consumed {
+                for cut in 0..length {
                     prop_assert_eq!(read(&bytes[..cut]), Ok(Preface::Incomplete));
                 }
             }
+            Ok(Preface::Broken) => prop_assert!(false, "read says why"),
             Err(_) => prop_assert_eq!(read(&longer), judged),
         }
     }
