@@ -126,34 +126,24 @@ impl Stamp {
     #[allow(
         clippy::unnecessary_cast,
         clippy::cast_sign_loss,
-        reason = "other systems need the casts"
+        clippy::cast_possible_truncation,
+        reason = "other systems need the casts, and a fraction is less than a billion"
     )]
     #[inline(always)]
     fn from_stat(stat: &Stat) -> Self {
-        let (modified, changed) = fractions(stat);
         Self {
             device: stat.st_dev as u64,
             inode: stat.st_ino as u64,
             size: stat.st_size as u64,
             modified: Time {
                 seconds: stat.st_mtime as i64,
-                nanoseconds: modified,
+                nanoseconds: stat.st_mtime_nsec as u32,
             },
             changed: Time {
                 seconds: stat.st_ctime as i64,
-                nanoseconds: changed,
+                nanoseconds: stat.st_ctime_nsec as u32,
             },
             mode: stat.st_mode as u32,
         }
     }
-}
-
-#[inline(always)]
-#[allow(
-    clippy::cast_sign_loss,
-    clippy::cast_possible_truncation,
-    reason = "less than a billion"
-)]
-fn fractions(stat: &Stat) -> (u32, u32) {
-    (stat.st_mtime_nsec as u32, stat.st_ctime_nsec as u32)
 }

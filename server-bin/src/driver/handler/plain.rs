@@ -17,8 +17,7 @@ use super::{Context, Reply};
 /// }
 /// ```
 pub fn reply(cx: &mut Context<'_>, status: u16) -> Reply {
-    cx.start_over(status);
-    cx.line(TYPE);
+    head(&mut cx.lent.head, &cx.lent.kept, status);
     text(status).into()
 }
 
