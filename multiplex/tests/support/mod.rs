@@ -129,6 +129,13 @@ pub(crate) fn expect_not_registered(poller: &Poller, source: &impl AsFd) {
     );
 }
 
+/// Writes `SKIPPED what: needs …` to the standard error of the process, past libtest, which swallows what a passing test prints.
+pub(crate) fn skipped(what: &str, needs: &str) {
+    // On a line of its own, also behind "test NAME ...".
+    let line = format!("\nSKIPPED {what}: needs {needs}\n");
+    let _ = io::stderr().write_all(line.as_bytes());
+}
+
 pub(crate) fn any(_: &Event) -> bool {
     true
 }
