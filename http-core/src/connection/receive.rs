@@ -229,7 +229,7 @@ impl Connection {
     ) -> Result<Received<'a>, Rejection> {
         let part = match self.reading.body(input, &self.caps, table) {
             Ok(part) => part,
-            Err(fault) => return Err(self.reject_body(fault)),
+            Err(breach) => return Err(self.reject_body(breach)),
         };
         let (consumed, event) = match part {
             Part::More(consumed) => {
