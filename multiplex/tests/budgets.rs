@@ -7,7 +7,6 @@
 
 #[path = "budgets/ffi.rs"]
 mod ffi;
-mod support;
 #[path = "budgets/tools.rs"]
 mod tools;
 #[path = "budgets/work.rs"]

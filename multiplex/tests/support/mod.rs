@@ -5,12 +5,16 @@
 #![allow(dead_code)]
 
 pub(crate) mod ffi;
+mod skipped;
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
+
+#[allow(unused_imports)] // not every test skips
+pub(crate) use skipped::skipped;
 
 use multiplex::{Event, Events, Interest, Poller, Token, Trigger};
 
@@ -127,13 +131,6 @@ pub(crate) fn expect_not_registered(poller: &Poller, source: &impl AsFd) {
         poller.remove(source).map_err(|error| error.kind()),
         Err(io::ErrorKind::NotFound)
     );
-}
-
-/// Writes `SKIPPED what: needs …` to the standard error of the process, past libtest, which swallows what a passing test prints.
-pub(crate) fn skipped(what: &str, needs: &str) {
-    // On a line of its own, also behind "test NAME ...".
-    let line = format!("\nSKIPPED {what}: needs {needs}\n");
-    let _ = io::stderr().write_all(line.as_bytes());
 }
 
 pub(crate) fn any(_: &Event) -> bool {
