@@ -198,9 +198,9 @@ mod tests {
     fn page() -> std::string::String {
         let mut page = std::string::String::from(
             "# What a request can break\n\n\
-             Each refusal names one of these rules; `tests/corpus.rs` holds this table, `Rule::ALL` and the wire files of \
-             `tests/corpus` to each\nother. After every one of them the connection closes: where the next request begins \
-             is not known.\n\n\
+             Each refusal names one of these rules. The table is made of `Rule::ALL`; `tests/corpus.rs` holds that and the \
+             wire files\nof `tests/corpus` to each other. After every one of them the connection closes: where the next \
+             request begins is not known.\n\n\
              | rule | what was wrong | clause | status |\n| --- | --- | --- | --- |\n",
         );
         for rule in Rule::ALL {

@@ -5,7 +5,7 @@ mod support;
 
 use http_core::{Limits, Rule, TargetPolicy};
 use std::collections::BTreeSet;
-use support::corpus::{Vector, load, load_all, root};
+use support::corpus::{Vector, load, load_all};
 use support::{Stop, byte_by_byte, drive, every_cut, whole};
 
 /// Checks all vectors of a directory and reports all failures at once.
@@ -231,7 +231,7 @@ fn no_verdict_waits_past_the_end_of_the_line_or_head_that_breaks_a_rule() {
 }
 
 #[test]
-fn rules_documentation_and_vectors_are_held_to_each_other() {
+fn each_rule_has_a_vector_and_each_vector_a_rule() {
     let rules: BTreeSet<String> = Rule::ALL.iter().map(|rule| format!("{rule:?}")).collect();
     let vectors: BTreeSet<String> = load_all()
         .iter()
@@ -247,35 +247,4 @@ fn rules_documentation_and_vectors_are_held_to_each_other() {
         unknown.is_empty(),
         "vectors name rules that do not exist: {unknown:?}"
     );
-    let want = Rule::ALL.map(row).to_vec();
-    assert_eq!(
-        documented(),
-        want,
-        "http-core/docs/rules.md has to hold these rows:\n{}",
-        want.join("\n")
-    );
-}
-
-/// The row of a rule in the documentation.
-fn row(rule: Rule) -> String {
-    format!(
-        "| `{rule:?}` | {} | {} | {} |",
-        rule,
-        rule.clause(),
-        rule.status()
-    )
-}
-
-/// The rows of the table of rules.
-fn documented() -> Vec<String> {
-    let path = root().join("../../docs/rules.md");
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    let table = text
-        .lines()
-        .skip_while(|line| !line.starts_with("| rule |"))
-        .skip(2);
-    table
-        .take_while(|line| line.starts_with('|'))
-        .map(str::to_owned)
-        .collect()
 }

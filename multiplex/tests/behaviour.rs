@@ -38,10 +38,8 @@ fn the_table_in_the_docs_is_what_this_backend_reports() {
     } else if table.has_column(backend()) {
         table.check_column(backend(), &rows);
     } else {
-        println!(
-            "SKIPPED behaviour: needs a column for {} (UPDATE_BEHAVIOUR=1 makes one)",
-            backend()
-        );
+        let needs = format!("a column for {} (UPDATE_BEHAVIOUR=1 makes one)", backend());
+        support::skipped("behaviour", &needs);
     }
 }
 

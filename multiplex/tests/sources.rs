@@ -212,8 +212,8 @@ fn a_pseudoterminal_ends_when_its_last_slave_is_closed() {
     match watch.poller.add(&master, Token::new(1), READABLE, Trigger::Level) {
         Ok(()) => {}
         Err(error) if cfg!(target_vendor = "apple") => {
-            println!("SKIPPED pseudoterminal: needs a kernel that watches it, this one says {error}");
-            return;
+            let needs = format!("a kernel that watches it, this one says {error}");
+            return skipped("pseudoterminal", &needs);
         }
         Err(error) => panic!("{error}"),
     }

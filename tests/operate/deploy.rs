@@ -52,8 +52,10 @@ fn the_exposure_of_the_service_is_what_the_page_says() {
     let output = tools::run(&analyze, &arguments, Duration::from_secs(30));
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let Some((_, score)) = text.split_once("Overall exposure level for server-bin.service: ") else {
-        println!("SKIPPED the_exposure_of_the_service_is_what_the_page_says: needs systemd 250 or newer");
-        return;
+        return tools::skipped(
+            "the_exposure_of_the_service_is_what_the_page_says",
+            "systemd 250 or newer",
+        );
     };
     let score: f64 = score
         .split(' ')

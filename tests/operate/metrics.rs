@@ -111,8 +111,10 @@ fn the_official_parser_reads_the_metrics() {
             std::env::var_os("CI").is_none_or(|ci| ci != "true"),
             "CI has to install prometheus-client"
         );
-        println!("SKIPPED the_official_parser_reads_the_metrics: needs Python's prometheus-client");
-        return;
+        return tools::skipped(
+            "the_official_parser_reads_the_metrics",
+            "Python's prometheus-client",
+        );
     }
     assert!(
         output.status.success(),

@@ -210,10 +210,10 @@ fn process_1_refuses_because_a_container_would_end_with_it() {
         .status
         .success()
     {
-        println!(
-            "SKIPPED process_1_refuses_because_a_container_would_end_with_it: needs the right to make namespaces"
+        return support::tools::skipped(
+            "process_1_refuses_because_a_container_would_end_with_it",
+            "the right to make namespaces",
         );
-        return;
     }
     let launch = Launch::new()
         .args(["--workers", "1"])

@@ -263,7 +263,7 @@ fn client(programs: &[&str], probe: &[&str], needs: &str) -> Option<PathBuf> {
         env::var_os("CI").is_none_or(|ci| ci != "true"),
         "{test} needs {needs}, which CI has to install"
     );
-    println!("SKIPPED {test}: needs {needs}");
+    tools::skipped(test, needs);
     None
 }
 

@@ -100,6 +100,8 @@ impl Connection {
             return self.need_more(0);
         };
         if progress.grows_by_one(input) && !self.flags.has(Flags::END_OF_INPUT) {
+            // As `Progress::resume` counts a byte: it is looked at for its LF, and once more in its line.
+            table.work.add(2);
             return Ok(Received {
                 consumed: 0,
                 event: Event::NeedMore,
@@ -229,7 +231,7 @@ impl Connection {
     ) -> Result<Received<'a>, Rejection> {
         let part = match self.reading.body(input, &self.caps, table) {
             Ok(part) => part,
-            Err(fault) => return Err(self.reject_body(fault)),
+            Err(breach) => return Err(self.reject_body(breach)),
         };
         let (consumed, event) = match part {
             Part::More(consumed) => {

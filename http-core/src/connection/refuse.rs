@@ -1,7 +1,6 @@
 //! The end of a request that breaks a rule, or that the peer leaves unfinished.
 
 use super::{Connection, Flags};
-use crate::request::Fault;
 use crate::request::body::Reading;
 use crate::rules::{Rejection, Rule};
 use crate::state::{Input, State};
@@ -61,14 +60,10 @@ impl Connection {
         }
     }
 
-    /// A fault in a body: only an error response, if none is under way, and the end can follow.
+    /// The byte of the input at this index breaks a rule of bodies: only an error response, if none is under way, and the end
+    /// can follow.
     #[cold]
-    pub(super) fn reject_body(&mut self, fault: Fault) -> Rejection {
-        let (at, rule) = match fault {
-            Fault::Broken(at, rule) => (at, rule),
-            // A body waits by `Part::More`.
-            Fault::Incomplete => (0, Rule::TruncatedBody),
-        };
+    pub(super) fn reject_body(&mut self, (at, rule): (usize, Rule)) -> Rejection {
         self.step(Input::BrokenRule);
         self.set_error_flags(self.flags.has(Flags::HEAD));
         Rejection {

@@ -120,18 +120,10 @@ impl Connection {
     /// The slow path of [`reply`](Self::reply); a separate function, so that the fast path saves no registers for it.
     #[inline(never)]
     fn reply_slowly(&mut self, out: &mut Vec<u8>, head: &ResponseHead, body: &[u8]) -> Result<(), Misuse> {
-        let known = Body::Known(body.len() as u64);
-        let sending = self.prepare(head.status(), known)?;
-        let options = self.options(head.has_upgrade(), sending);
-        head.write(
-            out,
-            options,
-            FramingLine::of(head.status(), known, self.to_http10()),
-        );
-        if sending.has_body() {
+        self.respond(out, head, Body::Known(body.len() as u64))?;
+        if self.sends_body() {
             out.extend_from_slice(body);
         }
-        self.commit(sending);
         self.finish();
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! The part of the input that is being read: a head, a body of one framing or another, trailers, or nothing.
 
-use super::Fault::{self, Broken, Incomplete};
+use super::Fault::{Broken, Incomplete};
 use super::chunked::{Chunked, prefix};
 use super::section::Progress;
 use super::table::{Slot, Table};
@@ -35,9 +35,9 @@ pub(crate) struct Length {
 impl Length {
     /// Takes what `input` has of the body, unless more is announced than may come.
     #[inline(always)]
-    fn take<'a>(&mut self, input: &'a [u8]) -> Result<&'a [u8], Fault> {
+    fn take<'a>(&mut self, input: &'a [u8]) -> Result<&'a [u8], (usize, Rule)> {
         if self.left > self.allowed {
-            return Err(Broken(0, Rule::BodyTooLong));
+            return Err((0, Rule::BodyTooLong));
         }
         let data = prefix(input, self.left);
         self.left -= data.len() as u64;
@@ -106,14 +106,14 @@ impl Reading {
         }
     }
 
-    /// Reads on in a body.
+    /// Reads on in a body. An error is the index of the byte that breaks a rule, and the rule; a body that waits is no error.
     #[inline(always)]
     pub(crate) fn body<'a>(
         &mut self,
         input: &'a [u8],
         caps: &Caps,
         table: &mut Table<[Slot]>,
-    ) -> Result<Part<'a>, Fault> {
+    ) -> Result<Part<'a>, (usize, Rule)> {
         match self {
             Self::Length(length) => {
                 let data = length.take(input)?;
@@ -152,7 +152,7 @@ impl Reading {
         from: usize,
         caps: &Caps,
         table: &mut Table<[Slot]>,
-    ) -> Result<Part<'a>, Fault> {
+    ) -> Result<Part<'a>, (usize, Rule)> {
         let rest = input.get(from..).unwrap_or(&[]);
         match self {
             Self::Trailers(_) if rest.is_empty() => Ok(Part::More(from)),
@@ -166,7 +166,7 @@ impl Reading {
                     Ok(Part::Trailers(from, from + length))
                 }
                 Err(Incomplete) => Ok(Part::More(from)),
-                Err(Broken(at, rule)) => Err(Broken(from + at, rule)),
+                Err(Broken(at, rule)) => Err((from + at, rule)),
             },
             Self::Ending | Self::Head(_) | Self::Length(_) | Self::Chunked(_) => {
                 debug_assert!(matches!(self, Self::Ending), "no body is being read");

@@ -1,7 +1,6 @@
 //! The chunked decoder (RFC 9112 section 7.1): a machine that names the byte it waits for, so that no byte between a
 //! size and its data passes unread, however the input is cut.
 
-use super::Fault::{self, Broken};
 use crate::bytes::{self, TOKEN, VALUE};
 use crate::limits::Caps;
 use crate::rules::Rule;
@@ -94,12 +93,12 @@ impl Chunked {
 
     /// Reads framing up to the next data or the end of the last chunk's line. Returns how many bytes that took.
     #[inline(never)]
-    pub(crate) fn advance(&mut self, input: &[u8], caps: &Caps) -> Result<usize, Fault> {
+    pub(crate) fn advance(&mut self, input: &[u8], caps: &Caps) -> Result<usize, (usize, Rule)> {
         if self.step == Step::Data {
             return Ok(0);
         }
         for (i, &byte) in input.iter().enumerate() {
-            self.line_byte(byte, caps).map_err(|rule| Broken(i, rule))?;
+            self.line_byte(byte, caps).map_err(|rule| (i, rule))?;
             if matches!(self.step, Step::Data | Step::Last) {
                 return Ok(i + 1);
             }

@@ -20,7 +20,7 @@ pub(crate) mod view;
 
 use crate::rules::Rule;
 
-/// Why there is no result: of a line, a section, or a step through a body.
+/// Why there is no result: of a line or a section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// More bytes are needed.

@@ -1,8 +1,9 @@
 //! A section of lines up to the empty line that ends it, a head or trailers: whole, or in pieces.
 //!
-//! A section that has arrived whole is parsed once. While it arrives in pieces it is scanned from LF to LF: no byte is looked
-//! at twice, and each line is judged at its end, so that what no later byte can mend is refused at once. Where the scan finds
-//! the end or a breach, the section is parsed, which says what was found: so every verdict comes from one place.
+//! A section that has arrived whole is parsed once. While it arrives in pieces it is scanned from LF to LF: no byte of a later
+//! piece is searched for its LF twice, and each line that ends in one is judged once, at its end, so that what no later byte can
+//! mend is refused at once. Where the scan finds the end or a breach, the whole section is parsed, which says what was found: so
+//! every verdict comes from one place, and a byte is looked at a few times at most, however the section was cut.
 
 use super::Fault::{self, Broken, Incomplete};
 use super::field::{self, Line};

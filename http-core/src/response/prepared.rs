@@ -1,6 +1,6 @@
 //! A head that is made once and sent many times.
 
-use super::body::Body;
+use super::body::{Body, Sending};
 use super::fields::DateLine;
 use super::head::{FramingLine, Options, ResponseHead};
 use crate::misuse::Misuse;
@@ -45,6 +45,8 @@ pub struct PreparedHead {
     date: usize,
     length: u64,
     status: u16,
+    /// Whether a body follows, but for HEAD.
+    content: bool,
     upgrade: bool,
 }
 
@@ -60,21 +62,21 @@ impl PreparedHead {
         if !(200..600).contains(&status) {
             return Err(Misuse::BadStatus);
         }
-        if matches!(status, 204 | 205) && length > 0 {
-            return Err(Misuse::ContentForbidden);
-        }
+        // Neither HEAD nor the version of the client plays a part in what is prepared.
+        let body = Body::Known(length);
+        let content = Sending::decide(status, body, false, false)?.has_body();
         let mut bytes = Vec::new();
         head.write_lines(&mut bytes);
         let date = bytes.len();
         bytes.extend_from_slice(DateLine::new(&[b' '; 29]).as_bytes());
-        // The version of the client plays no part where the length is known.
-        FramingLine::of(status, Body::Known(length), false).write(&mut bytes);
+        FramingLine::of(status, body, false).write(&mut bytes);
         bytes.shrink_to_fit();
         Ok(Self {
             bytes,
             date,
             length,
             status,
+            content,
             upgrade: head.has_upgrade(),
         })
     }
@@ -113,7 +115,7 @@ impl PreparedHead {
     /// Whether a body always follows, but for HEAD.
     #[inline(always)]
     pub(crate) const fn has_content(&self) -> bool {
-        !matches!(self.status, 204 | 205 | 304)
+        self.content
     }
 
     /// Appends the head, and makes room for `more` bytes behind it.

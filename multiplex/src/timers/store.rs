@@ -101,7 +101,7 @@ impl<T> Store<T> {
     ///
     /// # Panics
     ///
-    /// With 2³² - 1 entries.
+    /// With 2³² - 256 entries.
     #[inline]
     pub(super) fn insert(&mut self, links: Links, value: T) -> TimerId {
         if self.vacant == NIL {

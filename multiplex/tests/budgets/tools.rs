@@ -1,5 +1,8 @@
 //! Running this program under strace and callgrind.
 
+#[path = "../support/skipped.rs"]
+mod skipped;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -93,7 +96,7 @@ fn optimised() -> &'static Path {
     })
 }
 
-/// Prints what is skipped for the want of a tool. In CI nothing may be.
+/// Says what is skipped for the want of a tool. In CI nothing may be.
 #[track_caller]
 pub(crate) fn has(tool: &str) -> Option<()> {
     let found = Command::new(tool)
@@ -101,7 +104,7 @@ pub(crate) fn has(tool: &str) -> Option<()> {
         .output()
         .is_ok_and(|output| output.status.success());
     if !found {
-        println!("SKIPPED budgets of multiplex: needs {tool}");
+        skipped::skipped("budgets of multiplex", tool);
         assert!(std::env::var("CI").as_deref() != Ok("true"), "{tool} is missing");
     }
     found.then_some(())

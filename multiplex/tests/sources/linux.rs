@@ -222,11 +222,11 @@ fn the_mounts_report_a_change_as_an_error_by_edge() {
         .stderr(Stdio::null())
         .spawn();
     let Ok(mut child) = child else {
-        return println!("SKIPPED /proc/self/mounts: needs unshare(1)");
+        return skipped("/proc/self/mounts", "unshare(1)");
     };
     let (mut orders, mut answers) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
     if answers.read_exact(&mut [0]).is_err() {
-        return println!("SKIPPED /proc/self/mounts: needs the right to make a mount namespace");
+        return skipped("/proc/self/mounts", "the right to make a mount namespace");
     }
     let mounts = File::open(format!("/proc/{}/mounts", child.id())).unwrap();
     let mut watch = Watch::new();
@@ -245,7 +245,7 @@ fn the_mounts_report_a_change_as_an_error_by_edge() {
     if mounted {
         watch.expect(1, Event::is_error);
     } else {
-        println!("SKIPPED /proc/self/mounts: needs the right to mount");
+        skipped("/proc/self/mounts", "the right to mount");
     }
     drop(orders);
     child.wait().unwrap();
@@ -256,7 +256,7 @@ fn a_tun_device_that_was_added_before_it_had_a_name_is_silent_until_it_is_modifi
     let device = OpenOptions::new().read(true).write(true).open("/dev/net/tun");
     let device = match device {
         Ok(device) => device,
-        Err(error) => return println!("SKIPPED TUN device: needs /dev/net/tun ({error})"),
+        Err(error) => return skipped("TUN device", &format!("/dev/net/tun ({error})")),
     };
     ffi::set_nonblocking(&device);
     let mut watch = Watch::new();
@@ -271,7 +271,7 @@ fn a_tun_device_that_was_added_before_it_had_a_name_is_silent_until_it_is_modifi
     let error = (&device).read(&mut [0; 9]).unwrap_err();
     assert_eq!(error.raw_os_error(), Some(libc::EBADFD));
     let Some(request) = ffi::make_tun(&device, "mxtest%d") else {
-        return println!("SKIPPED TUN device: needs the right to make one");
+        return skipped("TUN device", "the right to make one");
     };
     watch.expect_silence();
     ffi::raise_link(request);

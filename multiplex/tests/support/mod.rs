@@ -5,12 +5,16 @@
 #![allow(dead_code)]
 
 pub(crate) mod ffi;
+mod skipped;
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
+
+#[allow(unused_imports)] // not every test skips
+pub(crate) use skipped::skipped;
 
 use multiplex::{Event, Events, Interest, Poller, Token, Trigger};
 

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::live::Latencies;
-use crate::{Counted, PHASES};
+use crate::Counted;
+use crate::PHASES;
 
 /// One look at the server.
 pub(super) struct Sample {
