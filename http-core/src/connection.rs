@@ -202,6 +202,13 @@ impl Connection {
         self.sending.has_body()
     }
 
+    /// Returns whether a final response with this status to the present request has a body: not to HEAD, and not with 204, 205
+    /// and 304 (RFC 9110 section 6.4.1). For whoever counts what [`reply`](Self::reply) writes, and asks before it.
+    #[must_use]
+    pub const fn response_has_body(&self, status: u16) -> bool {
+        !self.flags.has(Flags::HEAD) && !matches!(status, 204 | 205 | 304)
+    }
+
     /// Closes the connection after the response that is due or under way, or, if there is none, after the next one. That
     /// response says `Connection: close` (RFC 9112 section 9.6), unless its head was written before this call.
     pub fn close_after_response(&mut self) {

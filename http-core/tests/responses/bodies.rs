@@ -7,6 +7,19 @@ use crate::{asked, get, get10, head, misuse, read, replied};
 use http_core::{Body, Connection, FieldBlock, Misuse, ResponseHead};
 
 #[test]
+fn whether_a_response_will_have_a_body_is_told_before_it_is_begun() {
+    for (make, name) in [(get as fn() -> Connection, "GET"), (head, "HEAD")] {
+        for status in 200..600 {
+            let mut conn = make();
+            let told = conn.response_has_body(status);
+            conn.respond(&mut Vec::new(), &ResponseHead::new(status), Body::Known(0))
+                .expect("legal");
+            assert_eq!(told, conn.sends_body(), "{status} to {name}");
+        }
+    }
+}
+
+#[test]
 fn a_response_to_head_tells_the_length_and_has_no_body() {
     let mut conn = head();
     let response = replied(&mut conn, "HEAD", 200, b"Hello");

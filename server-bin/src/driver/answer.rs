@@ -109,10 +109,10 @@ impl<S: Socket> Connection<S> {
             return self.begin_answer(body, Outgoing::Content { content, at: 0 }, kit);
         }
         kit.lent.head.push_date(&kit.date.line);
-        self.http.reply(&mut kit.out, &kit.lent.head, bytes)?;
         if kit.observed {
-            self.note_answer(kit, bytes.len() as u64, None);
-            self.note_end(kit);
+            self.reply_noted(bytes, None, kit)?;
+        } else {
+            self.http.reply(&mut kit.out, &kit.lent.head, bytes)?;
         }
         Ok(self.answered())
     }
@@ -190,10 +190,7 @@ impl<S: Socket> Connection<S> {
         plain::head(&mut kit.lent.head, &kit.lent.kept, status);
         kit.lent.head.push_date(&kit.date.line);
         // It can fail only when the response has begun, and then there is nothing to do but close.
-        if self.http.reply(&mut kit.out, &kit.lent.head, text).is_ok() && kit.observed {
-            self.note_answer(kit, text.len() as u64, rule);
-            self.note_end(kit);
-        }
+        let _ = self.reply_noted(text, rule, kit);
         Happening::AnsweredLast
     }
 
@@ -229,14 +226,20 @@ impl<S: Socket> Connection<S> {
         }
     }
 
-    /// Remembers an answer from memory.
+    /// Writes an answer from memory, and remembers it if anybody wants to know.
     #[cold]
-    fn note_answer(&mut self, kit: &mut Kit, body: u64, rule: Option<Rule>) {
-        self.note_head(kit, rule);
-        if kit.watched && kit.records.has_body() {
-            kit.records.add_body(body);
+    fn reply_noted(&mut self, body: &[u8], rule: Option<Rule>, kit: &mut Kit) -> Result<(), Misuse> {
+        let has_body = self.http.response_has_body(kit.lent.head.status());
+        self.http.reply(&mut kit.out, &kit.lent.head, body)?;
+        if !kit.observed {
+            return Ok(());
         }
-        kit.tally.body_bytes += body;
+        self.note_head(kit, rule);
+        if has_body {
+            kit.note_body(body.len() as u64);
+        }
+        self.note_end(kit);
+        Ok(())
     }
 
     /// Remembers that an answer has begun.

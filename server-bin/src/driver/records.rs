@@ -80,14 +80,6 @@ impl Records {
         }
     }
 
-    /// Whether the last answer has a body that is sent (RFC 9110 sections 9.3.2, 15.3.5, 15.4.5).
-    pub(crate) fn has_body(&self) -> bool {
-        let Some(last) = self.list.last() else {
-            return false;
-        };
-        self.part(&last.method) != b"HEAD" && !matches!(last.status, 204 | 304)
-    }
-
     /// The last answer is whole, and ends at this place of the unsent output.
     pub(crate) fn end(&mut self, place: usize) {
         if let Some(last) = self.list.last_mut() {

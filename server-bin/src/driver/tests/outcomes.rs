@@ -120,6 +120,7 @@ fn the_bytes_of_a_body_are_those_that_the_socket_took() {
         (get("/hello").replacen("GET", "HEAD", 1), 0),
         (get("/large").replacen("GET", "HEAD", 1), 0),
     ] {
+        let before = rig.kit.tally.body_bytes;
         rig.arrive(&request);
         let heard = watching.heard();
         assert_eq!(
@@ -127,6 +128,7 @@ fn the_bytes_of_a_body_are_those_that_the_socket_took() {
             (1, want, End::Complete),
             "{request}"
         );
+        assert_eq!(rig.kit.tally.body_bytes - before, want, "{request}");
     }
 
     // Cut off: of the first answer a part of the body has left, of the second nothing.
