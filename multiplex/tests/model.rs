@@ -51,7 +51,7 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let interest = prop_oneof![Just(READABLE), Just(WRITABLE), Just(both())];
+    let interest = prop_oneof![Just(READABLE), Just(WRITABLE), Just(BOTH)];
     // Level is what can be compared; the others are there to be changed into it.
     let trigger =
         prop_oneof![6 => Just(Trigger::Level), 1 => Just(Trigger::Edge), 1 => Just(Trigger::OneShot)];

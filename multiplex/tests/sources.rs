@@ -10,7 +10,6 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::UdpSocket;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::{UnixDatagram, UnixListener};
-use std::path::PathBuf;
 
 use multiplex::{Event, Fanout, Token, Trigger};
 
@@ -47,13 +46,6 @@ fn each_row_of_the_chapter_is_run_by_a_test() {
     if cfg!(all(target_os = "linux", not(multiplex_kqueue))) {
         assert_eq!(in_the_chapter.len(), rows.len(), "{in_the_chapter:?}");
     }
-}
-
-/// A folder of this process alone, for names in the file system.
-fn folder(name: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("multiplex-{name}-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    folder
 }
 
 #[test]

@@ -166,9 +166,7 @@ fn a_source_that_two_threads_arm_again_at_the_same_time_stays_alive() {
     let poller = Poller::new().unwrap();
     let pairs: Vec<_> = (0..2).map(|_| pair()).collect();
     for (token, (a, b)) in pairs.iter().enumerate() {
-        poller
-            .add(a, Token::new(token), both(), Trigger::OneShot)
-            .unwrap();
+        poller.add(a, Token::new(token), BOTH, Trigger::OneShot).unwrap();
         // There is always more to read and room to write, so both directions report as soon as they are armed.
         (&*b).write_all(&[7; BYTES]).unwrap();
     }
@@ -185,7 +183,7 @@ fn a_source_that_two_threads_arm_again_at_the_same_time_stays_alive() {
                             left.fetch_sub(1, SeqCst);
                         }
                         poller
-                            .modify(source, event.token(), both(), Trigger::OneShot)
+                            .modify(source, event.token(), BOTH, Trigger::OneShot)
                             .unwrap();
                     }
                 }

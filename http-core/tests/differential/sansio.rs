@@ -6,20 +6,28 @@ use ureq_proto::server::{RecvRequestResult, Reply};
 /// Room for a body, and for the field slots that hoot puts into its caller's buffer.
 const ROOM: usize = 1 << 20;
 
-/// The server half of ureq-proto over a whole connection: the requests it saw, and whether it refused what followed.
-#[must_use]
-pub fn ureq_proto(wire: &[u8]) -> (Vec<Request>, bool) {
+/// Reads one request: how long it was, or that it was refused, or nothing if it has not ended.
+type ReadRequest = fn(&[u8], &mut [u8], &mut Vec<Request>) -> Option<Result<usize, ()>>;
+
+/// A whole connection: the requests that were seen, and whether what followed was refused.
+fn connection(wire: &[u8], read: ReadRequest) -> (Vec<Request>, bool) {
     let mut requests = Vec::new();
     let mut rest = wire;
-    let mut body = vec![0; ROOM];
+    let mut room = vec![0; ROOM];
     while !rest.is_empty() {
-        match ureq_request(rest, &mut body, &mut requests) {
+        match read(rest, &mut room, &mut requests) {
             Some(Ok(used)) => rest = &rest[used..],
             Some(Err(())) => return (requests, true),
             None => break,
         }
     }
     (requests, false)
+}
+
+/// The server half of ureq-proto over a whole connection: the requests it saw, and whether it refused what followed.
+#[must_use]
+pub fn ureq_proto(wire: &[u8]) -> (Vec<Request>, bool) {
+    connection(wire, ureq_request)
 }
 
 /// One request: how long it was, or that it was refused, or nothing if it has not ended.
@@ -62,17 +70,7 @@ fn ureq_request(wire: &[u8], body: &mut [u8], requests: &mut Vec<Request>) -> Op
 /// The server half of hoot over a whole connection: the requests it saw, and whether it refused what followed.
 #[must_use]
 pub fn hoot(wire: &[u8]) -> (Vec<Request>, bool) {
-    let mut requests = Vec::new();
-    let mut rest = wire;
-    let mut room = vec![0; ROOM];
-    while !rest.is_empty() {
-        match hoot_request(rest, &mut room, &mut requests) {
-            Some(Ok(used)) => rest = &rest[used..],
-            Some(Err(())) => return (requests, true),
-            None => break,
-        }
-    }
-    (requests, false)
+    connection(wire, hoot_request)
 }
 
 /// One request: how long it was, or that it was refused, or nothing if it has not ended.

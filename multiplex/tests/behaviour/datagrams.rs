@@ -7,7 +7,7 @@ use std::os::unix::net::UnixDatagram;
 use multiplex::Trigger;
 
 use super::scenarios::Story;
-use super::support::{WRITABLE, both, ffi};
+use super::support::{BOTH, WRITABLE, ffi, folder};
 use super::table::Row;
 
 /// Runs all of them.
@@ -20,7 +20,7 @@ fn arriving() -> Vec<Row> {
     let mut story = Story::new("Level, both directions: datagrams");
     let (a, b) = UnixDatagram::pair().expect("socketpair");
     a.set_nonblocking(true).expect("fcntl");
-    story.add(&a, both(), Trigger::Level);
+    story.add(&a, BOTH, Trigger::Level);
     story.then("nothing has come");
     b.send(b"abc").expect("room");
     b.send(b"").expect("room");
@@ -35,7 +35,7 @@ fn arriving() -> Vec<Row> {
 /// Two peers whose buffers are full: one is connected, the other is named in each send.
 fn full_peers() -> Vec<Row> {
     let mut story = Story::new("Level, writable: a Unix datagram socket whose peer is full");
-    let folder = own_folder();
+    let folder = folder("behaviour");
     let path = folder.join("peer");
     let peer = UnixDatagram::bind(&path).expect("a new name");
     let sender = UnixDatagram::unbound().expect("socket");
@@ -52,13 +52,6 @@ fn full_peers() -> Vec<Row> {
     story.rows
 }
 
-/// A folder of this process alone.
-fn own_folder() -> std::path::PathBuf {
-    let folder = std::env::temp_dir().join(format!("multiplex-behaviour-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("the folder for temporary files can be written");
-    folder
-}
-
 /// A datagram to a port that nobody has comes back as an error, and with IP_RECVERR once more in a queue of errors.
 fn error_queues() -> Vec<Row> {
     let mut story =
@@ -70,7 +63,7 @@ fn error_queues() -> Vec<Row> {
     socket.connect(closed).expect("a datagram socket only notes it");
     socket.set_nonblocking(true).expect("fcntl");
     ffi::ask_for_an_error_queue(&socket);
-    story.add(&socket, both(), Trigger::Level);
+    story.add(&socket, BOTH, Trigger::Level);
     story.then("nothing was sent");
     socket.send(b"abc").expect("room");
     story.then("a datagram was refused");

@@ -10,7 +10,7 @@ use std::time::Duration;
 use multiplex::{Event, Fanout, Interest, Token, Trigger, Waker};
 
 use super::datagrams;
-use super::support::{self, READABLE, TRIGGERS, WRITABLE, Watch, both, drain, fill};
+use super::support::{self, BOTH, READABLE, TRIGGERS, WRITABLE, Watch, drain, fill};
 use super::table::Row;
 
 /// Runs all of them.
@@ -23,7 +23,7 @@ pub(crate) fn run() -> Vec<Row> {
         rows.extend(space_appears(trigger));
     }
     rows.extend(one_direction_at_a_time());
-    for interest in [READABLE, WRITABLE, both()] {
+    for interest in [READABLE, WRITABLE, BOTH] {
         rows.extend(the_peer_ends(interest));
     }
     rows.extend(
@@ -191,7 +191,7 @@ fn space_appears(trigger: Trigger) -> Vec<Row> {
 fn one_direction_at_a_time() -> Vec<Row> {
     let mut story = Story::new("Edge and OneShot, both directions");
     let (a, b) = support::pair();
-    story.add(&a, both(), Trigger::Edge);
+    story.add(&a, BOTH, Trigger::Edge);
     story.then("edge, writable only");
     put(&b, 1);
     story.then("a byte came");
@@ -200,7 +200,7 @@ fn one_direction_at_a_time() -> Vec<Row> {
     story.then("the buffer was filled and read, 1 unread");
     let (a, b) = support::pair();
     story.renew();
-    story.add(&a, both(), Trigger::OneShot);
+    story.add(&a, BOTH, Trigger::OneShot);
     story.then("one-shot, writable only");
     put(&b, 1);
     story.then("a byte came after that");
@@ -240,7 +240,7 @@ fn the_peer_ends(interest: Interest) -> Vec<Row> {
 fn closed_edges() -> Vec<Row> {
     let mut story = Story::new("Edge, both directions: the peer of a Unix socket");
     let (a, b) = support::pair();
-    story.add(&a, both(), Trigger::Edge);
+    story.add(&a, BOTH, Trigger::Edge);
     story.then("nothing was written");
     put(&b, 4);
     story.then("wrote 4 bytes");
@@ -261,7 +261,7 @@ fn own_ends() -> Vec<Row> {
     ] {
         let (a, _b) = support::pair();
         story.renew();
-        story.add(&a, both(), Trigger::Level);
+        story.add(&a, BOTH, Trigger::Level);
         a.shutdown(how).expect("shutdown");
         story.then(step);
     }
@@ -271,7 +271,7 @@ fn own_ends() -> Vec<Row> {
 fn tcp_ends() -> Vec<Row> {
     let mut story = Story::new("Level, both directions: the peer of a TCP connection");
     let (a, b) = support::tcp_pair();
-    story.add(&a, both(), Trigger::Level);
+    story.add(&a, BOTH, Trigger::Level);
     story.then("is silent");
     support::ffi::send_urgent(&b);
     story.then("sent an urgent byte");
@@ -283,7 +283,7 @@ fn tcp_ends() -> Vec<Row> {
     story.then("closed, and all was read");
     let (a, b) = support::tcp_pair();
     story.renew();
-    story.add(&a, both(), Trigger::Level);
+    story.add(&a, BOTH, Trigger::Level);
     support::ffi::reset_on_close(&b);
     drop(b);
     story.then("reset the connection");
@@ -296,12 +296,12 @@ fn connecting() -> Vec<Row> {
     let listener = support::tcp_listener();
     let port = listener.local_addr().expect("bound").port();
     let stream = support::ffi::start_connecting(port);
-    story.add(&stream, both(), Trigger::Level);
+    story.add(&stream, BOTH, Trigger::Level);
     story.then("it was made");
     drop((listener, stream));
     story.renew();
     let stream = support::ffi::start_connecting(port);
-    story.add(&stream, both(), Trigger::Level);
+    story.add(&stream, BOTH, Trigger::Level);
     story.then("it was refused");
     story.then("nothing new, refused");
     story.rows
@@ -417,7 +417,7 @@ fn registrations() -> Vec<Row> {
     let removed = story.watch.poller.remove(&a);
     story.outcome("remove what was not added", removed);
     story.add(&a, READABLE, Trigger::Level);
-    let added = story.watch.poller.add(&a, Token::new(7), both(), Trigger::Edge);
+    let added = story.watch.poller.add(&a, Token::new(7), BOTH, Trigger::Edge);
     story.outcome("add again, both directions and edge", added);
     story.then("1 unread, added again");
     let modified = story

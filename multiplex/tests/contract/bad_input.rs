@@ -64,7 +64,7 @@ fn a_number_that_names_no_file_is_an_error() {
     let watch = Watch::new();
     let fd = ffi::closed_fd();
     for result in [
-        watch.poller.add(fd, Token::new(1), both(), Trigger::Level),
+        watch.poller.add(fd, Token::new(1), BOTH, Trigger::Level),
         watch.poller.modify(fd, Token::new(1), WRITABLE, Trigger::OneShot),
         watch
             .poller
@@ -83,7 +83,7 @@ fn a_file_that_is_always_ready_is_unsupported_and_the_error_says_so() {
     for path in [file.as_path(), file.parent().unwrap(), "/dev/null".as_ref()] {
         let mut watch = Watch::new();
         let file = File::open(path).unwrap();
-        for interest in [READABLE, WRITABLE, both()] {
+        for interest in [READABLE, WRITABLE, BOTH] {
             for trigger in TRIGGERS {
                 for result in [
                     watch.poller.add(&file, Token::new(1), interest, trigger),
@@ -123,7 +123,7 @@ fn a_poller_in_itself_is_invalid_input() {
 #[test]
 fn writable_of_another_poller_is_invalid_input_or_allowed_but_nothing_between() {
     let (mut watch, other) = (Watch::new(), Watch::new());
-    for interest in [WRITABLE, both()] {
+    for interest in [WRITABLE, BOTH] {
         match watch
             .poller
             .add(&other.poller, Token::new(1), interest, Trigger::Level)

@@ -44,10 +44,10 @@ fn a_closed_peer_makes_both_directions_ready() {
         let mut watch = Watch::new();
         let (a, b) = pair();
         fill(&a);
-        watch.poller.add(&a, Token::new(1), both(), trigger).unwrap();
+        watch.poller.add(&a, Token::new(1), BOTH, trigger).unwrap();
         drop(b);
         watch.expect(1, Event::is_readable);
-        watch.poller.modify(&a, Token::new(1), both(), trigger).unwrap();
+        watch.poller.modify(&a, Token::new(1), BOTH, trigger).unwrap();
         watch.expect(1, Event::is_writable);
         assert_eq!((&a).write(b"x").unwrap_err().kind(), io::ErrorKind::BrokenPipe);
     }
@@ -59,7 +59,7 @@ fn a_closed_tcp_peer_is_readable_before_and_after_the_drain() {
     let (mut client, server) = tcp_pair();
     watch
         .poller
-        .add(&server, Token::new(1), both(), Trigger::Level)
+        .add(&server, Token::new(1), BOTH, Trigger::Level)
         .unwrap();
     client.write_all(b"last words").unwrap();
     drop(client);
@@ -99,7 +99,7 @@ fn a_refused_connection_is_writable_and_has_an_error() {
     let stream = ffi::start_connecting(port);
     watch
         .poller
-        .add(&stream, Token::new(1), both(), Trigger::Level)
+        .add(&stream, Token::new(1), BOTH, Trigger::Level)
         .unwrap();
     watch.expect(1, Event::is_writable);
     match stream.take_error().unwrap() {
@@ -140,10 +140,7 @@ fn shutting_down_this_side_makes_a_read_not_block() {
 fn the_details_of_an_end_imply_that_a_call_does_not_block() {
     let mut watch = Watch::new();
     let (a, b) = pair();
-    watch
-        .poller
-        .add(&a, Token::new(1), both(), Trigger::Level)
-        .unwrap();
+    watch.poller.add(&a, Token::new(1), BOTH, Trigger::Level).unwrap();
     drop(b);
     for _ in 0..20 {
         for event in watch.look() {
@@ -162,7 +159,7 @@ fn a_closed_source_reports_nothing_more() {
     for trigger in TRIGGERS {
         let mut watch = Watch::new();
         let (a, mut b) = pair();
-        watch.poller.add(&a, Token::new(1), both(), trigger).unwrap();
+        watch.poller.add(&a, Token::new(1), BOTH, trigger).unwrap();
         b.write_all(b"abc").unwrap();
         drop(a);
         watch.expect_silence();
@@ -200,7 +197,7 @@ fn a_reused_fd_number_begins_clean() {
         for _ in 0..1_000 {
             let (a, _b) = pair();
             let number = a.as_raw_fd();
-            watch.poller.add(&a, Token::new(1), both(), trigger).unwrap();
+            watch.poller.add(&a, Token::new(1), BOTH, trigger).unwrap();
             drop(a);
             let (c, mut d) = pair();
             if c.as_raw_fd() != number {

@@ -48,10 +48,7 @@ fn edge_is_calm_while_nothing_arrives() {
     let mut watch = Watch::new();
     let (a, mut b) = pair();
     b.write_all(b"abc").unwrap();
-    watch
-        .poller
-        .add(&a, Token::new(1), both(), Trigger::Edge)
-        .unwrap();
+    watch.poller.add(&a, Token::new(1), BOTH, Trigger::Edge).unwrap();
     watch.expect(1, Event::is_readable);
     watch.expect_calm(1, any);
 }
@@ -93,10 +90,7 @@ fn edge_reports_both_directions_of_one_source() {
     let mut watch = Watch::with_capacity(1);
     let (a, mut b) = pair();
     fill(&a);
-    watch
-        .poller
-        .add(&a, Token::new(1), both(), Trigger::Edge)
-        .unwrap();
+    watch.poller.add(&a, Token::new(1), BOTH, Trigger::Edge).unwrap();
     for _ in 0..10 {
         drain(&b);
         b.write_all(b"abc").unwrap();
@@ -117,10 +111,7 @@ fn edge_reports_both_directions_of_one_source() {
 fn an_edge_in_one_direction_leaves_the_other_as_it_was() {
     let mut watch = Watch::new();
     let (a, mut b) = pair();
-    watch
-        .poller
-        .add(&a, Token::new(1), both(), Trigger::Edge)
-        .unwrap();
+    watch.poller.add(&a, Token::new(1), BOTH, Trigger::Edge).unwrap();
     watch.expect(1, Event::is_writable);
     for _ in 0..10 {
         b.write_all(b"abc").unwrap();

@@ -83,10 +83,7 @@ fn level_reports_writable_as_long_as_a_pipe_has_space() {
 fn level_reports_both_directions() {
     let mut watch = Watch::new();
     let (a, mut b) = pair();
-    watch
-        .poller
-        .add(&a, Token::new(1), both(), Trigger::Level)
-        .unwrap();
+    watch.poller.add(&a, Token::new(1), BOTH, Trigger::Level).unwrap();
     b.write_all(b"abc").unwrap();
     for _ in 0..3 {
         watch.expect(1, Event::is_readable);
@@ -123,10 +120,7 @@ fn an_open_and_quiet_source_says_nothing_else() {
     let mut watch = Watch::new();
     let (a, mut b) = pair();
     b.write_all(b"abc").unwrap();
-    watch
-        .poller
-        .add(&a, Token::new(1), both(), Trigger::Level)
-        .unwrap();
+    watch.poller.add(&a, Token::new(1), BOTH, Trigger::Level).unwrap();
     for said in [
         Event::is_acceptable,
         Event::is_read_closed,

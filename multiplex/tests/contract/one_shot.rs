@@ -36,7 +36,7 @@ fn one_shot_reports_each_direction_once() {
     for _ in 0..10 {
         watch
             .poller
-            .modify(&a, Token::new(1), both(), Trigger::OneShot)
+            .modify(&a, Token::new(1), BOTH, Trigger::OneShot)
             .unwrap();
         let (mut readable, mut writable) = (0, 0);
         // epoll disarms both directions with one event, kqueue the one that it reports.
@@ -87,7 +87,7 @@ fn arming_one_direction_does_not_arm_the_other() {
     b.write_all(b"abc").unwrap();
     watch
         .poller
-        .add(&a, Token::new(1), both(), Trigger::OneShot)
+        .add(&a, Token::new(1), BOTH, Trigger::OneShot)
         .unwrap();
     watch.expect(1, any);
     watch

@@ -90,7 +90,7 @@ fn a_pipe_whose_reader_has_gone_tells_a_writer_that_asks_for_both_at_every_wait(
         }
         watch
             .poller
-            .add(&writer, Token::new(1), both(), Trigger::Level)
+            .add(&writer, Token::new(1), BOTH, Trigger::Level)
             .unwrap();
         watch.expect_not(1, Event::is_readable);
         drop(reader);
@@ -149,7 +149,7 @@ fn a_one_shot_writer_of_a_pipe_is_told_at_most_once_more_when_the_reader_goes() 
 fn nobody_sleeps_on_a_pipe_whose_reader_had_gone_before() {
     for (trigger, interest) in TRIGGERS
         .into_iter()
-        .flat_map(|trigger| [(trigger, WRITABLE), (trigger, both())])
+        .flat_map(|trigger| [(trigger, WRITABLE), (trigger, BOTH)])
     {
         for again in [false, true] {
             let mut watch = Watch::new();
@@ -177,8 +177,7 @@ fn nobody_sleeps_on_a_pipe_whose_reader_had_gone_before() {
 /// It is another file than a pipe for every BSD: only its own filters are right for it.
 #[test]
 fn the_writer_of_a_fifo_with_a_name_is_told_of_space_and_of_the_end_alone() {
-    let folder = std::env::temp_dir().join(format!("multiplex-contract-fifo-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
+    let folder = folder("contract-fifo");
     let path = folder.join("fifo");
     ffi::make_fifo(&path);
     let open = |read| {

@@ -15,7 +15,7 @@ const MODIFY: Verb =
     |poller, source, token, interest, trigger| poller.modify(source, token, interest, trigger);
 
 fn registrations() -> impl Iterator<Item = Registration> {
-    [READABLE, WRITABLE, both()]
+    [READABLE, WRITABLE, BOTH]
         .into_iter()
         .flat_map(|interest| TRIGGERS.map(|trigger| (interest, trigger)))
 }
@@ -107,10 +107,7 @@ fn removing_what_is_not_registered_is_not_found() {
     let watch = Watch::new();
     let (a, b) = pair();
     expect_not_registered(&watch.poller, &a);
-    watch
-        .poller
-        .add(&a, Token::new(1), both(), Trigger::Level)
-        .unwrap();
+    watch.poller.add(&a, Token::new(1), BOTH, Trigger::Level).unwrap();
     expect_not_registered(&watch.poller, &b);
     watch.poller.remove(&a).unwrap();
     expect_not_registered(&watch.poller, &a);

@@ -62,7 +62,7 @@ fn an_interest_that_grows_ends_a_wait() {
         let (a, _b) = pair();
         watch.poller.add(&a, Token::new(1), READABLE, trigger).unwrap();
         let event = while_waiting(&watch, || {
-            watch.poller.modify(&a, Token::new(1), both(), trigger).unwrap()
+            watch.poller.modify(&a, Token::new(1), BOTH, trigger).unwrap()
         });
         assert!(event.is_writable() || trigger == Trigger::Edge, "{event:?}");
     }
@@ -73,10 +73,7 @@ fn an_interest_that_shrinks_is_silent_for_a_thread_that_waits() {
     let watch = Watch::new();
     let (a, b) = pair();
     fill(&a);
-    watch
-        .poller
-        .add(&a, Token::new(1), both(), Trigger::Level)
-        .unwrap();
+    watch.poller.add(&a, Token::new(1), BOTH, Trigger::Level).unwrap();
     let waker = Waker::new(&watch.poller, Token::new(2)).unwrap();
     let event = while_waiting(&watch, || {
         watch

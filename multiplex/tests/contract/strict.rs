@@ -14,7 +14,7 @@ fn a_strict_add_registers_what_is_not_registered() {
         let (a, b) = pair();
         (&b).write_all(b"!").unwrap();
         for _ in 0..3 {
-            watch.poller.add_new(&a, Token::new(1), both(), trigger).unwrap();
+            watch.poller.add_new(&a, Token::new(1), BOTH, trigger).unwrap();
             watch.expect(1, Event::is_readable);
             watch.poller.remove(&a).unwrap();
         }
@@ -27,13 +27,13 @@ fn a_strict_add_of_what_is_registered_already_exists() {
     if answers_get_lost() {
         return;
     }
-    for interest in [READABLE, WRITABLE, both()] {
+    for interest in [READABLE, WRITABLE, BOTH] {
         let mut watch = Watch::new();
         let (a, b) = pair();
         (&b).write_all(b"!").unwrap();
         let token = Token::new(1);
         watch.poller.add(&a, token, interest, Trigger::Level).unwrap();
-        let again = watch.poller.add_new(&a, Token::new(2), both(), Trigger::Level);
+        let again = watch.poller.add_new(&a, Token::new(2), BOTH, Trigger::Level);
         assert_eq!(again.unwrap_err().kind(), ErrorKind::AlreadyExists);
         watch.expect_not(2, any);
         if EPOLL {
@@ -75,7 +75,7 @@ fn a_strict_modify_changes_what_is_registered() {
         .unwrap();
     for (token, interest, trigger) in [
         (2, WRITABLE, Trigger::OneShot),
-        (3, both(), Trigger::Edge),
+        (3, BOTH, Trigger::Edge),
         (4, WRITABLE, Trigger::Level),
     ] {
         watch
@@ -112,7 +112,7 @@ fn a_strict_modify_of_what_is_not_registered_is_not_found_and_registers_nothing(
     let mut watch = Watch::new();
     let (a, b) = pair();
     (&b).write_all(b"!").unwrap();
-    for interest in [READABLE, WRITABLE, both()] {
+    for interest in [READABLE, WRITABLE, BOTH] {
         let error = watch
             .poller
             .modify_existing(&a, Token::new(1), interest, Trigger::Level)

@@ -14,7 +14,6 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 
-use super::folder;
 use super::support::*;
 
 #[rustfmt::skip]
@@ -42,7 +41,7 @@ fn an_eventfd_is_readable_while_its_counter_is_not_0() {
     let mut watch = Watch::new();
     watch
         .poller
-        .add(&counter, Token::new(1), both(), Trigger::Level)
+        .add(&counter, Token::new(1), BOTH, Trigger::Level)
         .unwrap();
     watch.expect_not(1, Event::is_readable);
     counter.write(3).unwrap();
@@ -260,11 +259,7 @@ fn a_tun_device_that_was_added_before_it_had_a_name_is_silent_until_it_is_modifi
     };
     ffi::set_nonblocking(&device);
     let mut watch = Watch::new();
-    let both = |watch: &Watch| {
-        watch
-            .poller
-            .modify(&device, Token::new(1), both(), Trigger::Level)
-    };
+    let both = |watch: &Watch| watch.poller.modify(&device, Token::new(1), BOTH, Trigger::Level);
     both(&watch).unwrap();
     let event = watch.expect(1, Event::is_error);
     assert!(event.is_readable() && event.is_writable(), "{event:?}");

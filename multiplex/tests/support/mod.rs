@@ -11,6 +11,7 @@ use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 #[allow(unused_imports)] // not every test skips
@@ -25,11 +26,8 @@ pub(crate) const MOMENT: Duration = Duration::from_millis(10);
 
 pub(crate) const READABLE: Interest = Interest::READABLE;
 pub(crate) const WRITABLE: Interest = Interest::WRITABLE;
+pub(crate) const BOTH: Interest = Interest::BOTH;
 pub(crate) const TRIGGERS: [Trigger; 3] = [Trigger::Level, Trigger::Edge, Trigger::OneShot];
-
-pub(crate) fn both() -> Interest {
-    READABLE | WRITABLE
-}
 
 /// Whether the backend at hand is epoll.
 pub(crate) const EPOLL: bool =
@@ -135,6 +133,13 @@ pub(crate) fn expect_not_registered(poller: &Poller, source: &impl AsFd) {
 
 pub(crate) fn any(_: &Event) -> bool {
     true
+}
+
+/// A folder of this process alone, for names in the file system.
+pub(crate) fn folder(name: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("multiplex-{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
 }
 
 /// Two connected stream sockets, non-blocking.
