@@ -49,7 +49,7 @@ const CONTESTANTS: &[Operations] = &[
     Operations::of::<Polling>(),
 ];
 
-/// What is timed of one contestant.
+/// The timed operations of one contestant.
 struct Operations {
     register: fn(&mut Criterion, &Sources),
     wait: fn(&mut Criterion, &mut Sources, usize),

@@ -37,6 +37,16 @@ impl Embedded {
     }
 }
 
+#[test]
+fn a_server_without_an_address_does_not_start_and_says_what_to_do() {
+    let error = match Server::with(function(|_, _| "")).workers(1).spawn() {
+        Err(error) => error,
+        Ok(running) => panic!("it listens on {:?}", running.addresses()),
+    };
+    assert!(matches!(error, server_bin::SpawnError::NoAddress), "{error}");
+    assert!(error.to_string().contains("Server::listen"), "{error}");
+}
+
 impl Drop for Embedded {
     fn drop(&mut self) {
         if let Some(running) = self.0.take() {

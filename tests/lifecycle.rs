@@ -276,6 +276,50 @@ fn an_idle_server_costs_no_cpu() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_connection_that_somebody_else_still_has_is_heard_of_no_more_when_it_is_closed() {
+    use std::collections::BTreeSet;
+
+    use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
+
+    let server = Launch::new().args(["--workers", "1"]).start();
+    let pid = server.pid();
+    let open = || -> BTreeSet<i32> {
+        let entries = fs::read_dir(format!("/proc/{pid}/fd")).expect("the server runs");
+        let names = entries.filter_map(|entry| entry.expect("an entry").file_name().into_string().ok());
+        names.filter_map(|name| name.parse().ok()).collect()
+    };
+    let before = open();
+    let mut client = server.connect();
+    for _ in 0..2 {
+        assert_eq!(client.exchange(REQUEST).expect("an answer").status, 200);
+    }
+    // A child that was forked and has started no program would have it the same way.
+    let served = *open().difference(&before).next().expect("its descriptor");
+    let process = Pid::from_raw(pid as i32).expect("a process");
+    let process = pidfd_open(process, PidfdFlags::empty()).expect("it runs");
+    let copy = pidfd_getfd(&process, served, PidfdGetfdFlags::empty()).expect("as a debugger may");
+    let last = REQUEST.replace("Host", "Connection: close\r\nHost");
+    assert_eq!(client.exchange(last).expect("an answer").status, 200);
+    let deadline = Instant::now() + PATIENCE;
+    while open().contains(&served) {
+        assert!(Instant::now() < deadline, "it is not closed");
+        thread::sleep(Duration::from_millis(5));
+    }
+    // The connection is there for the kernel, and readable.
+    client.send("x").expect("the copy keeps it open");
+    let before = process::cpu_time(pid);
+    thread::sleep(Duration::from_secs(1));
+    let used = process::cpu_time(pid) - before;
+    assert!(
+        used <= Duration::from_millis(50),
+        "it used {used:?} in an idle second"
+    );
+    drop(copy);
+    server.stop();
+}
+
+#[test]
 fn the_command_of_the_readme_serves_the_demonstration_and_with_a_directory_that() {
     // As a user types it at the workspace's folder: the default member is the server.
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");

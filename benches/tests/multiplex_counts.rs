@@ -9,7 +9,7 @@ use std::process::Command;
 
 const CONTESTANTS: [&str; 4] = ["bare", "multiplex", "mio", "polling"];
 
-/// What is counted, how often, and which part of polling's instructions it stays below.
+/// The counted operations: the name, the repetitions, and the part of polling's instructions that is the limit.
 ///
 /// None may take more than mio's. The waits and wakes stay below half of polling's. Half of what polling takes for a
 /// registration is less than what libc's epoll_ctl takes alone, so there it is the whole.

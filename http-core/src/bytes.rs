@@ -183,11 +183,16 @@ pub(crate) fn is_name<const N: usize>(name: &[u8], lower: &[u8; N]) -> bool {
     let Ok(name) = <&[u8; N]>::try_from(name) else {
         return false;
     };
-    let mut difference = 0;
-    for (a, b) in name.iter().zip(lower) {
-        difference |= (a | 0x20) ^ b;
-    }
-    difference == 0
+    let differ = |name: &[u8; 8], lower: &[u8; 8]| {
+        (u64::from_ne_bytes(*name) | u64::from_ne_bytes([0x20; 8])) ^ u64::from_ne_bytes(*lower)
+    };
+    let (Some(end), Some(lower_end)) = (name.last_chunk(), lower.last_chunk()) else {
+        return name.iter().zip(lower).all(|(name, lower)| name | 0x20 == *lower);
+    };
+    // Whole words from the beginning, and the last eight bytes, which share some with the word before.
+    let words = name.as_chunks().0.iter().zip(lower.as_chunks().0);
+    let differences = words.map(|(name, lower)| differ(name, lower));
+    differences.fold(differ(end, lower_end), |all, one| all | one) == 0
 }
 
 /// `bytes` without the SP and HTAB on both sides (OWS, RFC 9110 section 5.6.3).

@@ -3,7 +3,7 @@
 use crate::limits::{Caps, Limits, TargetPolicy};
 use crate::request::body::Reading;
 use crate::request::view::{Head, Trailers};
-use crate::response::body::Sending;
+use crate::response::body::{Sending, response_has_body};
 use crate::state::{Input, State};
 
 mod receive;
@@ -203,10 +203,10 @@ impl Connection {
     }
 
     /// Returns whether a final response with this status to the present request has a body: not to HEAD, and not with 204, 205
-    /// and 304 (RFC 9110 section 6.4.1). For whoever counts what [`reply`](Self::reply) writes, and asks before it.
+    /// and 304 (RFC 9110 section 6.4.1). It serves to count what [`reply`](Self::reply) is about to write.
     #[must_use]
     pub const fn response_has_body(&self, status: u16) -> bool {
-        !self.flags.has(Flags::HEAD) && !matches!(status, 204 | 205 | 304)
+        response_has_body(status, self.flags.has(Flags::HEAD))
     }
 
     /// Closes the connection after the response that is due or under way, or, if there is none, after the next one. That

@@ -97,9 +97,9 @@
 //! shows; a [`Rejection`] holds the rule and the place of the byte that decided.
 //!
 //! Field lines have a scanner of their own rather than `httparse`'s: it names the rule that was broken, takes no bare LF,
-//! and one pass checks, trims and classifies. On x86-64 a head of 12 fields with all its checks costs 2,548 instructions,
+//! and one pass checks, trims and classifies. On x86-64 a head of 12 fields with all its checks costs 2,511 instructions,
 //! `httparse` alone 3,178 (`cargo run --release -p http-core --features std --example cost`). A target of 4 KiB takes more
-//! instructions than in `httparse`, 6,111 to 4,686, and less time, 0.37 to 1.09 µs (`--example cost -- --time`): it is
+//! instructions than in `httparse`, 6,117 to 4,686, and less time, 0.38 to 1.04 µs (`--example cost -- --time`): it is
 //! looked at in blocks of sixteen bytes.
 //!
 //! # Features
@@ -131,10 +131,10 @@ mod state;
 pub use connection::{Connection, Event, Received};
 pub use limits::{Limits, TargetPolicy};
 pub use misuse::Misuse;
-pub use request::parts::{Expectation, Framing, Method, Target, Version};
+pub use request::parts::{Expectation, Framing, KnownField, Method, Modifier, Target, Version};
 pub use request::table::Fields;
 pub use request::view::{FieldLines, Head, Trailers};
-pub use response::body::Body;
+pub use response::body::{Body, response_has_body};
 pub use response::fields::{DateLine, FieldBlock, FieldLine, FieldName, Name};
 pub use response::head::ResponseHead;
 pub use response::prepared::PreparedHead;

@@ -4,7 +4,8 @@
 mod generate;
 
 use http_core::{
-    Connection, Event, Expectation, Fields, Framing, Limits, Method, ResponseHead, Rule, Target, Version,
+    Connection, Event, Expectation, Fields, Framing, KnownField, Limits, Method, Modifier, ResponseHead,
+    Rule, Target, Version,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -188,6 +189,55 @@ fn the_path_is_the_same_however_it_is_asked_for() {
     }
     head("GET / HTTP/1.0\r\n\r\n", |head| {
         assert_eq!((head.host(), head.version()), (None, Version::Http10))
+    });
+}
+
+#[test]
+fn modifiers_are_found_by_their_names_and_by_nothing_else() {
+    let names = [
+        ("If-Match", Some(Modifier::IfMatch)),
+        ("IF-NONE-MATCH", Some(Modifier::IfNoneMatch)),
+        ("if-modified-since", Some(Modifier::IfModifiedSince)),
+        ("If-Unmodified-Since", Some(Modifier::IfUnmodifiedSince)),
+        ("iF-rAnGe", Some(Modifier::IfRange)),
+        ("RANGE", Some(Modifier::Range)),
+        // As long as one of them, and different in one byte or two.
+        ("If-Catch", None),
+        ("If_Range", None),
+        ("If-None-Matcx", None),
+        ("Xf-None-Match", None),
+        ("If-Modified-Sinbe", None),
+        ("If-Modifxed-Since", None),
+        ("If-Unmodified.Since", None),
+        ("Rangf", None),
+        ("Transfer-Encodinh", None),
+        ("Accept-Language", None),
+    ];
+    for (name, modifier) in names {
+        assert_eq!(Modifier::of(name.as_bytes()), modifier, "{name}");
+        let wire = format!("GET / HTTP/1.1\r\nHost: a\r\n{name}: one\r\nX: y\r\n{name}: two\r\n\r\n");
+        head(&wire, |head| {
+            assert_eq!(head.has(KnownField::Modifier), modifier.is_some(), "{name}");
+            assert!(!head.has(KnownField::AcceptEncoding), "{name}");
+            let found: Vec<_> = head.modifiers().collect();
+            let expected = modifier.map(|modifier| [(modifier, &b"one"[..]), (modifier, b"two")]);
+            assert_eq!(
+                found,
+                expected.into_iter().flatten().collect::<Vec<_>>(),
+                "{name}"
+            );
+        });
+    }
+}
+
+#[test]
+fn every_line_of_a_field_can_be_asked_for() {
+    let wire = "GET / HTTP/1.1\r\nHost: a\r\nAccept-Encoding: br\r\nX: y\r\naccept-encoding: gzip\r\n\r\n";
+    head(wire, |head| {
+        assert!(head.has(KnownField::AcceptEncoding) && !head.has(KnownField::Modifier));
+        let values: Vec<_> = head.values("ACCEPT-encoding").collect();
+        assert_eq!(values, [b"br".as_slice(), b"gzip"]);
+        assert_eq!(head.values("y").count(), 0);
     });
 }
 

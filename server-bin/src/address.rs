@@ -45,6 +45,26 @@ impl Address {
     pub(crate) fn is_any_port(&self) -> bool {
         matches!(self, Self::Tcp(name) if name.ends_with(":0"))
     }
+
+    /// Whether both cannot be listened on: they are the same, or one of them is every address with the same port. Names of hosts are
+    /// not resolved for that.
+    #[cfg(feature = "cli")]
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
+        let (Self::Tcp(one), Self::Tcp(another)) = (self, other) else {
+            return self == other;
+        };
+        let (Some((one, port)), Some((another, same))) = (one.rsplit_once(':'), another.rsplit_once(':'))
+        else {
+            return false;
+        };
+        let covers = |every: &str, host: &str| match every {
+            "" => true,
+            "0.0.0.0" => !host.starts_with('['),
+            "[::]" => host.starts_with('['),
+            _ => every == host,
+        };
+        !self.is_any_port() && port == same && (covers(one, another) || covers(another, one))
+    }
 }
 
 impl FromStr for Address {

@@ -15,11 +15,12 @@
 //! # }
 //! ```
 //!
-//! The layers below are [`multiplex`] (readiness) and [`http_core`] (the protocol, without any I/O). What is between
-//! them is in `worker` (threads, pollers, accepting) and `driver` (what a connection is and how it goes on): read them in
-//! this order to follow a request from accept to close.
+//! The layers below are [`multiplex`] (readiness) and [`http_core`] (the protocol, without any I/O). `worker` (threads,
+//! pollers, accepting) and `driver` (one connection, from its first byte to its last) join the two: read them in this order
+//! to follow a request from accept to close.
 
 mod address;
+mod date;
 pub mod demo;
 mod driver;
 pub mod files;

@@ -6,7 +6,7 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
-use http_core::{FieldLine, ResponseHead};
+use http_core::ResponseHead;
 
 use crate::driver::held;
 use crate::handler::{Completed, Completer, Context, Reply, plain};
@@ -54,8 +54,6 @@ struct Waiting {
 
 type Job = Box<dyn FnOnce() + Send>;
 
-const RETRY: FieldLine = FieldLine::from_static("retry-after: 1");
-
 impl BlockingPool {
     /// Starts so many threads, with room for so much work to wait beside what the threads are doing. 0 threads are taken
     /// as 1.
@@ -89,7 +87,7 @@ impl BlockingPool {
     ) -> Reply {
         self.try_run(cx, work).unwrap_or_else(|| {
             let reply = plain::reply(cx, 503);
-            cx.line(RETRY);
+            cx.line(plain::RETRY);
             reply
         })
     }

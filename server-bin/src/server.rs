@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use http_core::Head;
 use multiplex::Fanout;
@@ -17,9 +19,13 @@ use crate::driver::preface::Preamble;
 use crate::driver::settings::Settings;
 use crate::handler::{AnyHandler, Context, Decision, Handler, Notice, function};
 use crate::sockets::{BindError, Options, Sockets};
-use crate::sys::net::remove_abandoned;
-use crate::worker::accept::Admission;
+use crate::sys;
+use crate::sys::descriptors::make_room;
+use crate::sys::net::{Listener, remove_abandoned};
+use crate::worker::admission::Admission;
 use crate::worker::counters::Counters;
+use crate::worker::kernel::Kernel;
+use crate::worker::room::Trust;
 use crate::worker::stage::{CurrentStage, Handle};
 use crate::worker::{Plan, Worker};
 
@@ -33,6 +39,11 @@ pub enum SpawnError {
     /// An address cannot be listened on.
     #[error(transparent)]
     Listen(#[from] BindError),
+    /// The kernel does not hold connections back.
+    #[error(
+        "the kernel holds no connections back until there is something to read: {0}; leave that away (--defer-accept)"
+    )]
+    DeferAccept(#[source] io::Error),
     /// Something that each worker needs could not be had.
     #[error("cannot start a worker: {0}")]
     Worker(#[source] io::Error),
@@ -48,6 +59,8 @@ pub struct Server {
     max_connections: usize,
     settings: Settings,
     watching: Watching,
+    trust: Option<Trust>,
+    deferral: Duration,
 }
 
 /// One worker per core.
@@ -82,7 +95,12 @@ impl Server {
             accept: AcceptMode::default(),
             max_connections: usize::MAX,
             settings: Settings::default(),
-            watching: Watching::default(),
+            watching: Watching {
+                notices: Arc::new(|notice| sys::complain(&notice.to_string())),
+                ..Watching::default()
+            },
+            trust: None,
+            deferral: Duration::ZERO,
         }
     }
 
@@ -110,9 +128,30 @@ impl Server {
         self
     }
 
-    /// Holds at most so many connections at once; the others wait in the backlog.
+    /// Holds at most so many connections at once. One more gets the place of the one that has been idle for longest; where
+    /// none is, it waits in the backlog.
     pub fn max_connections(mut self, most: usize) -> Self {
         self.max_connections = most;
+        self
+    }
+
+    /// Names the proxies that clients come through: at the limit their idle connections are closed last. It is asked on the
+    /// workers' threads with a peer's address, none on a Unix socket, and must not block.
+    pub fn trust(mut self, is_proxy: impl Fn(Option<SocketAddr>) -> bool + Send + Sync + 'static) -> Self {
+        self.trust = Some(Arc::new(is_proxy));
+        self
+    }
+
+    /// Lets the kernel hold a TCP connection back until its client has sent something, but for so long at most: until then it
+    /// costs neither a descriptor nor memory of the process, it is not counted, and no timeout runs. Whole seconds count, and
+    /// the kernel rounds them up to 1, 3, 7 or 15; no time, the default, is for none. TCP_DEFER_ACCEPT of tcp(7); on systems
+    /// other than Linux it changes nothing.
+    ///
+    /// [`Handle::drain`] first ends that, and closes the listeners when those that were held back have come, which takes half of
+    /// that time and half a second. Before the drain of a server that hands its sockets on, call
+    /// [`Handle::hand_over`].
+    pub fn defer_accept(mut self, time: Duration) -> Self {
+        self.deferral = time;
         self
     }
 
@@ -133,7 +172,8 @@ impl Server {
         self
     }
 
-    /// Tells `listener` of what an operator should know, instead of standard error. It is called on the workers' threads
+    /// Tells `listener` of what an operator should know, instead of standard error, where a line is lost when nobody takes
+    /// it. It is called on the workers' threads
     /// and must not block.
     pub fn on_notice(mut self, listener: impl Fn(&Notice) + Send + Sync + 'static) -> Self {
         self.watching.notices = Arc::new(listener);
@@ -175,6 +215,15 @@ impl Server {
         let addresses = sockets.addresses().cloned().collect();
         let locked = sockets.locked_paths();
         let shares = sockets.shares(self.workers).map_err(SpawnError::Worker)?;
+        prepare(
+            shares.iter().flatten(),
+            self.settings.receive_buffer,
+            self.deferral,
+        )?;
+        if let Some(listener) = shares.iter().flatten().next() {
+            // Each connection may hold a file beside its socket.
+            make_room(listener, self.max_connections.saturating_mul(2));
+        }
         let stage = CurrentStage::new();
         let admission = Admission::new(self.max_connections);
         let plan = Plan {
@@ -183,14 +232,16 @@ impl Server {
             admission,
             stage: Arc::clone(&stage),
             watching: self.watching,
+            trust: self.trust,
+            deferral: self.deferral,
             fanout: match self.accept {
                 AcceptMode::Exclusive => Fanout::Exclusive,
                 AcceptMode::Reuseport | AcceptMode::Shared => Fanout::Shared,
             },
         };
-        let workers: io::Result<Vec<Worker>> = shares
+        let workers: io::Result<Vec<Worker<Kernel>>> = shares
             .into_iter()
-            .map(|listeners| Worker::new(&plan, listeners))
+            .map(|listeners| Worker::new(&plan, Kernel::new()?, listeners))
             .collect();
         let workers = workers.map_err(SpawnError::Worker)?;
         let fanout = workers.first().map_or(Fanout::Shared, Worker::fanout);
@@ -224,8 +275,25 @@ impl fmt::Debug for Server {
     }
 }
 
+/// Tells the kernel what it keeps of connections that are not read from, and which ones it holds back.
+fn prepare<'a>(
+    listeners: impl Iterator<Item = &'a Listener>,
+    unread: usize,
+    deferral: Duration,
+) -> Result<(), SpawnError> {
+    for listener in listeners {
+        if unread > 0 {
+            listener.limit_unread(unread).map_err(SpawnError::Worker)?;
+        }
+        if !deferral.is_zero() {
+            listener.defer_accept(deferral).map_err(SpawnError::DeferAccept)?;
+        }
+    }
+    Ok(())
+}
+
 /// Runs each worker on a thread of its own. The receiver hears of each end, a panic included.
-fn start(workers: Vec<Worker>) -> io::Result<mpsc::Receiver<io::Result<usize>>> {
+fn start(workers: Vec<Worker<Kernel>>) -> io::Result<mpsc::Receiver<io::Result<usize>>> {
     let (tell, ends) = mpsc::channel();
     for (number, worker) in workers.into_iter().enumerate() {
         let tell = tell.clone();
@@ -306,10 +374,9 @@ impl Running {
 #[cfg(test)]
 mod tests {
     use std::os::unix::net::UnixStream;
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     use super::*;
-    use crate::sys::net::Listener;
 
     #[test]
     fn a_drain_without_an_end_ends_with_the_last_connection() {
@@ -318,8 +385,10 @@ mod tests {
             drain_timeout: Duration::MAX,
             ..Settings::default()
         };
+        let (tell, told) = mpsc::channel();
         let server = Server::new(|_, _| "hello").workers(1).settings(settings);
         let running = server
+            .on_notice(move |notice| tell.send(notice.to_string()).expect("a listener"))
             .listen("127.0.0.1:0".parse().expect("an address"))
             .spawn()
             .expect("a server");
@@ -328,6 +397,11 @@ mod tests {
         running.handle().drain();
         drop(client);
         running.join().expect("an orderly end");
+        // Not even when the listener that was just closed has still an event.
+        assert!(
+            told.try_recv().is_err(),
+            "there is nothing that an operator should know"
+        );
     }
 
     #[test]
@@ -355,6 +429,7 @@ mod tests {
 
     #[test]
     fn a_server_that_ends_leaves_the_socket_of_the_one_that_took_its_place() {
+        let _held = crate::sys::tests::children::no_child_starts();
         let folder = tempfile::tempdir().expect("a directory");
         let path = folder.path().join("socket");
         let old = Server::new(|_, _| "hello")

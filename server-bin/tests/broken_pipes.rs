@@ -53,8 +53,8 @@ fn serve_what_no_response_may_have() {
     running.join().expect("it runs until it is killed");
 }
 
-#[test]
-fn a_complaint_about_a_handler_that_nobody_hears_costs_no_worker() {
+/// Starts the server above with this standard error. Returns its address.
+fn serve_with(stderr: Stdio) -> (Guard, SocketAddr) {
     let child = Command::new(std::env::current_exe().expect("a path"))
         .args([
             "--ignored",
@@ -63,7 +63,7 @@ fn a_complaint_about_a_handler_that_nobody_hears_costs_no_worker() {
             "serve_what_no_response_may_have",
         ])
         .stdout(Stdio::piped())
-        .stderr(nobody())
+        .stderr(stderr)
         .spawn()
         .expect("it runs");
     let mut server = Guard(child);
@@ -80,16 +80,38 @@ fn a_complaint_about_a_handler_that_nobody_hears_costs_no_worker() {
             .ok()
     })
     .expect("it says where it listens");
+    (server, address)
+}
+
+/// Asks for what the server complains about.
+fn is_answered_with_500(address: SocketAddr) {
+    let mut client = TcpStream::connect(address).expect("it listens");
+    client
+        .write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        .expect("it reads");
+    client
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .expect("a timeout");
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).expect("it answers");
+    assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
+}
+
+#[test]
+fn a_complaint_about_a_handler_that_nobody_hears_costs_no_worker() {
+    let (_server, address) = serve_with(nobody());
     for _ in 0..3 {
-        let mut client = TcpStream::connect(address).expect("it listens");
-        client
-            .write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-            .expect("it reads");
-        client
-            .set_read_timeout(Some(Duration::from_secs(10)))
-            .expect("a timeout");
-        let mut answer = String::new();
-        client.read_to_string(&mut answer).expect("it answers");
-        assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
+        is_answered_with_500(address);
     }
+}
+
+#[test]
+fn a_complaint_that_nobody_takes_stops_no_worker() {
+    // A pipe holds 64 KiB, which are fewer complaints than these.
+    let (reader, writer) = io::pipe().expect("a pipe");
+    let (_server, address) = serve_with(writer.into());
+    for _ in 0..1500 {
+        is_answered_with_500(address);
+    }
+    drop(reader);
 }

@@ -8,32 +8,26 @@ use server_bin::operate::restart::{Handover, PATIENCE, Program};
 #[test]
 fn a_program_that_does_not_take_over_is_said_and_ended() {
     let nowhere = Program::new("/nowhere/at/all", []);
-    let error = nowhere
-        .start(&Handover::default())
-        .expect_err("there is no such program");
+    let error = nowhere.start().expect_err("there is no such program");
     assert!(error.contains("/nowhere/at/all"), "{error}");
-    let program = |script: &str| Program::new("/bin/sh", ["-c".into(), script.into()]);
-    let ends = program("exit 3").start(&Handover::default());
-    let error = match ends {
-        Ok(successor) => successor.wait(PATIENCE).expect_err("it ends"),
-        Err(error) => error,
+    let start = |script: &str| {
+        let program = Program::new("/bin/sh", ["-c".into(), script.into()]);
+        program.start().expect("it starts")
     };
+    let take_over = |script, patience| start(script).take_over(Handover::default(), patience);
+    let error = take_over("exit 3", PATIENCE).expect_err("it ends");
     assert!(error.contains('3'), "{error}");
     // One that takes everything over before it ends.
-    let gives_up = program("dd bs=1 count=1 of=/dev/null 2>/dev/null; exit 4");
-    let gives_up = gives_up.start(&Handover::default()).expect("it starts");
-    let error = gives_up.wait(PATIENCE).expect_err("it ends");
+    let script = "printf '?' >&0; dd bs=1 count=1 of=/dev/null 2>/dev/null; exit 4";
+    let error = take_over(script, PATIENCE).expect_err("it ends");
     assert!(error.contains('4'), "{error}");
-    let silent = program("exec sleep 600")
-        .start(&Handover::default())
-        .expect("it starts");
-    let error = silent
-        .wait(Duration::from_millis(200))
-        .expect_err("it keeps silent");
-    assert!(error.contains("did not serve"), "{error}");
-    let ready = program("printf R >&0; sleep 0.1")
-        .start(&Handover::default())
-        .expect("it starts");
+    for silent in ["exec sleep 600", "printf '?' >&0; exec sleep 600"] {
+        let error = take_over(silent, Duration::from_millis(200)).expect_err("it keeps silent");
+        assert!(error.contains("did not serve"), "{error}");
+    }
+    let error = take_over("printf '!' >&0; exec sleep 600", PATIENCE).expect_err("it says something else");
+    assert!(error.contains("no server of this kind"), "{error}");
+    let ready = start("printf '?R' >&0; sleep 0.1");
     let pid = ready.pid();
-    assert_eq!(ready.wait(PATIENCE), Ok(pid));
+    assert_eq!(ready.take_over(Handover::default(), PATIENCE), Ok(pid));
 }

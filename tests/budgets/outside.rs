@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
@@ -44,8 +43,8 @@ fn ask(server: &Server, count: usize, at_once: usize) {
     }
 }
 
-/// What strace writes while the server answers `count` requests on one connection.
-fn strace(count: usize) -> String {
+/// What strace writes while a server with these arguments answers what `ask` asks.
+fn strace<const N: usize>(arguments: [&str; N], ask: impl FnOnce(&Server)) -> String {
     let folder = tempfile::tempdir().expect("a directory");
     let log = folder.path().join("strace");
     // -D keeps the process id for the server.
@@ -57,8 +56,13 @@ fn strace(count: usize) -> String {
         "-o",
         log.to_str().expect("a path of text"),
     ];
-    let server = Launch::new().args(["--workers", "1"]).under(strace).start();
-    ask(&server, count, 1);
+    // strace makes each call take some twenty times as long, so a turn has as much more time: the calls are those of a server
+    // that nobody traces.
+    let launch = Launch::new()
+        .args(["--workers", "1", "--turn-time", "2ms"])
+        .args(arguments);
+    let server = launch.under(strace).start();
+    ask(&server);
     server.stop();
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -98,7 +102,7 @@ fn a_keep_alive_request_is_three_system_calls() {
         return;
     }
     const COUNT: usize = 1000;
-    let log = strace(1 + COUNT);
+    let log = strace([], |server| ask(server, 1 + COUNT, 1));
     let calls = calls_between_answers(&log);
     let per_request = calls.len() as f64 / COUNT as f64;
     println!("system calls per keep-alive request: {per_request:.3}");
@@ -117,6 +121,69 @@ fn a_keep_alive_request_is_three_system_calls() {
     // Another thread may still be starting, which takes some twenty calls.
     let number = number_of(&calls, |name| !is_usual(name));
     assert!(number < COUNT / 20, "{number} other calls, of {others:?}");
+}
+
+#[test]
+fn a_connection_per_request_is_at_most_4_3_system_calls_under_load() {
+    if tools::tool("strace").is_none() {
+        return;
+    }
+    const CLIENTS: usize = 16;
+    const EACH: usize = 60;
+    let log = strace([], |server| {
+        thread::scope(|scope| {
+            for _ in 0..CLIENTS {
+                scope.spawn(|| (0..EACH).for_each(|_| ask_once(server, Duration::ZERO)));
+            }
+        });
+    });
+    let each = calls_for_a_connection(&log, CLIENTS * EACH);
+    println!("system calls for a connection with one request: {each:.2} (must 4.3)");
+    assert!(each <= 4.3, "{each} calls for a connection with one request");
+}
+
+/// Without that, eight: each connection is found to be silent, registered, and waited for.
+#[test]
+fn a_request_that_comes_later_than_its_connection_is_six_calls_where_the_kernel_holds_that_back() {
+    if tools::tool("strace").is_none() {
+        return;
+    }
+    const COUNT: usize = 200;
+    let ask = |server: &Server| (0..COUNT).for_each(|_| ask_once(server, Duration::from_millis(5)));
+    let plain = calls_for_a_connection(&strace([], ask), COUNT);
+    let each = calls_for_a_connection(&strace(["--defer-accept", "1s"], ask), COUNT);
+    println!(
+        "system calls for a connection with one late request: {each:.2} (must 6.2), and {plain:.2} without"
+    );
+    assert!(each <= 6.2, "{each} calls for a connection with one late request");
+}
+
+/// The system calls for each of so many connections with one request. What is none of a connection's must be rare.
+fn calls_for_a_connection(log: &str, connections: usize) -> f64 {
+    let calls = calls_between_answers(log);
+    let usual = |name: &str| {
+        let names = ["accept4", "read", "sendto", "close", "epoll_ctl"];
+        names.contains(&name) || name.starts_with("epoll_wait") || name.starts_with("epoll_pwait")
+    };
+    let others: BTreeSet<&str> = calls.iter().copied().filter(|name| !usual(name)).collect();
+    // As above: another thread may still be starting.
+    let number = number_of(&calls, |name| !usual(name) && !name.starts_with("clock_"));
+    assert!(number < 60, "{number} other calls, of {others:?}");
+    number_of(&calls, usual) as f64 / (connections - 1) as f64
+}
+
+/// Makes a connection for one request, which comes after a pause.
+fn ask_once(server: &Server, pause: Duration) {
+    let mut stream = TcpStream::connect(server.address()).expect("the server takes connections");
+    stream
+        .set_read_timeout(Some(PATIENCE))
+        .expect("a deadline can be set");
+    thread::sleep(pause);
+    let request = REQUEST.replacen("\r\n\r\n", "\r\nConnection: close\r\n\r\n", 1);
+    stream.write_all(request.as_bytes()).expect("the server reads");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("an answer in time");
+    assert!(answer.ends_with(BODY), "{}", answer.escape_ascii());
 }
 
 fn number_of(calls: &[&str], is_one: impl Fn(&str) -> bool) -> usize {
@@ -146,22 +213,30 @@ fn a_call_that_strace_tells_of_in_two_lines_is_one() {
     );
 }
 
-/// The user instructions that the server executes for `count` requests and for its start and end.
-fn instructions(count: usize, at_once: usize) -> u64 {
+/// The user instructions that the server's worker executes for `count` requests and for its start and end. Other threads
+/// are left out: what they do is not the request's, and they write the log while it is served.
+fn instructions(count: usize, at_once: usize, arguments: &[&str]) -> u64 {
     let folder = tempfile::tempdir().expect("a directory");
-    let file = folder.path().join("callgrind");
-    let out = format!("--callgrind-out-file={}", file.display());
-    let server = Launch::new()
-        .args(["--workers", "1"])
-        .under(["valgrind", "--tool=callgrind", &out])
+    let out = format!(
+        "--callgrind-out-file={}",
+        folder.path().join("callgrind").display()
+    );
+    // In there a turn takes some fifty times as long.
+    let launch = Launch::new().args(["--workers", "1", "--turn-time", "100ms"]);
+    let server = arguments
+        .iter()
+        .fold(launch, |launch, word| launch.arg(word))
+        .under(["valgrind", "--tool=callgrind", "--separate-threads=yes", &out])
         .start();
     ask(&server, count, at_once);
     server.stop();
-    total(&file)
+    let profiles = fs::read_dir(folder.path()).expect("callgrind writes its profiles when the server ends");
+    let texts = profiles.map(|entry| fs::read_to_string(entry.expect("an entry").path()).expect("text"));
+    let worker = texts.filter(|text| text.contains("http_core::connection::receive"));
+    worker.map(|text| total(&text)).sum()
 }
 
-fn total(file: &Path) -> u64 {
-    let profile = fs::read_to_string(file).expect("callgrind writes its profile when the server ends");
+fn total(profile: &str) -> u64 {
     let line = profile
         .lines()
         .find_map(|line| line.strip_prefix("totals: "))
@@ -169,24 +244,33 @@ fn total(file: &Path) -> u64 {
     line.trim().parse().expect("a number of instructions")
 }
 
+/// User instructions for one request, started with these arguments.
+fn each(at_once: usize, arguments: &[&str]) -> f64 {
+    const COUNT: usize = 3200;
+    let (once, twice) = (
+        instructions(COUNT, at_once, arguments),
+        instructions(2 * COUNT, at_once, arguments),
+    );
+    let per_request = (twice as f64 - once as f64) / COUNT as f64;
+    assert!(
+        per_request > 100.0,
+        "{per_request} instructions cannot serve a request: the count is wrong"
+    );
+    per_request
+}
+
 #[track_caller]
-fn instructions_are_within(what: &str, at_once: usize, must: f64, goal: f64) {
+fn instructions_are_within(what: &str, at_once: usize, arguments: &[&str], must: f64, goal: f64) {
     if tools::tool("valgrind").is_none() {
         return;
     }
-    const COUNT: usize = 3200;
-    let (once, twice) = (instructions(COUNT, at_once), instructions(2 * COUNT, at_once));
-    let per_request = (twice as f64 - once as f64) / COUNT as f64;
+    let per_request = each(at_once, arguments);
     let verdict = if per_request <= goal {
         "reached"
     } else {
         "not reached"
     };
     println!("user instructions per {what} request: {per_request:.1} (must {must}, goal {goal} {verdict})");
-    assert!(
-        per_request > 100.0,
-        "{per_request} instructions cannot serve a request: the count is wrong"
-    );
     assert!(
         per_request <= must,
         "{per_request} user instructions per {what} request, the most is {must}"
@@ -195,10 +279,36 @@ fn instructions_are_within(what: &str, at_once: usize, must: f64, goal: f64) {
 
 #[test]
 fn a_keep_alive_request_stays_within_its_instructions() {
-    instructions_are_within("keep-alive", 1, 1650.0, 1450.0);
+    instructions_are_within("keep-alive", 1, &[], 1650.0, 1450.0);
 }
 
 #[test]
 fn a_pipelined_request_stays_within_its_instructions() {
-    instructions_are_within("pipelined (x16)", 16, 1300.0, 1100.0);
+    instructions_are_within("pipelined (x16)", 16, &[], 1300.0, 1100.0);
+}
+
+#[test]
+fn a_request_that_is_counted_stays_within_its_instructions() {
+    instructions_are_within("counted", 1, &["--admin", "127.0.0.1:0"], 1800.0, 1800.0);
+}
+
+#[test]
+fn a_line_of_the_log_costs_its_worker_few_instructions() {
+    if tools::tool("valgrind").is_none() {
+        return;
+    }
+    const MUST: f64 = 150.0;
+    let plain = each(1, &[]);
+    // JSON says how long a request took, and looks at the clock at the end of its round for that: here once for each line.
+    for format in ["combined", "json"] {
+        let logged = each(1, &["--access-log", "/dev/null", "--log-format", format]);
+        let line = logged - plain;
+        println!(
+            "user instructions per logged ({format}) request: {logged:.1}, {line:.1} of them for the log (must {MUST})"
+        );
+        assert!(
+            line <= MUST,
+            "a {format} line takes {line} user instructions, the most is {MUST}"
+        );
+    }
 }

@@ -3,6 +3,7 @@
 //! `cargo test --doc` through `support::documents`.
 
 mod markdown;
+mod promises;
 mod shell;
 
 use std::fs;

@@ -155,20 +155,24 @@ fn a_hundred_thousand_entries_are_all_there_in_order_and_cost_little_memory() {
     for (n, name) in listed[1..].iter().enumerate() {
         assert_eq!(*name, format!("entry-{n:06}"));
     }
-    // While a listing is built, the one worker serves others.
-    let mut slowest = Duration::ZERO;
-    client
-        .send("GET /?page=50 HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        .expect("the server reads");
-    let mut other = server.connect();
-    for _ in 0..20 {
+    // While a listing is built, the one worker serves others. A busy machine may hold one of them up, but not in each try.
+    let is_beside = |client: &mut Client| {
         let began = Instant::now();
+        client
+            .send("GET /?page=50 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            .expect("the server reads");
+        let mut other = server.connect();
         let request = "GET /entry-000000 HTTP/1.1\r\nHost: localhost\r\n\r\n";
         assert_eq!(other.exchange(request).expect("an answer").status, 200);
-        slowest = slowest.max(began.elapsed());
-    }
-    println!("the slowest of 20 others took {slowest:?}");
-    assert_eq!(client.response().expect("the listing").status, 200);
+        let others = began.elapsed();
+        assert_eq!(client.response().expect("the listing").status, 200);
+        println!(
+            "another request took {others:?}, the listing {:?}",
+            began.elapsed()
+        );
+        others < began.elapsed() / 2
+    };
+    assert!((0..5).any(|_| is_beside(&mut client)));
     // Clients that ask and do not read: each holds one page's entries, not the directory.
     let before = process::anonymous_memory(server.pid());
     let idle: Vec<Client> = (0..30)

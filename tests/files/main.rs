@@ -3,5 +3,8 @@
 mod changing;
 mod cost;
 mod counting;
+mod generated;
 mod listing;
 mod names;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod stepping;

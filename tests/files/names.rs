@@ -157,7 +157,7 @@ const PIECES: &[&str] = &[
     "..%2fsecret",
 ];
 
-/// What is wrong in itself, and ends the connection where it stands in a target.
+/// Pieces that no target may hold: a request with one is refused, and its connection closes.
 const WRONG: &[&str] = &[
     "%00",
     "%",

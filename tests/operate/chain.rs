@@ -23,6 +23,11 @@ impl Chain {
         &mut self.first
     }
 
+    /// The process id of the one that serves now.
+    pub(crate) fn present(&self) -> i32 {
+        self.present
+    }
+
     pub(crate) fn output(&self) -> String {
         self.first.output()
     }

@@ -116,10 +116,61 @@ fn a_log_that_cannot_be_opened_keeps_the_server_from_starting_with_a_line() {
     let output = Launch::new().args(["--access-log", "/nowhere/at/all"]).fails();
     let line = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(
-        line.contains("/nowhere/at/all") && line.lines().count() == 1,
+        line.contains("/nowhere/at/all")
+            && line.contains("create the directory")
+            && line.lines().count() == 1,
         "{line}"
     );
     assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn a_fifo_that_nobody_reads_keeps_the_server_from_starting_and_a_log_open() {
+    let (folder, log) = paths();
+    let mode = nix::sys::stat::Mode::S_IRUSR | nix::sys::stat::Mode::S_IWUSR;
+    let fifo = || nix::unistd::mkfifo(&log, mode).expect("a FIFO");
+    fifo();
+    let launch = || Launch::new().args(["--access-log", log.to_str().expect("text")]);
+    let output = launch().fails();
+    let line = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        line.contains("nobody reads this FIFO; start its reader first"),
+        "{line}"
+    );
+    assert_eq!(output.status.code(), Some(1));
+    fs::remove_file(&log).expect("it is there");
+    let server = launch().start();
+    let old = folder.path().join("old");
+    fs::rename(&log, &old).expect("it is there");
+    fifo();
+    // The second one is obeyed, too.
+    for said in 1..=2 {
+        server.signal(Signal::SIGUSR1);
+        wait_for("it is said", || {
+            server.output().matches("nobody reads this FIFO").count() == said
+        });
+        assert_eq!(server.connect().exchange(REQUEST).expect("an answer").status, 200);
+        wait_for("the old one is written on", || read(&old).lines().count() == said);
+    }
+    server.stop();
+}
+
+#[test]
+fn a_log_at_the_limit_of_a_files_size_costs_lines_and_not_the_process() {
+    let (_folder, log) = paths();
+    let server = Launch::new()
+        .args(["--access-log", log.to_str().expect("text"), "--workers", "1"])
+        .under(["/bin/sh", "-c", "ulimit -f 1 && exec \"$0\" \"$@\""])
+        .start();
+    let mut client = server.connect();
+    wait_for("it is said", || {
+        assert_eq!(client.exchange(REQUEST).expect("an answer").status, 200);
+        server
+            .output()
+            .contains("cannot write the access log: File too large")
+    });
+    assert_eq!(client.exchange(REQUEST).expect("an answer").status, 200);
+    server.stop();
 }
 
 #[test]

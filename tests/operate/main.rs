@@ -2,10 +2,14 @@
 
 mod chain;
 mod command_line;
+mod deferral;
 mod deploy;
 mod documents;
+mod image;
+mod inherited;
 mod logs;
 mod metrics;
+mod notices;
 mod proxies;
 mod restart;
 mod signals;

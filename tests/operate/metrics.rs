@@ -67,15 +67,24 @@ fn it_answers_while_the_server_is_full() {
         .args(["--admin", "127.0.0.1:0", "--max-connections", "1"])
         .start();
     let admin = admin_address(&server);
-    let mut client = server.connect();
-    assert_eq!(client.exchange(REQUEST).expect("an answer").status, 200);
+    // A client that waits for its answer keeps its place; an idle one would be closed for the next.
+    let mut holds = server.connect();
+    holds
+        .send("GET /slow?ms=5000 HTTP/1.1\r\nHost: a\r\n\r\n")
+        .expect("the server reads");
+    let awaited = "server_connections{phase=\"later\"}";
+    wait_for("the place is taken", || {
+        let (_, text) = get(admin, "/metrics");
+        value(&text, awaited) == Some(1.0)
+    });
     let mut waits = server.connect();
     waits.send(REQUEST).expect("room in the backlog");
+    assert!(waits.is_silent_for(Duration::from_millis(300)).expect("it waits"));
     assert_eq!(get(admin, "/healthz"), (200, "ok\n".into()));
-    assert_eq!(
-        value(&get(admin, "/metrics").1, "server_connections_max"),
-        Some(1.0)
-    );
+    let (_, text) = get(admin, "/metrics");
+    assert_eq!(value(&text, awaited), Some(1.0), "it is still full: {text}");
+    assert_eq!(value(&text, "server_connections_max"), Some(1.0));
+    assert_eq!(holds.response().expect("its answer").status, 200);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 use support::{Client, Launch};
 
 use crate::chain::Chain;
-use crate::{REQUEST, admin_address, get, wait_for};
+use crate::{REQUEST, admin_address, get, wait_for, wait_longer_for};
 
 /// Asks without a pause until it is over. A connection is made anew only after an answer that said so.
 fn ask(address: std::net::SocketAddr, over: &AtomicBool, answers: &AtomicUsize) -> std::io::Result<()> {
@@ -175,29 +175,59 @@ fn a_unix_socket_its_lock_and_the_admin_listener_are_handed_on() {
     assert!(folder.path().join("socket.lock").exists(), "and leaves the lock");
 }
 
+/// What a server that has ended said of the program that was to take its place.
+#[track_caller]
+fn fate_of_the_new_one(chain: &Chain) -> String {
+    let line = || {
+        let output = chain.output();
+        let mut lines = output.lines().map(str::to_owned);
+        lines.find(|line| line.ends_with("ended with this one"))
+    };
+    // It lies in the pipe since the server has ended, and has only to be read from there.
+    let patience = Duration::from_secs(5);
+    wait_longer_for(patience, "the fate of the new one", || line().is_some());
+    line().unwrap_or_default()
+}
+
 #[test]
 fn a_server_that_is_to_end_while_its_successor_starts_takes_that_with_it() {
-    let folder = tempfile::tempdir().expect("a directory");
-    let program = folder.path().join("server");
-    std::os::unix::fs::symlink(support::server::executable(), &program).expect("a free name");
-    let mut chain = Chain::start(Launch::new().by([program.to_str().expect("a path of text")]));
     let real = support::server::executable().display();
-    fs::remove_file(&program).expect("it is there");
-    fs::write(&program, format!("#!/bin/sh\nsleep 1\nexec {real} \"$@\"\n")).expect("a file");
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("it is ours");
-    // A request that is due keeps the old one until the new one is there.
-    let mut slow = Client::connect(chain.address());
-    slow.send("GET /slow?ms=3000 HTTP/1.1\r\nHost: a\r\n\r\n")
-        .expect("it reads");
-    chain.signal(Signal::SIGUSR2);
-    wait_for("it is under way", || chain.output().contains("restarting: "));
-    thread::sleep(Duration::from_millis(100));
-    chain.signal(Signal::SIGTERM);
-    assert_eq!(slow.response().expect("the answer that was due").status, 200);
-    assert!(chain.first().ends_within(Duration::from_secs(10)).success());
-    wait_for("the new one ends too", || {
-        std::net::TcpStream::connect(chain.address()).is_err()
-    });
+    // Should the test fail, what is left behind ends by itself.
+    let starts_late = format!("sleep 1; exec timeout -s KILL 10 {real} \"$@\"");
+    // The last one leaves a process behind that was never asked for, and holds no socket.
+    for script in [&starts_late[..], "exec sleep 10", "sleep 4; exit 1"] {
+        for with_request in [false, true] {
+            let folder = tempfile::tempdir().expect("a directory");
+            let program = folder.path().join("server");
+            std::os::unix::fs::symlink(support::server::executable(), &program).expect("a free name");
+            let mut chain = Chain::start(Launch::new().by([program.to_str().expect("a path of text")]));
+            fs::remove_file(&program).expect("it is there");
+            fs::write(&program, format!("#!/bin/sh\n{script}\n")).expect("a file");
+            fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("it is ours");
+            let mut slow = Client::connect(chain.address());
+            if with_request {
+                slow.send("GET /slow?ms=2000 HTTP/1.1\r\nHost: a\r\n\r\n")
+                    .expect("it reads");
+            }
+            chain.signal(Signal::SIGUSR2);
+            wait_for("it is under way", || chain.output().contains("restarting: "));
+            thread::sleep(Duration::from_millis(100));
+            chain.signal(Signal::SIGTERM);
+            if with_request {
+                assert_eq!(slow.response().expect("the answer that was due").status, 200);
+            }
+            drop(slow);
+            let status = chain.first().ends_within(Duration::from_secs(10));
+            assert!(status.success(), "{script}: {status}");
+            let fate = fate_of_the_new_one(&chain);
+            assert!(fate.contains("did not serve yet"), "{script}: {fate}");
+            let left = std::net::TcpStream::connect(chain.address());
+            assert!(left.is_err(), "{script}: somebody holds the port");
+            thread::sleep(Duration::from_millis(1200));
+            let left = std::net::TcpStream::connect(chain.address());
+            assert!(left.is_err(), "{script}: the new one serves");
+        }
+    }
 }
 
 #[test]

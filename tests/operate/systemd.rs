@@ -1,7 +1,8 @@
 //! With systemd's own tools.
 
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use std::os::unix::net::UnixDatagram;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -46,7 +47,14 @@ fn sockets_of_systemd_are_served() {
     wait_for("it listens", || std::net::TcpStream::connect(address).is_ok());
     let response = Client::connect(address).exchange(REQUEST).expect("an answer");
     assert_eq!(response.text(), "Hello, World!");
-    std::os::unix::net::UnixStream::connect(&path).expect("it listens there too");
+    // The kernel takes connections also where no server does.
+    let mut unix = UnixStream::connect(&path).expect("systemd listens there");
+    let limit = Some(Duration::from_secs(20));
+    unix.set_read_timeout(limit).expect("a socket");
+    unix.write_all(REQUEST.as_bytes()).expect("room in its buffer");
+    let mut answer = [0; 15];
+    unix.read_exact(&mut answer).expect("an answer");
+    assert_eq!(&answer, b"HTTP/1.1 200 OK");
 }
 
 /// What the manager was told, as far as it has come.

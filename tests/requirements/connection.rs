@@ -188,7 +188,7 @@ fn the_connection_field_is_a_list_in_which_close_wins() {
         rows.push(case(
             "point 6, nothing behind it is answered",
             get(close) + &get(""),
-            ended,
+            Want::AskedToEnd(&[200]),
         ));
     }
     for open in [
@@ -220,7 +220,7 @@ fn http_1_0_closes_unless_it_is_asked_not_to() {
         case(
             "point 7, nothing behind it is answered",
             old("") + &old(""),
-            ended,
+            Want::AskedToEnd(&[200]),
         ),
         served("point 7, keep-alive", old("Connection: keep-alive\r\n")),
         served("point 7, Keep-Alive", old("Connection: Keep-Alive\r\n")),

@@ -1,5 +1,6 @@
 //! The server's examples, each run as its first lines say.
 
+mod blocking;
 mod tunnel;
 
 use std::time::{Duration, Instant};

@@ -2,6 +2,7 @@
 'use strict';
 
 const { spawn } = require('child_process');
+const { EventEmitter, once } = require('events');
 const fs = require('fs');
 const os = require('os');
 const path = require('path');
@@ -19,8 +20,9 @@ function socketOf(browser) {
   });
 }
 
-// Opens the page and runs `use` with a function that calls a DevTools method and one that evaluates an expression in the
-// page, awaits it and returns its value. The process ends with 0, or with 1 when something fails or takes too long.
+// Opens the page and runs `use` with what drives it: `call` calls a DevTools method, `evaluate` evaluates an expression in
+// the page, awaits it and returns its value, `events` emits DevTools events by their names, and `load` calls a method that
+// loads a page and waits until it has loaded. The process ends with 0, or with 1 when something fails or takes too long.
 async function withPage(url, seconds, use) {
   const profile = fs.mkdtempSync(path.join(os.tmpdir(), 'chromium-'));
   const flags = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--remote-debugging-port=0'];
@@ -39,11 +41,10 @@ async function withPage(url, seconds, use) {
     const socket = new WebSocket(pages.find((page) => page.type === 'page').webSocketDebuggerUrl);
     await new Promise((resolve) => socket.once('open', resolve));
     const waiting = new Map();
-    let loaded;
-    const isLoaded = new Promise((resolve) => { loaded = resolve; });
+    const events = new EventEmitter();
     socket.on('message', (data) => {
       const message = JSON.parse(data);
-      if (message.method === 'Page.loadEventFired') loaded();
+      if (message.method) events.emit(message.method, message.params);
       if (waiting.has(message.id)) waiting.get(message.id)(message);
     });
     let id = 0;
@@ -56,10 +57,15 @@ async function withPage(url, seconds, use) {
       if (result.exceptionDetails) throw new Error(JSON.stringify(result.exceptionDetails));
       return result.result.value;
     };
+    const load = async (method, params) => {
+      const loaded = once(events, 'Page.loadEventFired');
+      const { error, result } = await call(method, params);
+      if (error || result.errorText) throw new Error(`${method} ${JSON.stringify(params)}: ${error?.message || result.errorText}`);
+      await loaded;
+    };
     await call('Page.enable');
-    await call('Page.navigate', { url });
-    await isLoaded;
-    await use({ call, evaluate });
+    await load('Page.navigate', { url });
+    await use({ call, evaluate, events, load });
     end(0);
   } catch (error) {
     console.error(error);

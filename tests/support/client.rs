@@ -195,6 +195,12 @@ impl Client {
         Ok(std::mem::take(&mut self.buffer))
     }
 
+    /// The bytes that have come and that no response was made of, also after an error.
+    #[must_use]
+    pub fn unread(&self) -> &[u8] {
+        &self.buffer
+    }
+
     /// Whether the server keeps silent, with the connection open, for that long.
     ///
     /// # Errors
@@ -377,6 +383,20 @@ mod tests {
         let last = client.response().expect("a response");
         assert_eq!((last.status, last.text().as_str()), (404, "rest"));
         assert_eq!(client.rest().expect("the end"), b"");
+    }
+
+    #[test]
+    fn what_came_before_a_reset_can_be_looked_at() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let mut client = Client::connect(listener.local_addr().expect("an address"));
+        client.send("never read").expect("it is taken");
+        let (mut stream, _) = listener.accept().expect("a client");
+        assert_eq!(stream.peek(&mut [0]).expect("it has come"), 1);
+        stream.write_all(b"an answer").expect("the client reads");
+        // To close with something unread is a reset.
+        drop(stream);
+        assert!(client.rest().is_err());
+        assert_eq!(client.unread(), b"an answer");
     }
 
     #[test]

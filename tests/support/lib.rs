@@ -1,9 +1,10 @@
 //! What the system tests share: the built server as a guarded process, a client that sends any bytes, crowds of
-//! connections, outside tools that may be missing, and the project's documents, whose Rust blocks `cargo test` compiles and runs.
+//! connections, load of each kind, outside tools that may be missing, and the project's documents, whose Rust blocks `cargo test` compiles and runs.
 
 pub mod client;
 pub mod crowd;
 pub mod documents;
+pub mod load;
 pub mod process;
 pub mod server;
 pub mod tools;

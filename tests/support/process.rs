@@ -2,6 +2,7 @@
 //! system's own way.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
 
@@ -62,6 +63,29 @@ pub fn peak_memory(pid: u32) -> u64 {
     memory(pid, "VmHWM:")
 }
 
+/// Bytes that have come for the server from this client and were not read: `rx_queue` in proc(5)'s net/tcp.
+///
+/// # Panics
+///
+/// When there is no such connection, or the system is not Linux.
+#[must_use]
+pub fn unread(server: SocketAddr, client: SocketAddr) -> u64 {
+    let ports = (
+        format!(":{:04X} ", server.port()),
+        format!(":{:04X} ", client.port()),
+    );
+    let text = fs::read_to_string("/proc/net/tcp").expect("Linux has it");
+    let line = text.lines().find(|line| {
+        let own = line.find(&ports.0);
+        own.is_some_and(|own| line[own + ports.0.len()..].find(&ports.1) == Some(8))
+    });
+    let queues = line
+        .and_then(|line| line.split_whitespace().nth(4))
+        .expect("the queues of the server's socket");
+    let (_, unread) = queues.split_once(':').expect("two numbers");
+    u64::from_str_radix(unread, 16).expect("a number")
+}
+
 /// A line of proc(5)'s `status` that says a number of kB; where there is no /proc, what is resident.
 fn memory(pid: u32, name: &str) -> u64 {
     let kib = match proc(pid, "status") {
@@ -88,6 +112,19 @@ pub fn open_files(pid: u32) -> usize {
         Ok(files) => files.count(),
         Err(_) => numbers_in(&listed_files(pid)),
     }
+}
+
+/// How many descriptors the kernel's table of a process has places for: `FDSize` in proc(5)'s `status`.
+///
+/// # Panics
+///
+/// When the process does not exist, or the system is not Linux.
+#[must_use]
+pub fn descriptor_table(pid: u32) -> usize {
+    let status = proc(pid, "status").expect("Linux has it");
+    let line = status.lines().find_map(|line| line.strip_prefix("FDSize:"));
+    line.and_then(|number| number.trim().parse().ok())
+        .expect("a number")
 }
 
 /// A file of the process in proc(5); None where there is no proc(5), or it is not Linux's.

@@ -136,8 +136,8 @@ impl Launch {
 
     /// Runs it under another program, which has to keep the process id for the server.
     #[must_use]
-    pub fn under<const N: usize>(mut self, wrapper: [&str; N]) -> Self {
-        self.wrapper = wrapper.into_iter().map(OsString::from).collect();
+    pub fn under(mut self, wrapper: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
+        self.wrapper = wrapper.into_iter().map(Into::into).collect();
         self
     }
 

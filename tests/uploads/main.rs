@@ -49,7 +49,8 @@ fn grown_by(bytes: u64, wrapper: Option<[&str; 10]>) -> u64 {
     let length = fs::metadata(folder.path().join("big")).expect("the file").len();
     assert_eq!(length, bytes);
     assert_eq!(names(folder.path()), ["big"]);
-    process::peak_memory(server.pid()) - before
+    // The kernel counts pages in rough numbers: a peak may seem to sink by some.
+    process::peak_memory(server.pid()).saturating_sub(before)
 }
 
 #[test]

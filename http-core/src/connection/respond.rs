@@ -158,8 +158,13 @@ impl Connection {
         date: Option<&DateLine>,
         body: &[u8],
     ) -> Result<(), Misuse> {
-        if self.is_common_case() && head.has_content() && !head.has_upgrade() {
-            head.expects(body)?;
+        if self.is_common_case() && !head.has_upgrade() {
+            let body = if head.has_content() {
+                head.expects(body)?;
+                body
+            } else {
+                &[]
+            };
             head.write(out, date, Options::None, body.len());
             out.extend_from_slice(body);
             self.state = AFTER_WHOLE_CYCLE;

@@ -1,16 +1,17 @@
-//! The fields that this crate acts on: Host, the framing, Connection, Expect and Upgrade.
+//! The fields that this crate acts on: Host, the framing, Connection, Expect and Upgrade; and those of which it says only
+//! whether they are there.
 
 use super::field::Line;
 use super::framing::{self, ContentLength, TransferEncoding};
 use super::host;
-use super::parts::{Expectation, Framing, Version};
+use super::parts::{Expectation, Framing, KnownField, Modifier, Version};
 use super::section::Visitor;
 use super::table::{MethodKind, Slot, Table};
 use super::view::can_be_switched_to;
 use crate::bytes::{self, is_name};
 use crate::rules::Rule;
 
-/// The fields that this crate acts on.
+/// The fields that this crate acts on, and fields of which only the presence is noted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Known {
     Other = 0,
@@ -21,6 +22,9 @@ pub(crate) enum Known {
     Expect = 16,
     Upgrade = 32,
     ContentType = 64,
+    /// Any [`Modifier`].
+    Modifier = 128,
+    AcceptEncoding = 256,
 }
 
 impl Known {
@@ -34,8 +38,21 @@ impl Known {
             10 if is_name(name, b"connection") => Self::Connection,
             12 if is_name(name, b"content-type") => Self::ContentType,
             14 if is_name(name, b"content-length") => Self::ContentLength,
+            15 if is_name(name, b"accept-encoding") => Self::AcceptEncoding,
             17 if is_name(name, b"transfer-encoding") => Self::TransferEncoding,
+            5 | 8 | 13 | 17 | 19 if Modifier::of(name).is_some() => Self::Modifier,
             _ => Self::Other,
+        }
+    }
+}
+
+impl KnownField {
+    /// The bit of the field in [`Info::known`](super::table::Info::known).
+    #[inline]
+    pub(crate) const fn bit(self) -> u16 {
+        match self {
+            Self::AcceptEncoding => Known::AcceptEncoding as u16,
+            Self::Modifier => Known::Modifier as u16,
         }
     }
 }
@@ -44,9 +61,9 @@ impl Known {
 #[derive(Default)]
 pub(crate) struct KnownFields {
     /// One bit for each [`Known`] field that occurred.
-    once: u8,
+    once: u16,
     /// One bit for each that occurred again.
-    again: u8,
+    again: u16,
     host: usize,
     content_length: usize,
     close: bool,
@@ -69,8 +86,8 @@ impl KnownFields {
     /// Takes note of a field that this crate acts on.
     #[inline(always)]
     fn note(&mut self, known: Known, value: &[u8], index: usize) {
-        self.again |= self.once & known as u8;
-        self.once |= known as u8;
+        self.again |= self.once & known as u16;
+        self.once |= known as u16;
         match known {
             Known::Host => self.host = index,
             Known::ContentLength => self.content_length = index,
@@ -78,7 +95,13 @@ impl KnownFields {
             Known::Connection if is_name(value, b"keep-alive") => self.keep_alive = true,
             Known::Connection if is_name(value, b"close") => self.close = true,
             Known::Connection => self.connection(value),
-            Known::TransferEncoding | Known::Expect | Known::Upgrade | Known::ContentType | Known::Other => {}
+            Known::TransferEncoding
+            | Known::Expect
+            | Known::Upgrade
+            | Known::ContentType
+            | Known::Modifier
+            | Known::AcceptEncoding
+            | Known::Other => {}
         }
     }
 
@@ -96,8 +119,8 @@ impl KnownFields {
     #[inline(always)]
     pub(crate) fn decide(&self, bytes: &[u8], table: &mut Table<[Slot]>) -> Result<(), Rule> {
         let http11 = table.info.version == Version::Http11;
-        if self.once & Known::Host as u8 != 0 {
-            if self.again & Known::Host as u8 != 0 {
+        if self.once & Known::Host as u16 != 0 {
+            if self.again & Known::Host as u16 != 0 {
                 return Err(Rule::RepeatedHost);
             }
             let value = table.slots[self.host].value.of(bytes);
@@ -111,16 +134,17 @@ impl KnownFields {
         } else {
             table.info.host = u16::MAX;
         }
+        table.info.known = self.once;
         table.info.keep_alive = !self.close && (http11 || self.keep_alive);
         table.info.framing = Framing::Empty;
         table.info.expectation = Expectation::None;
         table.info.upgrade = false;
         // Most requests have none of the others.
-        let rare = Known::ContentLength as u8
-            | Known::TransferEncoding as u8
-            | Known::Expect as u8
-            | Known::Upgrade as u8
-            | Known::ContentType as u8;
+        let rare = Known::ContentLength as u16
+            | Known::TransferEncoding as u16
+            | Known::Expect as u16
+            | Known::Upgrade as u16
+            | Known::ContentType as u16;
         if self.once & rare == 0 {
             Ok(())
         } else {
@@ -132,7 +156,7 @@ impl KnownFields {
     fn decide_body_and_upgrade(&self, bytes: &[u8], table: &mut Table<[Slot]>) -> Result<(), Rule> {
         let Table { info, slots, work } = table;
         let slots = &slots[..usize::from(info.count)];
-        if self.again & Known::ContentType as u8 != 0 {
+        if self.again & Known::ContentType as u16 != 0 {
             return Err(Rule::RepeatedContentType);
         }
         let values = |known: Known| {
@@ -141,16 +165,16 @@ impl KnownFields {
                 .filter(move |slot| Known::of(slot.name.of(bytes)) == known)
                 .map(|slot| slot.value.of(bytes))
         };
-        let content_length = if self.once & Known::ContentLength as u8 == 0 {
+        let content_length = if self.once & Known::ContentLength as u16 == 0 {
             ContentLength::Absent
-        } else if self.again & Known::ContentLength as u8 != 0 {
+        } else if self.again & Known::ContentLength as u16 != 0 {
             ContentLength::Repeated
         } else {
             let value = slots[self.content_length].value.of(bytes);
             work.add(value.len());
             ContentLength::read(value)
         };
-        let transfer_encoding = if self.once & Known::TransferEncoding as u8 == 0 {
+        let transfer_encoding = if self.once & Known::TransferEncoding as u16 == 0 {
             TransferEncoding::Absent
         } else {
             values(Known::TransferEncoding).for_each(|value| work.add(value.len()));
@@ -158,7 +182,7 @@ impl KnownFields {
         };
         info.framing = framing::decide(info.version, transfer_encoding, content_length)?;
         // RFC 9110 section 10.1.1: a server ignores the expectation of an HTTP/1.0 request.
-        if self.once & Known::Expect as u8 != 0 && info.version == Version::Http11 {
+        if self.once & Known::Expect as u16 != 0 && info.version == Version::Http11 {
             for expectation in values(Known::Expect).flat_map(bytes::list) {
                 info.expectation = match info.expectation {
                     Expectation::None | Expectation::Continue if is_name(expectation, b"100-continue") => {
@@ -170,7 +194,7 @@ impl KnownFields {
         }
         // RFC 9110 section 7.8: Upgrade counts only with its Connection option, and not in HTTP/1.0. Nor with POST:
         // no client can mean that its POST is answered in another protocol.
-        info.upgrade = self.once & Known::Upgrade as u8 != 0
+        info.upgrade = self.once & Known::Upgrade as u16 != 0
             && self.upgrade
             && info.version == Version::Http11
             && info.method != MethodKind::Post;

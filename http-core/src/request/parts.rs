@@ -1,5 +1,6 @@
-//! The parts of a head that are no field lines.
+//! The parts of a head that are no field lines, and the fields that a head knows of itself.
 
+use crate::bytes::is_name;
 use core::fmt;
 use core::num::NonZeroU64;
 
@@ -32,6 +33,58 @@ pub enum Expectation {
     Continue,
     /// Something else: answer 417.
     Unknown,
+}
+
+/// A field whose presence [`Head::has`](crate::Head::has) knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum KnownField {
+    /// Accept-Encoding (RFC 9110 section 12.5.3).
+    AcceptEncoding,
+    /// Any [`Modifier`].
+    Modifier,
+}
+
+/// A field that modifies a request: a condition on what is there (RFC 9110 section 13.1), or the part of it that is asked for
+/// (section 14.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Modifier {
+    /// RFC 9110 section 13.1.1
+    IfMatch,
+    /// RFC 9110 section 13.1.2
+    IfNoneMatch,
+    /// RFC 9110 section 13.1.3
+    IfModifiedSince,
+    /// RFC 9110 section 13.1.4
+    IfUnmodifiedSince,
+    /// RFC 9110 section 13.1.5
+    IfRange,
+    /// RFC 9110 section 14.2
+    Range,
+}
+
+impl Modifier {
+    /// Returns the modifier with this name, which has to be a token, without regard to case.
+    ///
+    /// ```
+    /// # use http_core::Modifier;
+    /// assert_eq!(Modifier::of(b"If-None-Match"), Some(Modifier::IfNoneMatch));
+    /// assert_eq!(Modifier::of(b"Accept"), None);
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn of(name: &[u8]) -> Option<Self> {
+        match name.len() {
+            5 if is_name(name, b"range") => Some(Self::Range),
+            8 if is_name(name, b"if-match") => Some(Self::IfMatch),
+            8 if is_name(name, b"if-range") => Some(Self::IfRange),
+            13 if is_name(name, b"if-none-match") => Some(Self::IfNoneMatch),
+            17 if is_name(name, b"if-modified-since") => Some(Self::IfModifiedSince),
+            19 if is_name(name, b"if-unmodified-since") => Some(Self::IfUnmodifiedSince),
+            _ => None,
+        }
+    }
 }
 
 /// A method (RFC 9110 section 9); case-sensitive.

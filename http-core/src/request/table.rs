@@ -63,6 +63,8 @@ pub(crate) struct Info {
     pub(crate) count: u16,
     /// The slot of Host, or `u16::MAX`.
     pub(crate) host: u16,
+    /// One bit for each [`Known`](super::known::Known) field that occurred.
+    pub(crate) known: u16,
     pub(crate) method: MethodKind,
     pub(crate) method_end: u8,
     pub(crate) form: Form,
@@ -149,6 +151,7 @@ impl<const N: usize> Fields<N> {
             path: Span::EMPTY,
             count: 0,
             host: u16::MAX,
+            known: 0,
             method: MethodKind::Get,
             method_end: 0,
             form: Form::Origin,

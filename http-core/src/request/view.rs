@@ -1,6 +1,6 @@
 //! Views of the caller's bytes, as they were parsed.
 
-use super::parts::{Expectation, Framing, Method, Target, Version};
+use super::parts::{Expectation, Framing, KnownField, Method, Modifier, Target, Version};
 use super::table::{Form, Info, MethodKind, Slot, Span, Table};
 use crate::bytes::{self, text};
 use core::fmt;
@@ -137,10 +137,10 @@ impl<'a> Head<'a> {
     #[inline]
     #[must_use]
     pub fn path(&self) -> &'a [u8] {
-        let info = &self.table.info;
-        match info.form {
-            Form::Absolute if info.path.start == info.path.end => b"/",
-            _ => info.path.of(self.bytes),
+        let path = self.table.info.path.of(self.bytes);
+        match self.table.info.form {
+            Form::Absolute if path.is_empty() => b"/",
+            _ => path,
         }
     }
 
@@ -167,6 +167,45 @@ impl<'a> Head<'a> {
     #[must_use]
     pub fn fields(&self) -> FieldLines<'a> {
         FieldLines::new(self.bytes, self.table)
+    }
+
+    /// Returns the values of all field lines called `name`, in their order, without regard to case.
+    #[inline]
+    pub fn values<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+        let bytes = self.bytes;
+        let slots = self.table.filled().iter();
+        slots
+            .filter(move |slot| slot.name.of(bytes).eq_ignore_ascii_case(name.as_bytes()))
+            .map(move |slot| slot.value.of(bytes))
+    }
+
+    /// Returns whether there is such a field. It is known since the head was parsed, so a handler need not look through the
+    /// lines of every request for one.
+    ///
+    /// ```
+    /// # use http_core::{Connection, Event, Fields, KnownField, Limits, Modifier};
+    /// let wire = b"GET / HTTP/1.1\r\nHost: a\r\nIf-Match: *\r\n\r\n";
+    /// let mut fields = Fields::<8>::new();
+    /// let received = Connection::server(Limits::default()).receive(wire, &mut fields)?;
+    /// let Event::Request(head) = received.event else {
+    ///     unreachable!("it is whole");
+    /// };
+    /// assert!(head.has(KnownField::Modifier) && !head.has(KnownField::AcceptEncoding));
+    /// assert_eq!(head.modifiers().next(), Some((Modifier::IfMatch, &b"*"[..])));
+    /// # Ok::<(), http_core::Rejection>(())
+    /// ```
+    #[inline]
+    #[must_use]
+    pub const fn has(&self, field: KnownField) -> bool {
+        self.table.info.known & field.bit() != 0
+    }
+
+    /// Returns the field lines that are a [`Modifier`] with their values, in their order.
+    #[inline]
+    pub fn modifiers(&self) -> impl Iterator<Item = (Modifier, &'a [u8])> + use<'a> {
+        let bytes = self.bytes;
+        let slots = self.table.filled().iter();
+        slots.filter_map(move |slot| Some((Modifier::of(slot.name.of(bytes))?, slot.value.of(bytes))))
     }
 
     /// Returns all field lines, in their order, with their names as bytes: without the check that makes text of them.

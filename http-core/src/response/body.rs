@@ -44,6 +44,21 @@ pub(crate) enum Sending {
     UntilClose,
 }
 
+/// Returns whether a final response with this status has a body, to HEAD or to another method: not to HEAD, and not with 204,
+/// 205 and 304 (RFC 9110 section 6.4.1). [`Connection::response_has_body`](crate::Connection::response_has_body) returns it for
+/// the present request.
+///
+/// ```
+/// # use http_core::response_has_body;
+/// assert!(response_has_body(404, false));
+/// assert!(!response_has_body(404, true) && !response_has_body(304, false));
+/// ```
+#[inline]
+#[must_use]
+pub const fn response_has_body(status: u16, to_head: bool) -> bool {
+    !to_head && !matches!(status, 204 | 205 | 304)
+}
+
 impl Sending {
     /// Decides how the body of a final response is sent (RFC 9112 section 6.3, RFC 9110 section 6.4.1).
     #[inline(always)]

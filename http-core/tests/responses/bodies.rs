@@ -4,7 +4,7 @@ use crate::oracle;
 use crate::oracle::framing::values;
 use crate::oracle::response::Framing;
 use crate::{asked, get, get10, head, misuse, read, replied};
-use http_core::{Body, Connection, FieldBlock, Misuse, ResponseHead};
+use http_core::{Body, Connection, FieldBlock, Misuse, ResponseHead, response_has_body};
 
 #[test]
 fn whether_a_response_will_have_a_body_is_told_before_it_is_begun() {
@@ -12,6 +12,11 @@ fn whether_a_response_will_have_a_body_is_told_before_it_is_begun() {
         for status in 200..600 {
             let mut conn = make();
             let told = conn.response_has_body(status);
+            assert_eq!(
+                told,
+                response_has_body(status, name == "HEAD"),
+                "{status} to {name}"
+            );
             conn.respond(&mut Vec::new(), &ResponseHead::new(status), Body::Known(0))
                 .expect("legal");
             assert_eq!(told, conn.sends_body(), "{status} to {name}");

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http_core::ResponseHead;
 use multiplex::timers::Timers;
@@ -18,6 +18,11 @@ pub(super) struct Later {
     inbox: Arc<Inbox>,
     waker: Waker,
 }
+
+/// How long to wait after waiting has failed.
+const RETRY: Duration = Duration::from_millis(10);
+/// How often a wake is tried that signals interrupt: without an end they must not hold up a worker.
+const MAX_TRIES: usize = 8;
 
 /// What was put in and not yet taken by the thread; none at all is the end.
 type Inbox = Mutex<Option<Vec<(Instant, Completer)>>>;
@@ -38,18 +43,28 @@ impl Later {
         let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(inbox) = inbox.as_mut() {
             inbox.push((at, completer));
-            if inbox.len() == 1 {
-                // Should it fail, the completers are dropped with the inbox, and answer 500.
-                let _ = self.waker.wake();
+            if inbox.len() == 1 && self.wake().is_err() {
+                // The thread sleeps on. The completer is dropped and answers 500, and the next one tries to wake again.
+                inbox.pop();
             }
         }
+    }
+
+    fn wake(&self) -> io::Result<()> {
+        for _ in 1..MAX_TRIES {
+            match self.waker.wake() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result,
+            }
+        }
+        self.waker.wake()
     }
 }
 
 impl Drop for Later {
     fn drop(&mut self) {
         *self.inbox.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        let _ = self.waker.wake();
+        let _ = self.wake();
     }
 }
 
@@ -59,7 +74,7 @@ fn serve(poller: &Poller, inbox: &Inbox) {
     loop {
         let timeout = timers.next_timeout(Instant::now());
         if poller.wait(&mut events, timeout).is_err() {
-            return;
+            thread::sleep(RETRY);
         }
         match inbox.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             Some(inbox) => inbox.drain(..).for_each(|(at, completer)| {

@@ -8,11 +8,11 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_core::{FieldLine, Head, Method, Name};
+use http_core::{FieldLine, Head, Method, Name, ResponseHead};
 use percent_encoding::percent_decode;
 
 use crate::Counters;
-use crate::handler::{BodySource, Context, Decision, Handler, Methods, Pulled, Reply, plain};
+use crate::handler::{BodySource, Context, Decision, Handler, Methods, Prepared, Pulled, Reply, plain};
 use later::Later;
 use live::{Count, Live};
 
@@ -37,6 +37,9 @@ const PAGE: usize = 16 * 1024;
 pub struct Demo {
     later: Arc<Later>,
     live: Arc<Live>,
+    /// The answers that are always the same.
+    plaintext: Arc<Prepared>,
+    json: Arc<Prepared>,
     /// What this clone, and with it its worker, has counted.
     count: Count,
 }
@@ -51,6 +54,8 @@ impl Demo {
         let live = Live::start()?;
         Ok(Self {
             later: Arc::new(Later::start()?),
+            plaintext: prepared(PLAIN, b"Hello, World!")?,
+            json: prepared(JSON, b"{\"message\":\"Hello, World!\"}")?,
             count: live.count(),
             live,
         })
@@ -67,6 +72,8 @@ impl Clone for Demo {
         Self {
             later: Arc::clone(&self.later),
             live: Arc::clone(&self.live),
+            plaintext: Arc::clone(&self.plaintext),
+            json: Arc::clone(&self.json),
             count: self.live.count(),
         }
     }
@@ -160,8 +167,8 @@ impl Demo {
     #[inline(always)]
     fn get(&self, route: Route, head: &Head<'_>, cx: &mut Context<'_>) -> Reply {
         match route {
-            Route::Plaintext => text(cx, PLAIN, "Hello, World!"),
-            Route::Json => text(cx, JSON, "{\"message\":\"Hello, World!\"}"),
+            Route::Plaintext => Reply::Prepared(Arc::clone(&self.plaintext)),
+            Route::Json => Reply::Prepared(Arc::clone(&self.json)),
             Route::Page | Route::Echo => {
                 let (ticket, completer) = cx.later();
                 self.live.page(completer);
@@ -178,9 +185,10 @@ impl Demo {
     }
 }
 
-fn text(cx: &mut Context<'_>, content_type: FieldLine, body: &'static str) -> Reply {
-    cx.line(content_type);
-    body.into()
+fn prepared(content_type: FieldLine, body: &[u8]) -> io::Result<Arc<Prepared>> {
+    let mut head = ResponseHead::new(200);
+    head.push_line(content_type);
+    Prepared::new(&head, body).map(Arc::new).map_err(io::Error::other)
 }
 
 /// The body back, with the type that it came with.

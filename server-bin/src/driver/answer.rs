@@ -1,34 +1,81 @@
 //! Decisions out: from a handler's reply to a response on its way.
 
-use http_core::{Body, Misuse, Rule};
+use std::sync::Arc;
+
+use http_core::{Body, FieldLine, Head, Method, Misuse, Rule, response_has_body};
 
 use super::buffers::Kit;
-use super::connection::{Connection, Part};
-use super::handler::{BodySource, Content, End, Notice, Reply, Ticket, plain};
+use super::connection::Connection;
+use super::handler::{BodySource, Content, End, Notice, Prepared, Reply, Ticket, plain};
 use super::held::{self, Held};
 use super::phase::{Happening, Phase, Timeout};
+use super::records::Answered;
+use super::run::Part;
 use super::send::Outgoing;
 use super::settings::COPIED_BODY;
 use super::socket::Socket;
 
 impl<S: Socket> Connection<S> {
     /// Answers the request with `reply`, under the status and fields in the kit's head.
-    #[inline(always)]
     pub(super) fn answer(&mut self, reply: Reply, kit: &mut Kit) -> Happening {
+        self.answer_as::<true>(reply, kit)
+    }
+
+    /// As [`answer`](Self::answer); without `OBSERVED` where nobody wants to know of it, which is so usual that it is compiled
+    /// apart.
+    #[inline(always)]
+    pub(super) fn answer_as<const OBSERVED: bool>(&mut self, reply: Reply, kit: &mut Kit) -> Happening {
+        self.decide_close(kit);
+        let begun = match reply {
+            Reply::Bytes(content) if kit.lent.misuse.is_none() => {
+                self.begin_content::<OBSERVED>(content, kit)
+            }
+            reply => self.begin_other(reply, kit),
+        };
+        begun.unwrap_or_else(|misuse| self.own_up(misuse, kit))
+    }
+
+    /// Writes the prepared response to the request of this head, and nothing else. Returns what happened.
+    #[inline(always)]
+    pub(super) fn answer_prepared<const OBSERVED: bool>(
+        &mut self,
+        prepared: &Prepared,
+        (head, raw): (&Head<'_>, &[u8]),
+        kit: &mut Kit,
+    ) -> Happening {
+        self.decide_close(kit);
+        let date = Some(&kit.date.line);
+        let written = self
+            .http
+            .reply_prepared(&mut kit.out, &prepared.head, date, &prepared.body);
+        match written {
+            Ok(()) => {
+                if OBSERVED && kit.counts() {
+                    count_prepared(prepared, head, kit);
+                }
+                if OBSERVED && kit.watched {
+                    self.record_prepared(prepared, head, raw, kit);
+                }
+                self.answered()
+            }
+            Err(misuse) => {
+                if OBSERVED && kit.watched {
+                    self.begin_record(head, raw, kit);
+                }
+                self.own_up(misuse, kit)
+            }
+        }
+    }
+
+    /// Decides whether the answer is the connection's last, and whether it lingers then.
+    #[inline(always)]
+    fn decide_close(&mut self, kit: &Kit) {
         if kit.lent.draining {
             self.close_after_response();
         }
         if self.http.must_close() {
             // If the client asked to close and its request is complete, nothing more will come: close without lingering.
             self.lingers |= !self.http.request_ended();
-        }
-        let begun = match (reply, kit.lent.misuse) {
-            (Reply::Bytes(content), None) => self.begin_content(content, kit),
-            (reply, _) => self.begin_other(reply, kit),
-        };
-        match begun {
-            Ok(happening) => happening,
-            Err(misuse) => self.own_up(misuse, kit),
         }
     }
 
@@ -40,7 +87,12 @@ impl<S: Socket> Connection<S> {
             return Err(misuse);
         }
         match reply {
-            Reply::Bytes(content) => self.begin_content(content, kit),
+            Reply::Bytes(content) => self.begin_content::<true>(content, kit),
+            Reply::Prepared(prepared) => {
+                kit.lent.head.set_status(prepared.head.status());
+                kit.lent.head.push_all(&prepared.fields);
+                self.begin_content::<true>(Content::Shared(Arc::clone(&prepared.body)), kit)
+            }
             Reply::File(slice) => self.begin_answer(Body::Known(slice.len), Outgoing::File(slice), kit),
             Reply::Pull(source) => self.begin_pull(Held::new(source), kit),
             Reply::Later(ticket) => Ok(self.await_answer(ticket, kit)),
@@ -102,14 +154,18 @@ impl<S: Socket> Connection<S> {
 
     /// A small body is copied behind its head; a large one stays where it is.
     #[inline(always)]
-    fn begin_content(&mut self, content: Content, kit: &mut Kit) -> Result<Happening, Misuse> {
+    fn begin_content<const OBSERVED: bool>(
+        &mut self,
+        content: Content,
+        kit: &mut Kit,
+    ) -> Result<Happening, Misuse> {
         let bytes = content.as_ref();
         if bytes.len() > COPIED_BODY {
             let body = Body::Known(bytes.len() as u64);
             return self.begin_answer(body, Outgoing::Content { content, at: 0 }, kit);
         }
         kit.lent.head.push_date(&kit.date.line);
-        if kit.observed {
+        if OBSERVED {
             self.reply_noted(bytes, None, kit)?;
         } else {
             self.http.reply(&mut kit.out, &kit.lent.head, bytes)?;
@@ -166,28 +222,38 @@ impl<S: Socket> Connection<S> {
 
     /// Answers with an error that a later request on this connection can survive.
     pub(super) fn refuse_request(&mut self, status: u16, kit: &mut Kit) -> Happening {
-        plain::head(&mut kit.lent.head, &kit.lent.kept, status);
+        plain::refusal(&mut kit.lent.head, &kit.lent.kept, status);
         self.answer(plain::text(status).into(), kit)
     }
 
     /// Answers with an error and closes.
     pub(super) fn refuse(&mut self, status: u16, kit: &mut Kit) -> Happening {
-        self.refuse_with(status, plain::text(status).as_bytes(), None, kit)
+        self.refuse_with(status, plain::text(status).as_bytes(), None, None, kit)
     }
 
     /// Answers a request that broke a rule: with its status, its sentence and its clause; and closes.
     #[cold]
     pub(super) fn refuse_for(&mut self, rule: Rule, kit: &mut Kit) -> Happening {
         let text = plain::explanation(rule);
-        self.refuse_with(rule.status(), text.as_bytes(), Some(rule), kit)
+        self.refuse_with(rule.status(), text.as_bytes(), Some(rule), None, kit)
     }
 
     #[cold]
-    fn refuse_with(&mut self, status: u16, text: &[u8], rule: Option<Rule>, kit: &mut Kit) -> Happening {
+    pub(super) fn refuse_with(
+        &mut self,
+        status: u16,
+        text: &[u8],
+        rule: Option<Rule>,
+        line: Option<FieldLine>,
+        kit: &mut Kit,
+    ) -> Happening {
         self.drop_taker();
         self.drop_elsewhere();
         self.close_after_response();
-        plain::head(&mut kit.lent.head, &kit.lent.kept, status);
+        plain::refusal(&mut kit.lent.head, &kit.lent.kept, status);
+        if let Some(line) = line {
+            kit.lent.head.push_line(line);
+        }
         kit.lent.head.push_date(&kit.date.line);
         // It can fail only when the response has begun, and then there is nothing to do but close.
         let _ = self.reply_noted(text, rule, kit);
@@ -196,69 +262,99 @@ impl<S: Socket> Connection<S> {
 
     /// Answers the request that has to end because a timeout is over, if an answer is due.
     pub(super) fn refuse_the_late(&mut self, kit: &mut Kit) {
-        match self.phase.timeout() {
-            // There is no request that could be answered.
-            Timeout::Head if matches!(self.phase, Phase::Preface | Phase::Fresh) => {}
-            Timeout::Head => {
-                self.refuse(408, kit);
-                // A peer that is so slow does not send so much that a reset could destroy the answer.
-                self.do_not_linger();
-            }
-            Timeout::Body if self.http.response_due() => {
-                self.refuse(408, kit);
-                self.do_not_linger();
-            }
-            Timeout::Reply => {
-                self.refuse(503, kit);
-            }
-            Timeout::Own if self.http.response_due() => {
-                self.refuse(503, kit);
-            }
-            Timeout::Protocol => self.report_all(End::TimedOut, kit),
-            // No response is owed: there was no request, it was answered, or nothing gets through.
+        let timeout = self.phase().timeout();
+        if timeout == Timeout::Protocol {
+            return self.report_all(End::TimedOut, kit);
+        }
+        if !self.owes_an_answer() {
+            return;
+        }
+        match timeout {
+            // Such a peer is slow, and may be sending all the same: the connection lingers, as after each refusal.
+            Timeout::Head | Timeout::Body => self.refuse(408, kit),
+            _ => self.refuse(503, kit),
+        };
+    }
+
+    /// Whether an answer is due, and can be sent, if the connection ends now. Where not, there was no request, it was answered,
+    /// or nothing gets through.
+    pub(super) fn owes_an_answer(&self) -> bool {
+        match self.phase().timeout() {
+            Timeout::Head => !matches!(self.phase(), Phase::Preface | Phase::Fresh),
+            Timeout::Body | Timeout::Own => self.http.response_due(),
+            Timeout::Reply => true,
             Timeout::None
             | Timeout::Idle
-            | Timeout::Body
-            | Timeout::Own
             | Timeout::Write
             | Timeout::HalfClosed
-            | Timeout::Linger => {}
+            | Timeout::Protocol
+            | Timeout::Linger => false,
         }
     }
 
     /// Writes an answer from memory, and remembers it if anybody wants to know.
-    #[cold]
+    #[inline(always)]
     fn reply_noted(&mut self, body: &[u8], rule: Option<Rule>, kit: &mut Kit) -> Result<(), Misuse> {
-        let has_body = self.http.response_has_body(kit.lent.head.status());
+        let status = kit.lent.head.status();
+        let length = match self.http.response_has_body(status) {
+            true => body.len() as u64,
+            false => 0,
+        };
         self.http.reply(&mut kit.out, &kit.lent.head, body)?;
-        if !kit.observed {
-            return Ok(());
-        }
-        self.note_head(kit, rule);
-        if has_body {
-            kit.note_body(body.len() as u64);
-        }
-        self.note_end(kit);
+        self.note_whole((status, rule), length, kit);
         Ok(())
     }
 
+    /// Remembers an answer that was written whole, with so many bytes of body.
+    #[inline(always)]
+    fn note_whole(&self, (status, rule): (u16, Option<Rule>), length: u64, kit: &mut Kit) {
+        if kit.counts() {
+            kit.tally.response(status, rule);
+            kit.tally.body_bytes += length;
+        }
+        if kit.watched {
+            let answer = Answered {
+                status,
+                rule,
+                body: length,
+                end: kit.out.len(),
+            };
+            let client = self.client(kit);
+            kit.lent.outcomes.answer_whole(client, kit.lent.now, answer);
+        }
+    }
+
     /// Remembers that an answer has begun.
-    #[cold]
+    #[inline(always)]
     pub(super) fn note_head(&mut self, kit: &mut Kit, rule: Option<Rule>) {
         let status = kit.lent.head.status();
-        kit.tally.response(status, rule);
+        if kit.counts() {
+            kit.tally.response(status, rule);
+        }
         if kit.watched {
-            kit.records.answer(status, rule, kit.lent.now);
+            let client = self.client(kit);
+            kit.lent.outcomes.open(client, kit.lent.now).answer(status, rule);
         }
     }
 
     /// Remembers where in the output the answer ends.
-    #[cold]
+    #[inline(always)]
     fn note_end(&mut self, kit: &mut Kit) {
         if !kit.watched {
             return;
         }
         debug_assert!(self.work.as_ref().is_none_or(|work| work.output.is_empty()));
-        kit.records.end(kit.out.len());
+        kit.lent.outcomes.end(kit.out.len());
+    }
+}
+
+/// Counts an answer that was prepared. A function of its own for the same reason as
+/// [`record_prepared`](Connection::record_prepared).
+#[inline(never)]
+fn count_prepared(prepared: &Prepared, head: &Head<'_>, kit: &mut Kit) {
+    let status = prepared.head.status();
+    kit.tally.response(status, None);
+    if response_has_body(status, matches!(head.method(), Method::Head)) {
+        kit.tally.body_bytes += prepared.body.len() as u64;
     }
 }

@@ -3,22 +3,24 @@
 //! A connection reads into its worker's [`Inlet`] and writes into its [`Kit`]'s `out`. What remains at the end of a
 //! turn moves into a pooled [`Work`](super::work::Work), so an idle connection owns no buffer at all.
 
-use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use http_core::{DateLine, Fields, Head};
 
+use super::budget::{Clock, Pace};
 use super::handler::mailbox::Mailbox;
 use super::handler::notice::{Notice, NoticeHook};
-use super::handler::{AnyHandler, Context, Decision, End, Lent, Methods, Outcome, Watch};
+use super::handler::{AnyHandler, Context, Decision, End, Lent, Methods, Watch};
 use super::held;
+use super::memory::Memory;
 use super::peer::Peer;
 use super::preface::Preamble;
 use super::records::Records;
-use super::settings::Settings;
+use super::settings::{Settings, TURN_BYTES};
 use super::tally::Tally;
 use super::work::Pool;
+use crate::date;
 
 /// What one read takes at most.
 pub(crate) const READ_SIZE: usize = 64 * 1024;
@@ -40,7 +42,7 @@ impl Default for Inlet {
     }
 }
 
-/// What stands around a server's handler: what hears of notices, what reads prefaces, and whether answers are counted.
+/// The hooks beside a server's handler, for notices and for prefaces, and whether answers are counted.
 #[derive(Clone)]
 pub(crate) struct Watching {
     pub(crate) notices: NoticeHook,
@@ -49,12 +51,10 @@ pub(crate) struct Watching {
 }
 
 impl Default for Watching {
-    /// Notices go to standard error. It may be gone, and `eprintln!` would panic for that.
+    /// Nobody hears of anything.
     fn default() -> Self {
         Self {
-            notices: Arc::new(|notice| {
-                let _ = writeln!(std::io::stderr(), "server-bin: {notice}");
-            }),
+            notices: Arc::new(|_| {}),
             preamble: None,
             counts: false,
         }
@@ -84,15 +84,18 @@ pub(crate) struct Kit {
     pub(crate) out: Vec<u8>,
     /// What a [`BodySource`](super::handler::BodySource) appends to.
     pub(crate) scratch: Vec<u8>,
-    /// The present connection's requests whose answers have not left.
-    pub(crate) records: Records,
-    /// How those requests end, if the connection closes in this turn.
+    /// How the present connection's requests end whose answers have not left, if it closes in this turn.
     pub(crate) end: End,
     /// Whether the connection's protocol is to be called in this turn.
     pub(crate) calls_protocol: bool,
     pub(crate) date: Date,
     pub(crate) pool: Pool,
+    pub(crate) memory: Memory,
+    pub(crate) pace: Pace,
 }
+
+/// What the buffers of a worker may keep between two turns: a turn's answers, and what made the turn end.
+const KEPT_CAPACITY: usize = 2 * TURN_BYTES;
 
 impl Kit {
     /// A kit for one worker, or for a test that drives connections itself.
@@ -101,11 +104,14 @@ impl Kit {
         settings: Arc<Settings>,
         watching: &Watching,
         mailbox: Arc<Mailbox>,
-        now: Instant,
+        clock: Clock,
         wall: SystemTime,
     ) -> Self {
+        let now = clock();
         Self {
             lent: Lent::new(mailbox, now),
+            memory: Memory::new(settings.worker_memory),
+            pace: Pace::new(clock, &settings),
             settings,
             original: handler.fresh(),
             handler,
@@ -118,7 +124,6 @@ impl Kit {
             moved: 0,
             out: Vec::new(),
             scratch: Vec::new(),
-            records: Records::default(),
             calls_protocol: false,
             end: End::PeerGone,
             date: Date::new(now, wall),
@@ -136,13 +141,54 @@ impl Kit {
         }
     }
 
-    /// Ends a round of the worker.
-    #[inline]
-    pub(crate) fn end_round(&mut self) {
+    /// Ends a round of the worker, which has taken so long, or else until now, as `clock` says.
+    #[inline(always)]
+    pub(crate) fn end_round(&mut self, time: Option<Duration>, clock: impl FnOnce() -> Instant) {
+        let now = self.lent.now;
+        if self.counts {
+            let time = time.unwrap_or_else(|| clock() - now);
+            return self.end_counted_round(time);
+        }
+        if !self.lent.outcomes.can_wait(clock) {
+            return self.end_watched_round();
+        }
+        self.tell_of_round();
+    }
+
+    #[inline(never)]
+    fn end_counted_round(&mut self, time: Duration) {
+        let now = self.lent.now;
+        self.tally.round(time);
+        if !self.lent.outcomes.can_wait(|| now + time) {
+            return self.end_watched_round();
+        }
+        self.tell_of_round();
+    }
+
+    /// Lets the handler hear that the round has ended.
+    #[inline(always)]
+    fn tell_of_round(&mut self) {
         let handler = &mut self.handler;
         if held::run(|| handler.round_ended()).is_none() {
             self.renew_handler();
         }
+    }
+
+    /// Ends a round in which requests may have ended, of which the handler hears.
+    #[inline(never)]
+    fn end_watched_round(&mut self) {
+        let told = self.lent.outcomes.told();
+        let (handler, outcomes, now) = (&mut self.handler, &mut self.lent.outcomes, self.lent.now);
+        let watch = held::run(|| handler.end_round(outcomes, now));
+        if watch != Some(Watch::GoOn) {
+            self.heed(watch, told);
+        }
+    }
+
+    /// Ends the last round.
+    pub(crate) fn end_last_round(&mut self, end: Instant) {
+        self.lent.outcomes.begin_last_round();
+        self.end_round(None, || end);
     }
 
     /// Lets a handler's code run, with a context that leads to the request of `connection`. Nothing comes back when it
@@ -181,20 +227,67 @@ impl Kit {
     /// Notes that so many bytes of the present answer's body were handed on.
     #[inline]
     pub(crate) fn note_body(&mut self, bytes: u64) {
-        if self.observed {
-            self.records.add_body(bytes);
+        if self.watched {
+            self.lent.outcomes.add_body(bytes);
+        }
+        if self.counts {
             self.tally.body_bytes += bytes;
         }
     }
 
-    /// Lets the handler hear of a finished request.
-    pub(crate) fn tell(handler: &mut dyn AnyHandler, outcome: &Outcome<'_>) -> Option<Watch> {
-        held::run(|| handler.done(outcome))
+    /// Takes a connection's requests back for its next turn, if anybody still wants to hear of them.
+    #[cold]
+    pub(crate) fn take_back(&mut self, records: &mut Records) {
+        match self.watched {
+            true => self.lent.outcomes.take_back(records),
+            false => records.clear(),
+        }
     }
 
-    /// The handler and the records, apart from each other.
-    pub(crate) fn watcher(&mut self) -> (&mut dyn AnyHandler, &Records) {
-        (&mut *self.handler, &self.records)
+    /// Counts what a connection holds, at the end of a turn in which it owned something.
+    pub(crate) fn count_memory(&mut self, before: usize, now: usize) {
+        self.memory.change(before, now);
+        let kept = held::run(|| self.handler.memory());
+        self.memory.set_kept(kept.unwrap_or(0));
+        // One answer may have been larger than all others.
+        if self.out.capacity() > KEPT_CAPACITY {
+            self.out.shrink_to(TURN_BYTES);
+        }
+        if self.scratch.capacity() > KEPT_CAPACITY {
+            self.scratch = Vec::new();
+        }
+    }
+
+    /// Gives up what the worker could do without.
+    pub(crate) fn give_up_memory(&mut self) {
+        self.pool.clear();
+        let handler = &mut self.handler;
+        if held::run(|| handler.give_up_memory()).is_none() {
+            self.renew_handler();
+        }
+        self.count_memory(0, 0);
+    }
+
+    /// Lets the handler hear of the requests that have ended.
+    pub(crate) fn tell_of_outcomes(&mut self) {
+        let told = self.lent.outcomes.told();
+        let (handler, outcomes, now) = (&mut self.handler, &mut self.lent.outcomes, self.lent.now);
+        let watch = held::run(|| handler.all_done(outcomes, now));
+        if watch != Some(Watch::GoOn) {
+            self.heed(watch, told);
+        }
+    }
+
+    /// The handler wants to hear no more, or has panicked: then its successor hears of the other requests.
+    #[cold]
+    fn heed(&mut self, watch: Option<Watch>, told: usize) {
+        if watch == Some(Watch::Stop) {
+            return self.stop_watching();
+        }
+        self.renew_handler();
+        if self.lent.outcomes.skip_one(told) {
+            self.tell_of_outcomes();
+        }
     }
 
     /// Puts an untouched handler in the place of one that has panicked.
@@ -216,6 +309,7 @@ impl Kit {
     pub(crate) fn stop_watching(&mut self) {
         self.watched = false;
         self.observed = self.counts;
+        self.lent.outcomes.give_up();
     }
 
     /// Whether anybody wants to know what is counted.
@@ -235,16 +329,23 @@ impl Date {
     fn new(now: Instant, wall: SystemTime) -> Self {
         let since_epoch = wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let rest = Duration::from_secs(1) - Duration::from_nanos(since_epoch.subsec_nanos().into());
-        let mut text = [b' '; 29];
-        // An IMF-fixdate has 29 bytes, so all of it fits.
-        let _ = write!(
-            &mut text[..],
-            "{}",
-            httpdate::HttpDate::from(wall.max(SystemTime::UNIX_EPOCH))
-        );
         Self {
-            line: DateLine::new(&text),
+            line: DateLine::new(date::Date::of(since_epoch.as_secs()).bytes()),
             until: now + rest,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_wrong_by_ages_costs_the_date_and_not_the_worker() {
+        let last = Duration::from_secs(date::LAST);
+        for late in [last, last + Duration::from_secs(1), 2 * last] {
+            let _ = Date::new(Instant::now(), SystemTime::UNIX_EPOCH + late);
+        }
+        let _ = Date::new(Instant::now(), SystemTime::UNIX_EPOCH - Duration::from_secs(1));
     }
 }

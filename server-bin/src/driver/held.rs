@@ -1,4 +1,4 @@
-//! What handlers hand over is run and dropped here, so that a panic costs their own request and never the worker.
+//! Runs and drops the code and the values that handlers hand over, so that a panic costs their own request and never the worker.
 //!
 //! A value's `Drop` is the handler's code too, and the driver drops values at moments of its own: a deadline, a reset,
 //! a reply that another one replaced. What has to be kept for a while is therefore kept as [`Held`].

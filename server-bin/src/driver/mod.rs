@@ -4,29 +4,43 @@
 //! system and no command line. A worker tells it what a socket is ready for and what time it is; files and wakes reach
 //! it through traits.
 //!
-//! Read `phase` first: it decides what a connection does next. `connection` steps through the phases; what is done in
-//! them stands in `receive` (bytes in, understood), `take` (request bodies), `answer` (decisions out), `send` (bytes
+//! Read `phase` first: it decides what a connection does next; `current` holds the phase that a connection is in. `connection` is what a worker calls, `run` steps through the
+//! phases; what is done in them stands in `receive` (bytes in, understood), `take` (request bodies), `answer` (decisions out), `send` (bytes
 //! out) and `switch` (other protocols); `timing` says how long it may take.
 
 mod answer;
+pub(crate) mod budget;
 pub(crate) mod buffers;
 pub(crate) mod connection;
+mod current;
 pub mod handler;
 pub(crate) mod held;
+mod holding;
+pub(crate) mod idle;
+pub(crate) mod memory;
+#[cfg_attr(
+    not(feature = "cli"),
+    expect(
+        dead_code,
+        reason = "the access log keeps outcomes, and comes with the command line"
+    )
+)]
+pub(crate) mod outcomes;
 mod peer;
 pub(crate) mod phase;
 pub(crate) mod preface;
 mod receive;
-mod records;
+mod recording;
+pub(crate) mod records;
+mod run;
 mod send;
 pub(crate) mod settings;
-#[cfg(test)]
-mod simulator;
 pub(crate) mod socket;
 mod switch;
 mod take;
 pub(crate) mod tally;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
+mod texts;
 mod timing;
 mod work;

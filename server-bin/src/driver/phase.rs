@@ -141,7 +141,7 @@ pub(crate) enum Happening {
     PeerShut,
     /// The connection is lost.
     PeerGone,
-    /// The timeout that runs in this phase is over.
+    /// It is given up: the timeout that runs in this phase is over, or its worker has no memory for it.
     TimedOut,
     /// Nothing is left to be done, or nothing more can be.
     Finished,
@@ -160,6 +160,8 @@ pub(crate) enum Wait {
     Elsewhere,
     /// Its next turn.
     Yield,
+    /// Memory for bytes to read, which its worker is short of. No phase says so by itself.
+    Memory,
     /// Nothing: it is to be dropped.
     Nothing,
 }
@@ -415,10 +417,10 @@ impl Phase {
             Wanted(wants) => Some(Upgraded(wants)),
             TurnSpent | Notified => Some(Switching),
             Blocked => Some(Unsent(Then::Switch)),
-            PeerGone | Finished => Some(Closed),
+            PeerGone => Some(Closed),
             PrefaceRead | InputUsed | HeadBegun | BodyWanted | SinkPaused | Promised | Answered
             | AnsweredEarly | AnsweredLast | AnswerBegun | SourceWaits | BodyDropped | Unreadable
-            | Switched | Flushed | Shut | PeerShut | TimedOut => None,
+            | Switched | Flushed | Shut | PeerShut | TimedOut | Finished => None,
         }
     }
 
@@ -436,10 +438,9 @@ impl Phase {
                 Wants::Nothing => Some(Closed),
                 Wants::Read | Wants::Write | Wants::ReadOrWrite | Wants::Close => None,
             },
-            Finished => Some(Closed),
             PrefaceRead | InputUsed | HeadBegun | BodyWanted | SinkPaused | Promised | Answered
             | AnsweredEarly | AnsweredLast | AnswerBegun | SourceWaits | BodyDropped | Unreadable
-            | Switched | Blocked | Flushed | Shut | Notified => None,
+            | Switched | Blocked | Flushed | Shut | Notified | Finished => None,
         }
     }
 }

@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 
 use super::buffers::Kit;
-use super::connection::{Connection, Part};
+use super::connection::Connection;
 use super::held;
 use super::peer::Peer;
 use super::phase::Happening;
+use super::run::Part;
 use super::socket::Socket;
 
 /// Reads what stands before the first request of a connection, as the PROXY protocol has it.
@@ -65,7 +66,10 @@ impl<S: Socket> Connection<S> {
         }
         let arrived = match self.socket.read(&mut inlet.bytes) {
             Ok(0) => return Part::Go(Happening::Finished),
-            Ok(n) => n,
+            Ok(n) => {
+                kit.moved += n;
+                n
+            }
             Err(error) if super::socket::is_temporary(&error) => return Part::Wait,
             Err(_) => return Part::Go(Happening::PeerGone),
         };

@@ -2,12 +2,14 @@
 
 use http_core::{Event, Expectation, Fields, Framing, Head, Method, Received, Rejection};
 
+use super::budget::Budget;
 use super::buffers::{Inlet, Kit, MAX_FIELDS};
-use super::connection::{Budget, Connection, Part};
+use super::connection::Connection;
 use super::handler::{Decision, Elsewhere, Methods, Reply, Serial, plain};
 use super::held;
 use super::phase::{Happening, Phase};
-use super::settings::{MAX_DISCARD, TURN_BYTES};
+use super::run::Part;
+use super::settings::{COPIED_BODY, MAX_DISCARD};
 use super::socket::{Socket, is_temporary};
 
 impl<S: Socket> Connection<S> {
@@ -45,7 +47,7 @@ impl<S: Socket> Connection<S> {
 
     /// Understands what comes first in `input`. Returns how many bytes that were, and what happened.
     #[inline(always)]
-    pub(super) fn understand(
+    pub(super) fn understand<const OBSERVED: bool>(
         &mut self,
         key: usize,
         input: &[u8],
@@ -56,13 +58,13 @@ impl<S: Socket> Connection<S> {
         if self.http.is_idle() {
             if input.is_empty() {
                 // The usual end of a turn: it is idle, and stays so.
-                let part = match self.phase {
+                let part = match self.phase() {
                     Phase::Fresh | Phase::Idle => Part::Wait,
                     _ => Part::Rest(Happening::InputUsed),
                 };
                 return (0, part);
             }
-            if budget.requests == 0 || kit.out.len() >= TURN_BYTES {
+            if !budget.allows_request(kit) {
                 return (0, Part::Rest(Happening::TurnSpent));
             }
         }
@@ -73,14 +75,15 @@ impl<S: Socket> Connection<S> {
         let part = match event {
             Event::Request(head) => {
                 budget.requests -= 1;
-                Part::Go(self.request(key, &head, consumed < input.len(), kit))
+                let (raw, behind) = input.split_at(consumed);
+                Part::Go(self.request::<OBSERVED>(key, &head, raw, !behind.is_empty(), kit))
             }
             Event::Data(bytes) => self.body_data(key, bytes, kit),
             Event::End => Part::Go(self.body_end(key, kit)),
             Event::Trailers(_) => Part::On,
             Event::NeedMore => self.needs_more(),
             // A sink has paused before a body that has no bytes.
-            Event::Paused if self.phase == Phase::Body => Part::Go(self.body_end(key, kit)),
+            Event::Paused if self.phase() == Phase::Body => Part::Go(self.body_end(key, kit)),
             // http-core awaits a response that this phase knows nothing of, or reads no more: both end here.
             Event::Paused | Event::Closed | Event::Upgraded => Part::Go(Happening::Finished),
         };
@@ -90,34 +93,52 @@ impl<S: Socket> Connection<S> {
     fn needs_more(&self) -> Part {
         if self.http.is_idle() {
             Part::Rest(Happening::InputUsed)
-        } else if matches!(self.phase, Phase::Body | Phase::Discarding) {
+        } else if matches!(self.phase(), Phase::Body | Phase::Discarding) {
             Part::Wait
         } else {
             Part::Rest(Happening::HeadBegun)
         }
     }
 
-    /// Lets the handler look at a head. `more` says whether bytes of the body have arrived with it.
+    /// Lets the handler look at a head, which came in the bytes `raw`. `more` says whether bytes of the body have arrived
+    /// with it.
     #[inline(always)]
-    fn request(&mut self, key: usize, head: &Head<'_>, more: bool, kit: &mut Kit) -> Happening {
+    fn request<const OBSERVED: bool>(
+        &mut self,
+        key: usize,
+        head: &Head<'_>,
+        raw: &[u8],
+        more: bool,
+        kit: &mut Kit,
+    ) -> Happening {
         self.requests = self.requests.wrapping_add(1);
         if self.requests >= kit.settings.max_requests {
             self.close_after_response();
         }
         kit.lent.begin();
-        if kit.watched {
+        if OBSERVED {
             kit.lent.client = None;
-            kit.records.begin(head, kit.lent.now);
         }
         let decision = kit.decide(key, &self.peer, head);
-        if kit.watched {
-            kit.records.set_client(kit.lent.client);
+        let decision = match decision {
+            // The most usual one, apart, so that nothing of it is moved about.
+            Some(Ok(Decision::Respond(Reply::Prepared(prepared))))
+                if kit.lent.is_untouched() && prepared.body.len() <= COPIED_BODY =>
+            {
+                self.keep_elsewhere(kit);
+                self.discard_body(head);
+                return self.answer_prepared::<OBSERVED>(&prepared, (head, raw), kit);
+            }
+            other => other,
+        };
+        if OBSERVED && kit.watched {
+            self.begin_record(head, raw, kit);
         }
         self.keep_elsewhere(kit);
         match decision {
             Some(Ok(Decision::Respond(reply))) => {
-                self.abandon_body(head);
-                self.answer(reply, kit)
+                self.discard_body(head);
+                self.answer_as::<OBSERVED>(reply, kit)
             }
             Some(Err(methods)) => self.answer_for_handler(head, methods, kit),
             Some(Ok(decision)) => self.take_body(key, head, decision, more, kit),
@@ -128,7 +149,7 @@ impl<S: Socket> Connection<S> {
     /// Answers what does not reach the handler: methods that it does not name, and expectations that nobody fulfils.
     #[cold]
     fn answer_for_handler(&mut self, head: &Head<'_>, methods: Methods, kit: &mut Kit) -> Happening {
-        self.abandon_body(head);
+        self.discard_body(head);
         let (list, lacks_options) = methods.allow();
         let is_options = head.method() == Method::Options;
         let unfulfilled = head.expectation() == Expectation::Unknown;
@@ -142,12 +163,13 @@ impl<S: Socket> Connection<S> {
             return self.answer(Reply::EMPTY, kit);
         }
         kit.lent.head.push_line(plain::TYPE);
+        kit.lent.head.push_line(plain::NO_CACHE);
         self.answer(plain::text(405).into(), kit)
     }
 
     /// A body that nobody asked for is dropped where that is cheap, else the connection closes: when it is long, or
     /// when the client may never send it because it was not told to continue (RFC 9110 section 10.1.1).
-    pub(super) fn abandon_body(&mut self, head: &Head<'_>) {
+    pub(super) fn discard_body(&mut self, head: &Head<'_>) {
         let long = match head.framing() {
             Framing::Empty => return,
             Framing::Chunked => false,
@@ -162,12 +184,13 @@ impl<S: Socket> Connection<S> {
     /// The peer broke the rules: one answer that says so, unless the request has its answer already.
     pub(super) fn reject(&mut self, rejection: Rejection, kit: &mut Kit) -> Happening {
         self.lingers = true;
-        match self.phase {
+        match self.phase() {
             Phase::Discarding => Happening::Unreadable,
             Phase::Body => self.refuse_for(rejection.rule, kit),
             _ => {
                 // No handler has seen this request, and what an earlier one kept is not for it.
                 kit.lent.forget_kept();
+                kit.lent.client = None;
                 self.refuse_for(rejection.rule, kit)
             }
         }

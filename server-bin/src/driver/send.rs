@@ -3,11 +3,14 @@
 use std::io;
 use std::os::fd::AsFd as _;
 
+use super::budget::Budget;
 use super::buffers::{Inlet, Kit};
-use super::connection::{Budget, Connection, Part};
-use super::handler::{BodySource, Content, End, FileSlice, Pulled};
+use super::connection::Connection;
+use super::handler::{BodySource, Content, End, FileSlice, Notice, Pulled};
 use super::held::{self, Held};
 use super::phase::{Happening, Phase};
+use super::run::Part;
+use super::settings::TURN_BYTES;
 use super::socket::{Socket, is_about_peer, is_temporary};
 
 /// Where the rest of a response body comes from.
@@ -65,25 +68,27 @@ impl<S: Socket> Connection<S> {
             work.output.clear();
             work.sent = 0;
         }
-        self.report(place, kit);
+        kit.lent.outcomes.settle(place);
         Ok(is_all)
     }
 
     /// Writes what this turn has made, and keeps what the socket does not take. Returns whether nothing is left.
     #[inline(always)]
-    pub(super) fn flush(&mut self, kit: &mut Kit, more: bool) -> io::Result<bool> {
+    pub(super) fn flush<const OBSERVED: bool>(&mut self, kit: &mut Kit, more: bool) -> io::Result<bool> {
         if kit.out.is_empty() {
             return Ok(true);
         }
         debug_assert!(
-            !matches!(self.phase, Phase::Unsent(_)),
+            !matches!(self.phase(), Phase::Unsent(_)),
             "nothing is made before the rest has left"
         );
         let written = write(&mut self.socket, &kit.out, more)?;
         kit.moved += written;
-        self.report(written, kit);
+        if OBSERVED {
+            kit.lent.outcomes.settle(written);
+        }
         if written < kit.out.len() {
-            kit.records.shift(written);
+            kit.lent.outcomes.shift(written);
             self.keep(kit, written);
             return Ok(false);
         }
@@ -94,6 +99,12 @@ impl<S: Socket> Connection<S> {
     /// Keeps what this turn has made, from `written` on, behind what earlier turns left.
     #[cold]
     fn keep(&mut self, kit: &mut Kit, written: usize) {
+        if kit.out.len() - written > TURN_BYTES && self.work(kit).output.is_empty() {
+            // Not a second time in memory.
+            kit.out.drain(..written);
+            self.work(kit).output = std::mem::take(&mut kit.out);
+            return;
+        }
         let work = self.work(kit);
         work.output.extend_from_slice(&kit.out[written..]);
         kit.out.clear();
@@ -101,11 +112,11 @@ impl<S: Socket> Connection<S> {
 
     /// Writes at the end of a turn what it has made.
     #[inline(always)]
-    pub(super) fn flush_turn(&mut self, kit: &mut Kit) {
-        if kit.out.is_empty() || self.phase == Phase::Closed {
+    pub(super) fn flush_turn<const OBSERVED: bool>(&mut self, kit: &mut Kit) {
+        if kit.out.is_empty() || self.phase() == Phase::Closed {
             return;
         }
-        match self.flush(kit, false) {
+        match self.flush::<OBSERVED>(kit, false) {
             Ok(true) => {}
             Ok(false) => self.step(Happening::Blocked),
             Err(_) => self.step(Happening::PeerGone),
@@ -114,7 +125,7 @@ impl<S: Socket> Connection<S> {
 
     /// Sends the body on, until it ends, the socket is full, its source has nothing or the budget is spent.
     pub(super) fn send(&mut self, inlet: &mut Inlet, kit: &mut Kit, budget: &mut Budget) -> Part {
-        while budget.bytes > 0 {
+        while budget.allows_send(kit) {
             // A source is pulled when the bytes before have left, but for the head: it leaves with the first of them.
             let (is_first_pull, more_follows) = match self.work.as_ref().and_then(|work| work.body.as_ref()) {
                 Some(Outgoing::Pull { begun, .. }) => (!begun, false),
@@ -122,14 +133,14 @@ impl<S: Socket> Connection<S> {
                 None => return Part::Go(Happening::Finished),
             };
             if !is_first_pull {
-                match self.flush(kit, more_follows) {
+                match self.flush::<true>(kit, more_follows) {
                     Ok(true) => {}
                     Ok(false) => return Part::Rest(Happening::Blocked),
                     Err(_) => return Part::Go(Happening::PeerGone),
                 }
             }
-            match self.send_some(inlet, kit, budget.bytes) {
-                Sent::Some(n) | Sent::Made(n) => budget.bytes = budget.bytes.saturating_sub(n.max(1)),
+            match self.send_some(inlet, kit, budget.bytes(kit)) {
+                Sent::Some(n) | Sent::Made(n) => budget.spend(n),
                 Sent::Blocked => return Part::Rest(Happening::Blocked),
                 Sent::Starved => return self.starve(kit),
                 Sent::All => return self.end_body(kit),
@@ -203,7 +214,7 @@ impl<S: Socket> Connection<S> {
     /// Everything has been said: once it has left, the connection ends, at once or after lingering.
     pub(super) fn close(&mut self, kit: &mut Kit) -> Part {
         let flushed = match self.write_rest(kit) {
-            Ok(true) => self.flush(kit, false),
+            Ok(true) => self.flush::<true>(kit, false),
             result => result,
         };
         match flushed {
@@ -348,8 +359,17 @@ fn pull(
         Some(Pulled::Wait) => !can_be_notified,
         Some(Pulled::End) => false,
     };
+    // It was copied once: beside the source's own bytes there are those in the output.
+    if made > TURN_BYTES && !kit.memory.allows(2 * made) {
+        kit.scratch = Vec::new();
+        kit.notify(&Notice::PullTooLarge(made));
+        return Sent::Broken;
+    }
     if has_failed || http.data(&mut kit.out, &kit.scratch).is_err() {
         return Sent::Broken;
+    }
+    if made > TURN_BYTES {
+        kit.scratch = Vec::new();
     }
     kit.note_body(made as u64);
     match pulled {

@@ -20,6 +20,11 @@ pub(crate) trait Socket {
     ) -> io::Result<usize>;
     /// Tells the peer that no more will be written.
     fn shutdown_write(&mut self) -> io::Result<()>;
+    /// Returns whether bytes have arrived that were not read. It reads none.
+    fn has_unread(&self) -> bool;
+    /// Lets the kernel reset the connection when the socket closes, if the peer has not acknowledged all bytes: else the
+    /// kernel keeps them for minutes, and goes on offering them to a peer that is given up here.
+    fn give_up(&mut self);
 }
 
 /// What a socket is ready for, as its worker was told.
@@ -39,6 +44,11 @@ impl Ready {
         readable: false,
         read_closed: false,
         gone: false,
+    };
+    /// There may be bytes to read.
+    pub(crate) const BYTES: Self = Self {
+        readable: true,
+        ..Self::NOTHING
     };
 }
 

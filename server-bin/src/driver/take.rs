@@ -3,17 +3,18 @@
 use http_core::{Expectation, Framing, Head, Method, ResponseHead, Rule};
 
 use super::buffers::Kit;
-use super::connection::{Connection, Part};
+use super::connection::Connection;
 use super::handler::{BodySink, Context, Decision, Protocol, Reply, Took};
 use super::held::Held;
 use super::phase::Happening;
+use super::run::Part;
 use super::send::Outgoing;
 use super::settings::MAX_DISCARD;
 use super::socket::Socket;
 use super::work::{Taker, Taking};
 
 /// The most that a body is trusted to be as long as its Content-Length says, when room is made for it.
-const TRUSTED_LENGTH: u64 = 64 * 1024;
+const TRUSTED_LENGTH: usize = 64 * 1024;
 
 impl<S: Socket> Connection<S> {
     /// Begins to take the body as the handler has decided. `more` says whether bytes of it have arrived.
@@ -26,36 +27,9 @@ impl<S: Socket> Connection<S> {
         more: bool,
         kit: &mut Kit,
     ) -> Happening {
-        let mut min_rate = kit.settings.min_body_rate;
-        let (limit, taker) = match decision {
-            Decision::Buffer { limit, then } => {
-                let bytes = Vec::new();
-                let then = Held::new(then);
-                (
-                    kit.settings.body_limit(Some(limit)),
-                    Taker::Collector { bytes, then },
-                )
-            }
-            Decision::Stream(sink) => {
-                let mut sink = Held::new(sink);
-                let draining = kit.lent.draining;
-                let asked = sink.with(|sink| {
-                    if draining {
-                        sink.drain();
-                    }
-                    (sink.limit(), sink.min_rate())
-                });
-                let Some((limit, rate)) = asked else {
-                    return self.refuse(500, kit);
-                };
-                min_rate = rate.unwrap_or(min_rate);
-                (kit.settings.body_limit(limit), Taker::Sink(sink))
-            }
-            Decision::Upgrade(protocol) => match self.upgrade_later(head, protocol, kit) {
-                Ok(taker) => (MAX_DISCARD, taker),
-                Err(happening) => return happening,
-            },
-            Decision::Respond(reply) => return self.answer(reply, kit),
+        let (taker, limit, min_rate) = match self.make_taker(head, decision, kit) {
+            Ok(made) => made,
+            Err(happening) => return happening,
         };
         self.http.set_body_limit(limit);
         if self.http.body_is_over_limit() {
@@ -74,12 +48,65 @@ impl<S: Socket> Connection<S> {
         self.begin_body(key, head.framing(), kit)
     }
 
+    /// Makes what takes the body. Returns it with the most bytes that the body may have, and the least that have to come in a
+    /// second.
+    ///
+    /// # Errors
+    ///
+    /// There is nothing to take; this happened instead.
+    fn make_taker(
+        &mut self,
+        head: &Head<'_>,
+        decision: Decision,
+        kit: &mut Kit,
+    ) -> Result<(Taker, u64, u32), Happening> {
+        let min_rate = kit.settings.min_body_rate;
+        match decision {
+            Decision::Buffer { limit, then } => {
+                let (bytes, then) = (Vec::new(), Held::new(then));
+                let limit = kit.settings.body_limit(Some(limit));
+                let share = kit.memory.share() as u64;
+                let length = match head.framing() {
+                    Framing::Length(length) => usize::try_from(length.get()).ok(),
+                    Framing::Chunked | Framing::Empty => None,
+                };
+                let taker = Taker::Collector { bytes, length, then };
+                Ok((taker, limit.min(share), min_rate))
+            }
+            Decision::Stream(sink) => self.make_sink(sink, kit),
+            Decision::Upgrade(protocol) => {
+                let taker = self.upgrade_later(head, protocol, kit)?;
+                Ok((taker, MAX_DISCARD, min_rate))
+            }
+            Decision::Respond(reply) => Err(self.answer(reply, kit)),
+        }
+    }
+
+    fn make_sink(&mut self, sink: Box<dyn BodySink>, kit: &mut Kit) -> Result<(Taker, u64, u32), Happening> {
+        let mut sink = Held::new(sink);
+        let draining = kit.lent.draining;
+        let asked = sink.with(|sink| {
+            if draining {
+                sink.drain();
+            }
+            (sink.limit(), sink.min_rate())
+        });
+        let Some((limit, rate)) = asked else {
+            return Err(self.refuse(500, kit));
+        };
+        let min_rate = rate.unwrap_or(kit.settings.min_body_rate);
+        Ok((Taker::Sink(sink), kit.settings.body_limit(limit), min_rate))
+    }
+
     /// Asks a sink whether it wants the body at all, and tells the client to go on if it waits for that.
     fn begin_body(&mut self, key: usize, framing: Framing, kit: &mut Kit) -> Happening {
-        if let Framing::Length(length) = framing
-            && let Some(Taker::Collector { bytes, .. }) = self.taker()
+        if let Some(Taker::Collector {
+            bytes,
+            length: Some(length),
+            ..
+        }) = self.taker()
         {
-            bytes.reserve(length.get().min(TRUSTED_LENGTH) as usize);
+            bytes.reserve_exact((*length).min(TRUSTED_LENGTH));
         }
         let began = match self.taker() {
             Some(Taker::Sink(_)) => self.call_sink(key, kit, |sink, cx| sink.begin(cx)),
@@ -113,7 +140,10 @@ impl<S: Socket> Connection<S> {
     /// Hands bytes of the body to its taker.
     pub(super) fn body_data(&mut self, key: usize, bytes: &[u8], kit: &mut Kit) -> Part {
         match self.taker() {
-            Some(Taker::Collector { bytes: all, .. }) => {
+            Some(Taker::Collector {
+                bytes: all, length, ..
+            }) => {
+                make_room(all, bytes.len(), length.unwrap_or_else(|| kit.memory.share()));
                 all.extend_from_slice(bytes);
                 Part::On
             }
@@ -132,7 +162,7 @@ impl<S: Socket> Connection<S> {
     pub(super) fn body_end(&mut self, key: usize, kit: &mut Kit) -> Happening {
         let taking = self.work.as_mut().and_then(|work| work.taking.take());
         match taking.map(|taking| taking.taker) {
-            Some(Taker::Collector { bytes, then }) => {
+            Some(Taker::Collector { bytes, then, .. }) => {
                 self.answer_with(key, kit, |cx| then.consume(|then| then(&bytes, cx)))
             }
             Some(Taker::Sink(sink)) => self.answer_with(key, kit, |cx| sink.consume(|sink| sink.end(cx))),
@@ -266,5 +296,15 @@ impl<S: Socket> Connection<S> {
         // The drain may have begun before this protocol had its turn, or before its connection.
         work.untold.draining = draining;
         Happening::Switched
+    }
+}
+
+/// Makes room for so many bytes more: twice as much as there is, so that a body is copied once on the average, but no more
+/// than the body may have.
+fn make_room(all: &mut Vec<u8>, more: usize, most: usize) {
+    let needed = all.len() + more;
+    if needed > all.capacity() {
+        let doubled = (2 * all.capacity()).min(most);
+        all.reserve_exact(doubled.max(needed) - all.len());
     }
 }

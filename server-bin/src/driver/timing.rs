@@ -12,7 +12,7 @@ impl<S: Socket> Connection<S> {
     /// When the connection wants [`expire`](Self::expire) to be called.
     #[inline]
     pub(crate) fn deadline(&self, kit: &Kit) -> Instant {
-        self.deadline_in(self.phase, kit)
+        self.deadline_in(self.phase(), kit)
     }
 
     fn deadline_in(&self, phase: Phase, kit: &Kit) -> Instant {
@@ -56,6 +56,23 @@ impl<S: Socket> Connection<S> {
             .unwrap_or(NEVER)
     }
 
+    /// How long others in this process have, where it is them that the connection waits for: who made a promise, or gives a
+    /// source or a sink its news.
+    pub(crate) fn time_of_others(&self, kit: &Kit) -> Option<Duration> {
+        match self.phase().timeout() {
+            Timeout::Reply => Some(kit.settings.reply_timeout),
+            Timeout::Own => Some(self.own_timeout()),
+            Timeout::None
+            | Timeout::Idle
+            | Timeout::Head
+            | Timeout::Body
+            | Timeout::Write
+            | Timeout::HalfClosed
+            | Timeout::Protocol
+            | Timeout::Linger => None,
+        }
+    }
+
     /// The nearer of the deadline that a protocol has set itself, and the end of its idle timeout.
     fn protocol_deadline(&self) -> Instant {
         let idle = self.idle_end();
@@ -76,8 +93,8 @@ impl<S: Socket> Connection<S> {
     /// timeout, and is cut off when it falls that far behind the least rate.
     #[inline]
     pub(super) fn settle(&mut self, before: Phase, is_next_request: bool, kit: &Kit) -> bool {
-        // What nearly every turn comes to: it was idle, it has answered, it is idle.
-        if before == Phase::Idle && self.phase == Phase::Idle {
+        // Nearly every turn ends so: it was idle, it has answered, it is idle.
+        if before == Phase::Idle && self.phase() == Phase::Idle {
             self.since = kit.lent.now;
             return false;
         }
@@ -87,13 +104,13 @@ impl<S: Socket> Connection<S> {
     /// The rest of it. Apart, so that the usual way is short.
     #[inline(never)]
     fn settle_anew(&mut self, before: Phase, is_next_request: bool, kit: &Kit) -> bool {
-        if self.phase == Phase::Closed {
+        if self.phase() == Phase::Closed {
             return false;
         }
         let deadline = self.deadline_in(before, kit);
-        let timeout = self.phase.timeout();
+        let timeout = self.phase().timeout();
         // The time of a first byte begins behind the preface, and that of a head with its first byte.
-        let has_begun = matches!(before, Phase::Preface | Phase::Fresh) && self.phase != before;
+        let has_begun = matches!(before, Phase::Preface | Phase::Fresh) && self.phase() != before;
         if timeout != before.timeout() || is_next_request || has_begun {
             self.since = kit.lent.now;
         } else {
@@ -130,7 +147,7 @@ impl<S: Socket> Connection<S> {
                 let passed = kit.lent.now.saturating_duration_since(self.since).as_millis();
                 let passed = u32::try_from(passed).unwrap_or(u32::MAX);
                 self.lingered = self.lingered.saturating_add(passed);
-                // What is less than a millisecond counts the next time.
+                // The rest, less than a millisecond, counts the next time.
                 self.since + Duration::from_millis(passed.into())
             }
         };

@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use http_core::{FieldBlock, ResponseHead};
 
-use super::handler::{BodySink, Collected, Elsewhere, Happened, Protocol};
+use super::handler::{BodySink, Collected, Content, Elsewhere, Happened, Protocol};
 use super::held::Held;
+use super::memory::LITTLE;
 use super::records::Records;
 use super::send::Outgoing;
 
@@ -23,7 +24,7 @@ pub(crate) struct Work {
     pub(crate) taking: Option<Taking>,
     /// The protocol that the connection was handed to.
     pub(crate) protocol: Option<Held<Box<dyn Protocol>>>,
-    /// What of the present request is elsewhere.
+    /// The tickets and notifiers of the present request, if there are any.
     pub(crate) elsewhere: Option<Box<Elsewhere>>,
     /// The timeout that a source or a sink has named for its present wait.
     pub(crate) own_timeout: Option<Duration>,
@@ -41,6 +42,8 @@ pub(crate) struct Work {
     pub(crate) kept: Option<FieldBlock>,
     /// Requests whose answers have not left, for a handler that watches.
     pub(crate) records: Records,
+    /// Bytes of all this that are counted in the worker's memory.
+    pub(crate) counted: usize,
 }
 
 impl Work {
@@ -53,6 +56,45 @@ impl Work {
             && self.protocol.is_none()
             && self.elsewhere.is_none()
             && self.records.is_empty()
+    }
+
+    /// Lets go of memory that it does not need: a buffer that was large once is none for ever.
+    pub(crate) fn trim(&mut self) {
+        if self.sent > self.output.len() / 2 {
+            self.output.drain(..self.sent);
+            self.records.shift(self.sent);
+            self.sent = 0;
+        }
+        trim(&mut self.input);
+        trim(&mut self.output);
+    }
+
+    /// Bytes that it holds.
+    pub(crate) fn size(&mut self) -> usize {
+        let body = match &mut self.body {
+            Some(Outgoing::Content {
+                content: Content::Owned(bytes),
+                ..
+            }) => bytes.capacity(),
+            Some(Outgoing::Pull { source, .. }) => source.with(|source| source.memory()).unwrap_or(0),
+            Some(Outgoing::Content { .. } | Outgoing::File(_)) | None => 0,
+        };
+        let taken = match self.taking.as_mut().map(|taking| &mut taking.taker) {
+            Some(Taker::Collector { bytes, .. }) => bytes.capacity(),
+            Some(Taker::Sink(sink)) => sink.with(|sink| sink.memory()).unwrap_or(0),
+            Some(Taker::Upgrade { .. }) | None => 0,
+        };
+        let own = size_of::<Self>() + self.input.capacity() + self.output.capacity() + self.records.size();
+        own.saturating_add(body).saturating_add(taken)
+    }
+
+    /// Whether reading makes it hold more: what is read is kept until there is enough of it.
+    pub(crate) fn grows_by_reading(&self) -> bool {
+        match self.taking.as_ref().map(|taking| &taking.taker) {
+            Some(Taker::Collector { .. }) => true,
+            Some(Taker::Sink(_) | Taker::Upgrade { .. }) => false,
+            None => !self.input.is_empty(),
+        }
     }
 
     /// Whether anybody has a notifier of the present request.
@@ -107,7 +149,12 @@ pub(crate) struct Taking {
 /// What takes a request body.
 pub(crate) enum Taker {
     /// The whole body is collected, then handed over.
-    Collector { bytes: Vec<u8>, then: Held<Collected> },
+    Collector {
+        bytes: Vec<u8>,
+        /// As many as there will be, if the client has said so.
+        length: Option<usize>,
+        then: Held<Collected>,
+    },
     /// The body is handed over piece by piece.
     Sink(Held<Box<dyn BodySink>>),
     /// The body is dropped, and then the connection is upgraded with this head.
@@ -117,6 +164,13 @@ pub(crate) enum Taker {
     },
 }
 
+/// What a buffer may have beside its bytes: no more than they are, unless it is small.
+fn trim(bytes: &mut Vec<u8>) {
+    if bytes.capacity() > LITTLE && bytes.capacity() / 2 > bytes.len() {
+        bytes.shrink_to(bytes.len().next_multiple_of(1024));
+    }
+}
+
 /// Keeps buffers for the next connection that needs some.
 #[derive(Default)]
 pub(crate) struct Pool {
@@ -124,9 +178,9 @@ pub(crate) struct Pool {
     spare: Vec<Box<Work>>,
 }
 
-/// Spare buffers that a worker keeps, and how large each may be.
-const MAX_SPARE: usize = 64;
-const MAX_SPARE_CAPACITY: usize = 128 * 1024;
+/// Spare buffers that a worker keeps, and how large each may be: together half a megabyte.
+const MAX_SPARE: usize = 32;
+const MAX_SPARE_CAPACITY: usize = LITTLE;
 
 impl Pool {
     pub(crate) fn take(&mut self) -> Box<Work> {
@@ -136,7 +190,8 @@ impl Pool {
     /// Takes back what a connection has finished with.
     pub(crate) fn give(&mut self, mut work: Box<Work>) {
         debug_assert!(work.is_done(), "unfinished work was given back");
-        let small = work.input.capacity() + work.output.capacity() <= MAX_SPARE_CAPACITY;
+        let small =
+            work.input.capacity() + work.output.capacity() + work.records.size() <= MAX_SPARE_CAPACITY;
         if small && self.spare.len() < MAX_SPARE {
             // All but the buffers' memory is forgotten, whatever else there may be one day: the next client is another one.
             *work = Work {
@@ -147,5 +202,10 @@ impl Pool {
             };
             self.spare.push(work);
         }
+    }
+
+    /// Forgets what it keeps.
+    pub(crate) fn clear(&mut self) {
+        self.spare = Vec::new();
     }
 }

@@ -1,16 +1,16 @@
-//! What a request's field lines ask of a file.
+//! The field lines that choose between a file's answers.
 
-use http_core::Head;
+use http_core::{Head, KnownField};
 
 use super::coding::{self, Wanted};
 
-/// What one look at the field lines tells.
+/// The parts of a request that choose between a file's answers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asked {
     /// The codings of which a sibling is wanted.
     pub(super) wanted: Wanted,
-    /// Whether a condition or a range may be among the lines, so that it is worth to read them.
-    pub(super) is_conditional: bool,
+    /// Whether there is a condition or a range.
+    pub(super) has_modifiers: bool,
 }
 
 /// The value of Accept-Encoding that was read last: most clients of a site send the same.
@@ -24,43 +24,30 @@ impl Asked {
     /// The file itself, whole.
     pub(super) const NOTHING: Self = Self {
         wanted: Wanted::NONE,
-        is_conditional: false,
+        has_modifiers: false,
     };
 
     /// Reads the lines of a request; its codings only where there may be siblings.
     #[inline(always)]
     pub(super) fn read(siblings: bool, codings: &mut Codings, head: &Head<'_>) -> Self {
-        let mut accepted: Option<&[u8]> = None;
-        let mut asked = Self::NOTHING;
-        let mut several = false;
-        for (name, value) in head.field_bytes() {
-            match name.len() {
-                15 if is_name(name, b"accept-encoding") => {
-                    several |= accepted.replace(value).is_some();
-                }
-                // Range, If-Match and If-Range, If-None-Match, If-Modified-Since, If-Unmodified-Since.
-                5 | 8 | 13 | 17 | 19 => {
-                    let first = name[0] | 0x20;
-                    asked.is_conditional |= first == b'i' || first == b'r';
-                }
-                _ => {}
-            }
+        Self {
+            wanted: match siblings && head.has(KnownField::AcceptEncoding) {
+                true => codings.read(head),
+                false => Wanted::NONE,
+            },
+            has_modifiers: head.has(KnownField::Modifier),
         }
-        asked.wanted = match accepted {
-            Some(value) if siblings => codings.read(value, several, head),
-            _ => Wanted::NONE,
-        };
-        asked
     }
 }
 
 impl Codings {
-    #[inline]
-    fn read(&mut self, value: &[u8], several: bool, head: &Head<'_>) -> Wanted {
-        if several || *self.value != *value {
-            return self.read_anew(value, several, head);
+    fn read(&mut self, head: &Head<'_>) -> Wanted {
+        let mut values = head.values("accept-encoding");
+        match (values.next(), values.next()) {
+            (Some(value), None) if *self.value == *value => self.wanted,
+            (Some(value), another) => self.read_anew(value, another.is_some(), head),
+            (None, _) => Wanted::NONE,
         }
-        self.wanted
     }
 
     #[cold]
@@ -74,19 +61,6 @@ impl Codings {
         }
         wanted
     }
-}
-
-/// Whether a field is called `lower`, without regard to case. A name is a token, in which no other byte becomes a letter
-/// or the dash by the bit that tells the cases apart; the length is known to the compiler, so it compares words.
-#[inline(always)]
-pub(super) fn is_name<const N: usize>(name: &[u8], lower: &[u8; N]) -> bool {
-    let Ok(name) = <&[u8; N]>::try_from(name) else {
-        return false;
-    };
-    name.iter()
-        .zip(lower)
-        .fold(0, |odd, (one, another)| odd | ((one | 0x20) ^ another))
-        == 0
 }
 
 /// Whether Accept names `text/html` (RFC 9110 §12.5.1), as browsers do for pages and not for scripts or images. A

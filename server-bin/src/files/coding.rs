@@ -24,7 +24,7 @@ impl Coding {
         }
     }
 
-    /// What a sibling's name has behind the file's.
+    /// The end of a sibling's name, behind the file's.
     pub(crate) fn suffix(self) -> &'static [u8] {
         match self {
             Self::Brotli => b".br",

@@ -3,15 +3,16 @@
 //! Pure functions: field lines and what is known of the file go in, a verdict comes out. Nothing here applies to a
 //! request whose answer would be anything else than 200 (§13.2.1), so it is asked last.
 
-use super::asked::is_name;
+use http_core::Modifier;
+
 use super::etag::{self, ETag};
 use super::range::Range;
 
-/// What is known of the representation that would be sent.
+/// The facts about the representation that would be sent.
 #[derive(Clone, Copy)]
 pub(crate) struct Representation<'a, N> {
     pub(crate) etag: &'a ETag,
-    /// What Last-Modified says: whole seconds since the epoch, if it says anything.
+    /// The time in Last-Modified, in whole seconds since the epoch, if there is one.
     pub(crate) modified: Option<u64>,
     /// The same as it is sent, which is how most clients send it back.
     pub(crate) modified_text: &'a [u8],
@@ -20,7 +21,7 @@ pub(crate) struct Representation<'a, N> {
     pub(crate) now: N,
 }
 
-/// What to send.
+/// Which answer the conditions allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// 200 with everything.
@@ -44,11 +45,11 @@ pub(crate) enum Verdict {
 ///
 /// `get` is false for HEAD, for which Range does not exist (§14.2).
 pub(crate) fn verdict<'a, N: Fn() -> u64>(
-    fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    modifiers: impl Iterator<Item = (Modifier, &'a [u8])>,
     get: bool,
     representation: &Representation<'_, N>,
 ) -> Verdict {
-    let asked = Asked::read(fields, representation.etag);
+    let asked = Asked::read(modifiers, representation.etag);
     let date = |lines: Lines<'_>| lines.date(representation);
     let modified_since = |date: u64| representation.modified.is_some_and(|modified| modified > date);
     // Steps 1 and 2: If-Match makes If-Unmodified-Since mean nothing.
@@ -101,6 +102,7 @@ impl<'a> Lines<'a> {
     }
 
     /// The HTTP-date that the field holds; anything else is ignored (§13.1.3, §13.1.4).
+    #[inline(always)]
     fn date<N>(self, representation: &Representation<'_, N>) -> Option<u64> {
         match self {
             Self::One(b"") => None,
@@ -126,7 +128,7 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// What the request's field lines ask, with the entity tags already compared.
+/// The modifiers of a request, with the entity tags already compared.
 #[derive(Default)]
 struct Asked<'a> {
     if_match: Option<bool>,
@@ -138,25 +140,25 @@ struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    fn read(fields: impl Iterator<Item = (&'a [u8], &'a [u8])>, etag: &ETag) -> Self {
+    fn read(modifiers: impl Iterator<Item = (Modifier, &'a [u8])>, etag: &ETag) -> Self {
         let mut asked = Self::default();
-        for (name, value) in fields {
-            // Most fields of most requests are none of these, and their lengths tell.
-            match name.len() {
-                5 if is_name(name, b"range") => asked.range.add(value),
-                8 if is_name(name, b"if-range") => asked.if_range.add(value),
-                8 if is_name(name, b"if-match") => {
-                    let matched = value == b"*" || etag::list(value).any(|tag| etag.matches_strongly(tag));
+        for (modifier, value) in modifiers {
+            match modifier {
+                Modifier::Range => asked.range.add(value),
+                Modifier::IfRange => asked.if_range.add(value),
+                Modifier::IfMatch => {
+                    let matched = etag::any(value, |tag| etag.matches_strongly(tag));
                     asked.if_match = Some(matched || asked.if_match == Some(true));
                 }
-                13 if is_name(name, b"if-none-match") => {
-                    // Nearly always it is the very tag that was sent.
-                    let is_one = value == b"*" || etag.matches_weakly(value);
-                    let matched = is_one || etag::list(value).any(|tag| etag.matches_weakly(tag));
+                Modifier::IfNoneMatch => {
+                    // Nearly always it is one tag.
+                    let matched =
+                        etag.matches_weakly(value) || etag::any(value, |tag| etag.matches_weakly(tag));
                     asked.if_none_match = Some(matched || asked.if_none_match == Some(true));
                 }
-                17 if is_name(name, b"if-modified-since") => asked.if_modified_since.add(value),
-                19 if is_name(name, b"if-unmodified-since") => asked.if_unmodified_since.add(value),
+                Modifier::IfModifiedSince => asked.if_modified_since.add(value),
+                Modifier::IfUnmodifiedSince => asked.if_unmodified_since.add(value),
+                // What a later http-core adds.
                 _ => {}
             }
         }
@@ -165,6 +167,7 @@ impl<'a> Asked<'a> {
 }
 
 /// An HTTP-date in any of its three forms (§5.6.7), in seconds since the epoch.
+#[inline(never)]
 fn date(value: &[u8]) -> Option<u64> {
     let time = httpdate::parse_http_date(std::str::from_utf8(value).ok()?).ok()?;
     Some(time.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs())
@@ -203,7 +206,7 @@ mod tests {
         verdict(
             fields
                 .iter()
-                .map(|&(name, value)| (name.as_bytes(), value.as_bytes())),
+                .filter_map(|&(name, value)| Some((Modifier::of(name.as_bytes())?, value.as_bytes()))),
             get,
             &representation,
         )

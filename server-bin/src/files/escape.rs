@@ -49,7 +49,7 @@ pub(crate) fn push_relative_url(html: &mut String, segment: &[u8]) {
     html.extend(percent_encode(segment, IN_PATH));
 }
 
-/// Appends text, with nothing left in it that HTML would take for markup. What is not UTF-8 is replaced.
+/// Appends text, with nothing left in it that HTML would take for markup. Bytes that are no UTF-8 are replaced.
 pub(crate) fn push_html(html: &mut String, text: &[u8]) {
     for character in String::from_utf8_lossy(text).chars() {
         match character {

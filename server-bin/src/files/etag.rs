@@ -14,7 +14,7 @@ const FINE: Duration = Duration::from_millis(20);
 /// File systems that store whole seconds (HFS+) or two of them (FAT).
 const COARSE: Duration = Duration::from_secs(2);
 
-/// What entity tags are made of.
+/// The facts that entity tags are made of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tags {
     /// Length, modification time and change time, to the nanosecond: a change is never missed, but replicas of one file
@@ -44,21 +44,26 @@ impl ETag {
     /// The tag of a file's content, in a content coding or none (`""`). It is strong if the content was `settled`
     /// when it was looked at (see [`has_settled`]).
     pub(crate) fn of(file: &Stamp, coding: &str, tags: Tags, settled: bool) -> Self {
-        let weak = if settled { "" } else { "W/" };
-        let size = file.size;
-        let dash = if coding.is_empty() { "" } else { "-" };
-        Self(match tags {
+        let weak = if settled { b"" } else { WEAK };
+        let mut text = Text::new();
+        text.push(weak);
+        text.push(b"\"");
+        text.push_hex(file.size);
+        text.push(b"-");
+        match tags {
             Tags::Full => {
-                let (modified, changed) = (nanoseconds(file.modified), nanoseconds(file.changed));
-                Text::of(format_args!(
-                    "{weak}\"{size:x}-{modified:x}-{changed:x}{dash}{coding}\""
-                ))
+                text.push_hex(nanoseconds(file.modified));
+                text.push(b"-");
+                text.push_hex(nanoseconds(file.changed));
             }
-            Tags::Mtime => {
-                let modified = file.modified.seconds;
-                Text::of(format_args!("{weak}\"{size:x}-{modified:x}{dash}{coding}\""))
-            }
-        })
+            Tags::Mtime => text.push_hex(file.modified.seconds.cast_unsigned()),
+        }
+        if !coding.is_empty() {
+            text.push(b"-");
+            text.push(coding.as_bytes());
+        }
+        text.push(b"\"");
+        Self(text)
     }
 
     /// No tag yet.
@@ -81,14 +86,20 @@ impl ETag {
         !candidate.starts_with(WEAK) && candidate == self.as_bytes()
     }
 
-    /// Whether the two mean the same (§8.8.3.2): equal but for `W/`.
+    /// Whether the two mean the same (§8.8.3.2): equal but for `W/`. Nearly always the candidate is the very tag that was
+    /// sent.
     #[inline]
     pub(crate) fn matches_weakly(&self, candidate: &[u8]) -> bool {
+        candidate == self.as_bytes() || self.matches_but_for_weakness(candidate)
+    }
+
+    #[inline(never)]
+    fn matches_but_for_weakness(&self, candidate: &[u8]) -> bool {
         without_weakness(candidate) == without_weakness(self.as_bytes())
     }
 }
 
-/// What stands before a weak tag.
+/// The letter and the slash before a weak tag.
 const WEAK: &[u8] = b"W/";
 
 fn without_weakness(tag: &[u8]) -> &[u8] {
@@ -126,8 +137,14 @@ fn settles(time: Time) -> Option<SystemTime> {
     UNIX_EPOCH.checked_add(at)?.checked_add(resolution)
 }
 
+/// Whether any of the entity tags of a list field, which may be `*`, is one that `matches`.
+#[inline(never)]
+pub(crate) fn any(field: &[u8], matches: impl Fn(&[u8]) -> bool) -> bool {
+    field == b"*" || list(field).any(matches)
+}
+
 /// The entity tags of a list field (§8.8.3, `1#entity-tag`), up to the first thing that is none.
-pub(crate) fn list(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
+fn list(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         rest = rest.trim_ascii_start();
         while let Some(after) = rest.strip_prefix(b",") {

@@ -6,7 +6,7 @@ use std::os::fd::BorrowedFd;
 use crate::handler::FileGuard;
 use crate::sys::Stamp;
 
-/// What a file was like when its response began.
+/// The state of a file when its response began.
 ///
 /// Its length and modification time are compared, not its change time: a file that is renamed or deleted while it is sent
 /// keeps its content, and that is how sites are published. A change within the resolution of the clock that stamps changes

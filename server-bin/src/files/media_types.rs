@@ -1,4 +1,4 @@
-//! Media types by extension: IANA's names for what sites are made of. What is not in here is asked of `mime_guess`.
+//! Media types by extension: IANA's names for what sites are made of. `mime_guess` is asked for all others.
 
 /// Extensions in lower case, sorted, and their types.
 pub(super) const TYPES: &[(&str, &str)] = &[

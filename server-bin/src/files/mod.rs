@@ -7,18 +7,19 @@
 //! | --- | --- |
 //! | `serve` | leads the way, and puts the answer together |
 //! | `root` | the directory that the root's path leads to, looked at anew at most once a second |
-//! | `asked`, `coding` | *pure*: one look at the request's fields; which siblings (`.br`, `.zst`, `.gz`) it wants |
+//! | `asked`, `coding` | *pure*: whether the request has conditions, and which siblings (`.br`, `.zst`, `.gz`) it wants |
 //! | `cache` | what the worker remembers, and the look that says whether it is still so |
 //! | `path` | *pure*: from the request's path to a name below the root, or 400 or 404 |
 //! | `resolve` | looks the name up and opens it: a file, an index, a redirect to the directory's slash, a status |
 //! | `selected` | *pure*: the field lines of a file, made once: `mime` (its type), `etag`, `rules` (what the operator adds) |
 //! | `conditional`, `range` | *pure*: 200, 206, 304, 412 or 416 (RFC 9110 §13 and §14) |
 //! | `refusal` | errors and redirects, the fallback page, pages for errors |
+//! | `trouble` | what the operator is told of files that are there and cannot be sent |
 //! | `listing`, `escape` | the page for a directory without an index, if that is switched on |
 //!
 //! # What is served
 //!
-//! - GET and HEAD.
+//! - GET and HEAD; OPTIONS, of any path, is 204 with the methods and the operator's [fields](Files::with_header).
 //! - Regular files only. A FIFO, a socket or a device in the root is 404, and nothing happens to it: a file is looked
 //!   at before it is opened.
 //! - No name that begins with a dot, in any spelling, but for those in `/.well-known/`. The rule looks at the names in
@@ -46,7 +47,7 @@
 //! - The ETag is made of length, modification time and change time ([`Tags`]), and is weak until the file has *settled*:
 //!   until its last change is older than the resolution of the clock that stamps changes (20 ms, or 2 s where the file
 //!   system stores whole seconds). Last-Modified is the modification time.
-//! - What is remembered is compared with the file system before it is sent (device, inode, length, both times), and only
+//! - Remembered content is compared with the file system before it is sent (device, inode, length, both times). Only
 //!   content that had settled when it was read is remembered.
 //!
 //! # What is promised of a file that changes
@@ -54,8 +55,8 @@
 //! A file of up to 64 KiB that had settled before it was read and is unchanged after that is sent whole, with a strong
 //! tag. One that was changed just now goes with a weak tag and without a promise. A larger one that had settled is
 //! compared before each slice, and after its last bytes were read: when it has changed, the connection closes before the
-//! promised length, so that no client takes a mixture for the file; that is so for a file that grows, too. What is on its
-//! way then may still change: the kernel sends the file's own pages. Publish by rename(2), or by a link to a new
+//! promised length, so that no client takes a mixture for the file; that is so for a file that grows, too. Bytes that are
+//! on their way then may still change: the kernel sends the file's own pages. Publish by rename(2), or by a link to a new
 //! directory: what was opened before is sent to its end. Nothing can be promised of a file that is written through a
 //! shared mapping, as no time tells of each of its changes, nor where a file system's clock is not the machine's.
 //!
@@ -63,7 +64,8 @@
 //!
 //! A file of up to 64 KiB leaves with its head in one write. If it is remembered, a request on an idle connection is six
 //! system calls (wait, read, openat2, fstatat, close, write), four if it lies in the root itself, one more where
-//! siblings were looked for and absent, and no allocation. What is looked up in one round serves all of its requests.
+//! siblings were looked for and absent, and no allocation. A file that was looked up in a round serves all
+//! requests of that round.
 //!
 //! Opening and reading happen on the worker's own thread. A cold disk or a slow network file system therefore delays the
 //! worker's other connections. Listings are built on another thread, one for each worker.
@@ -90,6 +92,7 @@ mod serve;
 #[cfg(test)]
 mod tests;
 mod text;
+mod trouble;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -97,15 +100,16 @@ use std::sync::Arc;
 
 use http_core::Head;
 
-use crate::handler::{Context, Decision, Handler};
+use crate::handler::{Context, Decision, Handler, Methods};
 pub use etag::Tags;
 use options::Options;
 use root::ServedRoot;
 pub use root::{Reopener, RootEvent};
 pub use rules::RuleError;
 use serve::Local;
+pub use trouble::FileEvent;
 
-/// What a worker remembers of files, unless [`Files::with_cache`] says otherwise.
+/// How many files a worker remembers, and how many bytes of them, unless [`Files::with_cache`] says otherwise.
 const CACHE: (usize, usize) = (4096, 8 * 1024 * 1024);
 
 /// Serves the files below a directory. See the [module](self) for the rules.
@@ -167,14 +171,30 @@ impl Clone for Files {
     }
 }
 
+/// `OPTIONS` is answered here, with the fields of [`Files::with_header`], as the question of a browser before a request to
+/// another origin needs them.
+const METHODS: Methods = Methods::of("GET, HEAD, OPTIONS");
+
 impl Handler for Files {
-    #[inline]
+    fn methods(&self, _head: &Head<'_>) -> Methods {
+        METHODS
+    }
+
+    #[inline(always)]
     fn head(&mut self, head: &Head<'_>, cx: &mut Context<'_>) -> Decision {
         serve::serve(&self.options, &mut self.local, head, cx).into()
     }
 
     fn round_ended(&mut self) {
         self.local.cache.end_round();
+    }
+
+    fn memory(&self) -> usize {
+        self.local.memory()
+    }
+
+    fn give_up_memory(&mut self) {
+        self.local.give_up_memory();
     }
 }
 

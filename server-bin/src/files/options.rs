@@ -1,4 +1,4 @@
-//! What an operator or an embedder decides about a site.
+//! The choices of an operator or an embedder about a site.
 
 use std::sync::Arc;
 
@@ -8,8 +8,12 @@ use super::etag::Tags;
 use super::path::Name;
 use super::resolve::Lookup;
 use super::rules::{RuleError, Rules};
+use super::trouble::{FileEvent, Troubles};
 use super::{Files, root};
 use crate::sys::Root;
+
+/// The errors that a request for a file may end with. All others are answered before a file is asked for.
+const ERRORS: [u16; 7] = [400, 403, 404, 412, 416, 500, 503];
 
 /// How a site is served. See the methods of [`Files`] for each.
 #[derive(Clone, Debug)]
@@ -24,6 +28,7 @@ pub(super) struct Options {
     pub(super) error_pages: Vec<(u16, Box<[u8]>)>,
     /// Begins with a slash and does not end with one; empty for none.
     pub(super) prefix: Box<[u8]>,
+    pub(super) troubles: Troubles,
 }
 
 impl Default for Options {
@@ -37,6 +42,7 @@ impl Default for Options {
             fallback: None,
             error_pages: Vec::new(),
             prefix: Box::default(),
+            troubles: Troubles::default(),
         }
     }
 }
@@ -45,8 +51,11 @@ impl Options {
     /// The part of a path behind the prefix; none if it does not lie below it.
     #[inline]
     pub(super) fn below_prefix<'a>(&self, path: &'a [u8]) -> Option<&'a [u8]> {
+        if self.prefix.is_empty() {
+            return Some(path);
+        }
         let rest = path.strip_prefix(&*self.prefix)?;
-        (self.prefix.is_empty() || rest.is_empty() || rest.starts_with(b"/")).then_some(rest)
+        (rest.is_empty() || rest.starts_with(b"/")).then_some(rest)
     }
 
     /// How names are looked up for a request that wants these codings.
@@ -55,6 +64,7 @@ impl Options {
             root,
             index: &self.index,
             wanted,
+            troubles: &self.troubles,
         }
     }
 
@@ -85,7 +95,7 @@ impl Files {
         self.change(|options| options.precompressed = on)
     }
 
-    /// What entity tags are made of. [`Tags::Full`] by default.
+    /// Chooses what entity tags are made of. [`Tags::Full`] by default.
     #[must_use]
     pub fn with_etag(self, tags: Tags) -> Self {
         self.change(|options| options.tags = tags)
@@ -130,8 +140,9 @@ impl Files {
         self.try_change(|options| options.rules.add_cache_control(glob, value))
     }
 
-    /// Sends files whose names match `glob` with one more field; all that match count. `**` means every answer, errors
-    /// included.
+    /// Sends files whose names match `glob` with one more field; all that match count. `**` means every answer
+    /// of this handler: files, listings, redirects, errors and the answer to OPTIONS. It does not see 405 and the requests that
+    /// the server refuses before (400 for a broken rule, 408, 413, 414, 417, 431, 501, 505), so those have no such field.
     ///
     /// # Errors
     /// If the pattern, the name or the value cannot be used, or if the server writes the field itself.
@@ -149,13 +160,14 @@ impl Files {
         Ok(self.change(|options| options.fallback = Some(path)))
     }
 
-    /// Sends this file with the errors of one status, 400 to 599.
+    /// Sends this file with the errors of one status: 400, 403, 404, 412, 416, 500 or 503. Where the server itself answers with
+    /// 400, 500 or 503 (a request that breaks a rule, a handler's panic, no memory), it does so by its own text.
     ///
     /// # Errors
-    /// If it is no status of an error, or no file below the root can have this name.
+    /// If it is a status that files are not answered with, or no file below the root can have this name.
     pub fn with_error_page(self, status: u16, name: &str) -> Result<Self, RuleError> {
-        if !(400..600).contains(&status) {
-            let why = "an error's status is one of 400 to 599";
+        if !ERRORS.contains(&status) {
+            let why = "a page is for 400, 403, 404, 412, 416, 500 or 503; any other error is the server's own and has its text";
             return Err(RuleError::new("the status", &status.to_string(), why));
         }
         let path = below("the error page", name)?;
@@ -199,6 +211,49 @@ impl Files {
     pub fn with_root_log(self, log: impl Fn(&root::RootEvent) + Send + Sync + 'static) -> Self {
         self.local.root.log_to(Box::new(log));
         self
+    }
+
+    /// Calls `log` when a client asks for a file that may not be read, for a link that leads to nothing below the root, or for
+    /// what cannot be opened for want of something; not when nothing of the name is there. Each such request calls it, so it has to
+    /// bound what it writes.
+    ///
+    /// It is called on a worker's thread, so it must not block.
+    ///
+    /// ```
+    /// # use server_bin::files::Files;
+    /// # let directory = tempfile::tempdir()?;
+    /// let (tell, heard) = std::sync::mpsc::sync_channel(100);
+    /// let files = Files::open(directory.path())?.with_file_log(move |event| {
+    ///     let _ = tell.try_send(event.to_string());
+    /// });
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_file_log(self, log: impl Fn(&FileEvent<'_>) + Send + Sync + 'static) -> Self {
+        self.change(|options| options.troubles = Troubles::new(log))
+    }
+
+    /// The pages for errors and the fallback that cannot be sent as things are now.
+    #[cfg(feature = "cli")]
+    pub(crate) fn missing_pages(&self) -> Vec<String> {
+        use super::resolve::{Found, find};
+        let site = &*self.options;
+        let errors = site.error_pages.iter().map(|(_, path)| ("error page", path));
+        let fallback = site.fallback.iter().map(|path| ("fallback", path));
+        let is_missing = |path: &[u8]| {
+            let lookup = site.lookup(self.local.root.directory(), Wanted::NONE);
+            let found = Name::plain(path).map(|mut name| find(&lookup, &mut name));
+            !matches!(found, Ok(Ok(Found::File(_))))
+        };
+        let missing = errors.chain(fallback).filter(|(_, path)| is_missing(path));
+        missing
+            .map(|(what, path)| {
+                format!(
+                    "the {what} {:?} is not there yet",
+                    String::from_utf8_lossy(&path[1..])
+                )
+            })
+            .collect()
     }
 
     fn change(mut self, change: impl FnOnce(&mut Options)) -> Self {

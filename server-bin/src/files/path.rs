@@ -10,8 +10,8 @@
 //! 3. A backslash is never part of a name here (404): proxies and browsers take it for a slash.
 //! 4. Empty segments and `.` are dropped, `..` takes the segment before it away (RFC 3986 §5.2.4), whether it was
 //!    written in dots or in `%2e`. A `..` with nothing before it would leave the root: 400.
-//! 5. What remains begins at no dot: a name like `.git` or `.htpasswd` is hidden (404). Only a first segment
-//!    `.well-known` is not (RFC 8615 §3); names below it are hidden as everywhere.
+//! 5. No segment that remains may begin with a dot: a name like `.git` or `.htpasswd` is hidden (404). A first segment
+//!    `.well-known` may (RFC 8615 §3); names below it are hidden as everywhere.
 //! 6. A last segment that is empty, `.` or `..` asks for a directory.
 //!
 //! The result has no empty segment, no `.` and no `..`, and never begins with a slash. Whatever the file system does
@@ -200,8 +200,12 @@ impl Name {
 
     /// Appends a segment, percent-decoded once.
     fn decode(&mut self, segment: &[u8]) -> Result<(), BadPath> {
-        if !segment.contains(&b'%') {
-            return self.push_name(segment.iter().copied());
+        // Nearly every segment: nothing in it has to be decoded or judged.
+        if !segment
+            .iter()
+            .any(|byte| matches!(byte, b'%' | b'\0' | b'/' | b'\\'))
+        {
+            return self.push_bytes(segment);
         }
         self.push_name(percent_decode(segment))
     }
@@ -286,7 +290,7 @@ mod tests {
             ("//evil", Ok("evil")),
             ("//evil//", Ok("evil/")),
             ("/a//b", Ok("a/b")),
-            // What no name holds.
+            // Bytes that no name holds.
             ("/a%2fb", Err(EncodedSlash)),
             ("/..%2f..%2fetc", Err(EncodedSlash)),
             ("/a%5cb", Err(Backslash)),
@@ -303,7 +307,7 @@ mod tests {
             ("/%+2e", Ok("%+2e")),
             ("/%%2e/x", Ok("%./x")),
             ("/%2%65", Ok("%2e")),
-            // What Chromium sends raw.
+            // Bytes that Chromium sends raw.
             ("/[slug].js", Ok("[slug].js")),
             ("/a|b", Ok("a|b")),
             ("", Err(NotAbsolute)),

@@ -1,6 +1,6 @@
 //! Byte ranges (RFC 9110 §14.1): which part of `length` bytes a Range field asks for.
 
-/// What a Range field asks for.
+/// The part of a file that a Range field asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Range {
     /// Everything: the field is malformed, in another unit, or asks for more than one part, and is ignored

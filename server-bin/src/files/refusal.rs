@@ -65,7 +65,7 @@ pub(super) fn answer(
     cx: &mut Context<'_>,
 ) -> Reply {
     let status = refusal.status();
-    // What an embedder has set is meant for the file that is not sent.
+    // The fields that an embedder has set are meant for the file that is not sent.
     cx.start_over(status);
     let fallback = site.fallback_for(status);
     if let Some(path) = fallback

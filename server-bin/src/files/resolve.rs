@@ -12,9 +12,10 @@ use super::cache::Watch;
 use super::coding::{Coding, Wanted};
 use super::mime::{self, Media};
 use super::path::Name;
+use super::trouble::Troubles;
 use crate::sys::{Kind, Place, Root, Stamp};
 
-/// What a name stands for.
+/// The result of looking a name up.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
 pub(super) enum Found {
@@ -29,7 +30,7 @@ pub(super) enum Found {
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) file: File,
-    /// What its name says of its content.
+    /// The type of its content, by its name.
     pub(super) media: Media,
     /// The stamp of the name's own file.
     plain: Stamp,
@@ -58,7 +59,7 @@ impl Opened {
         !self.linked && looked == *read && settled(&self.plain) && self.directory.as_ref().is_none_or(settled)
     }
 
-    /// What has to be as it was for this file, looked up by `name`, to be the right one.
+    /// Returns what has to be as it was for this file, looked up by `name`, to be the right one.
     pub(super) fn watch(&self, name: &mut Name) -> Watch {
         let length = name.len();
         name.cut();
@@ -82,10 +83,31 @@ impl Opened {
 #[derive(Clone, Copy)]
 pub(super) struct Lookup<'a> {
     pub(super) root: &'a Root,
-    /// What stands for a directory, the first that is there.
+    /// The names that stand for a directory: the first of them that is there.
     pub(super) index: &'a [Box<[u8]>],
     /// The codings of which a sibling is wanted.
     pub(super) wanted: Wanted,
+    /// What hears of what is there and cannot be opened.
+    pub(super) troubles: &'a Troubles,
+}
+
+impl Lookup<'_> {
+    /// The status for a name that cannot be opened, or nothing if nothing is there.
+    #[cold]
+    fn refuse(&self, name: &Name, error: &io::Error, linked: bool) -> Result<Option<Found>, u16> {
+        self.troubles.failed(name.as_bytes(), error, linked);
+        match status_of(error) {
+            404 => Ok(None),
+            status => Err(status),
+        }
+    }
+
+    /// The status for a name whose directory cannot be opened.
+    #[cold]
+    fn refuse_way(&self, name: &Name, error: &io::Error) -> u16 {
+        self.troubles.no_way(self.root, name, error);
+        status_of(error)
+    }
 }
 
 /// Finds what `name` stands for, or the status that says why there is nothing. The name grows by its index.
@@ -94,10 +116,8 @@ pub(super) fn find(lookup: &Lookup<'_>, name: &mut Name) -> Result<Found, u16> {
         return find_index(lookup, name);
     }
     name.cut();
-    let place = lookup
-        .root
-        .place(name.parent())
-        .map_err(|error| status_of(&error));
+    let place = lookup.root.place(name.parent());
+    let place = place.map_err(|error| lookup.refuse_way(name, &error));
     let found = place.and_then(|place| find_in(lookup, &place, name, None));
     name.join();
     found.and_then(|found| found.ok_or(404))
@@ -108,7 +128,7 @@ fn find_index(lookup: &Lookup<'_>, name: &mut Name) -> Result<Found, u16> {
         true => lookup.root.place(c""),
         false => lookup.root.place(name.as_c_str()),
     };
-    let place = place.map_err(|error| status_of(&error))?;
+    let place = place.map_err(|error| lookup.refuse_way(name, &error))?;
     // That the names before it are not there is part of why an index is the one.
     let directory = match lookup.index.len() {
         0 | 1 => None,
@@ -122,7 +142,7 @@ fn find_index(lookup: &Lookup<'_>, name: &mut Name) -> Result<Found, u16> {
         name.join();
         match found {
             Ok(Some(Found::File(opened))) => return Ok(Found::File(opened)),
-            // What is there, but is no file, stands for nothing.
+            // Something that is there, but is no file, stands for nothing.
             Ok(_) => name.truncate(length),
             Err(status) => return Err(status),
         }
@@ -156,7 +176,7 @@ fn find_in(
     };
     let plain = match follow.look(name) {
         Ok(stamp) => stamp,
-        Err(error) => return refusal_of(&error),
+        Err(error) => return lookup.refuse(name, &error, follow.linked),
     };
     match plain.kind() {
         Kind::File => {}
@@ -176,14 +196,7 @@ fn find_in(
             directory,
             linked: follow.linked,
         }))),
-        Err(error) => refusal_of(&error),
-    }
-}
-
-fn refusal_of(error: &io::Error) -> Result<Option<Found>, u16> {
-    match status_of(error) {
-        404 => Ok(None),
-        status => Err(status),
+        Err(error) => lookup.refuse(name, &error, false),
     }
 }
 
@@ -238,7 +251,7 @@ impl Follow<'_> {
     }
 }
 
-/// What a failed call means to the client.
+/// Returns the status that tells the client of a failed call.
 ///
 /// Without permission it is 403 rather than 404: the name was found below the root and is not hidden by any rule of
 /// ours, so this is most likely the operator's mistake, which 404 would only make harder to find.

@@ -16,7 +16,7 @@ use crate::sys::{self, Identity};
 /// Between two looks at the path.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// What became of a root, as a line for a log.
+/// A change of a root, as a line for a log.
 #[derive(Debug)]
 pub struct RootEvent {
     path: PathBuf,
@@ -48,15 +48,15 @@ impl fmt::Display for RootEvent {
     }
 }
 
-/// Whom the root tells what became of it.
+/// The function that the root calls with its changes.
 pub(super) type RootLog = Box<dyn Fn(&RootEvent) + Send + Sync>;
 
-/// What all workers know of the root.
+/// The part of a root that all workers share.
 pub(super) struct SharedRoot {
     path: PathBuf,
     /// Grows with each request to open the path again at once.
     asked: AtomicU64,
-    /// What was told last, so that several workers tell it once.
+    /// The news that was told last, so that several workers tell it once.
     told: Mutex<Told>,
 }
 

@@ -92,7 +92,7 @@ impl Rules {
         Ok(())
     }
 
-    /// What the first pattern that matches says of caching, if one does.
+    /// Returns the caching field of the first pattern that matches, if one does.
     pub(super) fn cache_control(&self, name: &[u8]) -> Option<&FieldBlock> {
         let first = self.cache_control.iter().find(|(glob, _)| glob.matches(name));
         first.map(|(_, line)| line)

@@ -1,13 +1,15 @@
 //! The representation that was selected for a request (RFC 9110 §3.2), with its field lines made once a file.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::sync::Arc;
 
-use http_core::{FieldBlock, FieldLine, Name as FieldName};
+use http_core::{FieldBlock, FieldLine, Name as FieldName, ResponseHead};
 
 use super::etag::ETag;
 use super::mime::Media;
 use super::options::Options;
 use super::text::Text;
+use crate::date::{Date, LAST};
+use crate::handler::{Prepared, plain};
 use crate::sys::{Stamp, Time};
 
 const CONTENT_ENCODING: FieldName = FieldName::from_static("content-encoding");
@@ -17,24 +19,24 @@ const LAST_MODIFIED: FieldName = FieldName::from_static("last-modified");
 
 const ACCEPT_RANGES: FieldLine = FieldLine::from_static("accept-ranges: bytes");
 /// Caches keep it, and ask each time whether it is still the one: a 304 is cheap, and an old page is not.
-pub(super) const NO_CACHE: FieldLine = FieldLine::from_static("cache-control: no-cache");
+pub(super) const NO_CACHE: FieldLine = plain::NO_CACHE;
 pub(super) const NO_SNIFFING: FieldLine = FieldLine::from_static("x-content-type-options: nosniff");
 const VARY: FieldLine = FieldLine::from_static("vary: accept-encoding");
 pub(super) const VARY_ACCEPT: FieldLine = FieldLine::from_static("vary: accept");
 const VARY_BOTH: FieldLine = FieldLine::from_static("vary: accept, accept-encoding");
 
-/// What a file is sent as.
+/// Why a file is sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Role {
-    /// What the request's path names.
+    /// The page that the request's path names.
     Page,
-    /// What stands in for pages that do not exist.
+    /// The page that stands in for those that do not exist.
     Fallback,
     /// The text of an error.
     Error,
 }
 
-/// What is to be said of a file.
+/// The facts that the field lines of a file are made of.
 pub(super) struct Facts<'a> {
     /// The file's name below the root.
     pub(super) name: &'a [u8],
@@ -59,7 +61,7 @@ pub(super) struct Selected {
     /// Those of an answer with content: these, and those that describe it.
     pub(super) full: FieldBlock,
     pub(super) etag: ETag,
-    /// What Last-Modified says, in seconds since the epoch, if it says anything.
+    /// The time in Last-Modified, in seconds since the epoch, if there is one.
     pub(super) modified: Option<u64>,
     /// The same, as an HTTP-date.
     pub(super) modified_text: Text<29>,
@@ -85,10 +87,10 @@ impl Selected {
         self.length = length;
         self.etag = ETag::of(&facts.stamp, facts.coding, options.tags, facts.settled);
         self.modified = last_modified(facts.stamp.modified, facts.now);
-        self.modified_text = self.modified.map_or(Text::new(), |seconds| {
-            let date = httpdate::HttpDate::from(UNIX_EPOCH + Duration::from_secs(seconds));
-            Text::of(format_args!("{date}"))
-        });
+        self.modified_text = Text::new();
+        if let Some(seconds) = self.modified {
+            self.modified_text.push(Date::of(seconds).bytes());
+        }
         match (facts.role, facts.negotiated) {
             (Role::Fallback, true) => self.brief.push_line(VARY_BOTH),
             (Role::Fallback, false) => self.brief.push_line(VARY_ACCEPT),
@@ -129,6 +131,13 @@ impl Selected {
         self.full.push_line(ACCEPT_RANGES);
     }
 
+    /// An answer with its field lines: 304 has those of a 304, and any other status all of them.
+    pub(super) fn prepare(&self, status: u16, content: Arc<[u8]>) -> Option<Arc<Prepared>> {
+        let mut head = ResponseHead::new(status);
+        head.push_all(if status == 304 { &self.brief } else { &self.full });
+        Prepared::new(&head, content).ok().map(Arc::new)
+    }
+
     /// How much memory it takes, about.
     pub(super) fn weight(&self) -> usize {
         size_of::<Self>() + self.brief.as_bytes().len() + self.full.as_bytes().len()
@@ -147,11 +156,8 @@ fn add_type(block: &mut FieldBlock, facts: &Facts<'_>) {
     }
 }
 
-/// The year 10000, which no HTTP-date can say.
-const END_OF_DATES: u64 = 253_402_300_800;
-
-/// What Last-Modified says: never later than now (RFC 9110 §8.8.2.1), and nothing for times that no date can say.
+/// Returns the time for Last-Modified: never later than now (RFC 9110 §8.8.2.1), and none where no date can say it.
 fn last_modified(modified: Time, now: u64) -> Option<u64> {
     let seconds = u64::try_from(modified.seconds).ok()?.min(now);
-    (seconds < END_OF_DATES).then_some(seconds)
+    (seconds <= LAST).then_some(seconds)
 }

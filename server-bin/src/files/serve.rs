@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use http_core::{Head, Method};
+use http_core::{Head, Method, Name as FieldName};
 
 use super::asked::{Asked, Codings};
 use super::cache::{Cache, Entry};
@@ -25,16 +25,18 @@ use super::{escape, listing};
 use crate::handler::{Content, Context, FileGuard, FileSlice, Reply};
 use crate::sys::Stamp;
 
+const ALLOW: FieldName = FieldName::from_static("allow");
+
 /// A file of at most this size is read at once, and leaves in one write with its head.
 pub(super) const IN_MEMORY: usize = 64 * 1024;
 
-/// What one worker has of a site.
+/// One worker's part of a site.
 #[derive(Debug)]
 pub(super) struct Local {
     pub(super) root: ServedRoot,
     pub(super) cache: Cache,
     pub(super) codings: Codings,
-    /// What was described and read last, for the next file to use the memory again.
+    /// The file that was described and read last; the next one uses the memory again.
     pub(super) selected: Selected,
     pub(super) buffer: Vec<u8>,
     pub(super) listings: listing::Builder,
@@ -51,43 +53,68 @@ impl Local {
             listings: listing::Builder::default(),
         }
     }
+
+    /// Bytes that are kept for later requests.
+    pub(super) fn memory(&self) -> usize {
+        self.cache.size() + self.buffer.capacity()
+    }
+
+    /// Forgets them.
+    pub(super) fn give_up_memory(&mut self) {
+        self.cache.clear();
+        self.buffer = Vec::new();
+    }
 }
 
 /// The bytes of a representation.
 enum Body<'a> {
-    /// In memory, perhaps in the cache.
-    Kept(&'a Arc<[u8]>),
+    /// In the cache.
+    Kept(&'a Entry),
+    /// In memory.
+    Read(&'a Arc<[u8]>),
     /// Too large for that; and what it has to be like to its end, if it had settled.
     Open(File, Option<Box<dyn FileGuard>>),
 }
 
-/// Answers a GET or HEAD.
-#[inline]
-pub(super) fn serve(site: &Options, local: &mut Local, head: &Head<'_>, cx: &mut Context<'_>) -> Reply {
-    let served = match site.below_prefix(head.path()) {
-        Some(path) => at(site, local, path, head, cx),
-        None => Err(Refusal::of(404)),
-    };
-    served.unwrap_or_else(|refusal| refusal::answer(site, local, refusal, head, cx))
-}
-
-/// Answers with what a path below the prefix stands for.
+/// Answers a GET, a HEAD or an OPTIONS.
 #[inline(always)]
-fn at(
-    site: &Options,
-    local: &mut Local,
-    path: &[u8],
-    head: &Head<'_>,
-    cx: &mut Context<'_>,
-) -> Result<Reply, Refusal> {
+pub(super) fn serve(site: &Options, local: &mut Local, head: &Head<'_>, cx: &mut Context<'_>) -> Reply {
+    if head.method() == Method::Options {
+        return methods(site, head, cx);
+    }
+    let Some(path) = site.below_prefix(head.path()) else {
+        return refusal::answer(site, local, Refusal::of(404), head, cx);
+    };
     if local.root.refresh(cx.now()) {
         local.cache.clear();
     }
     let asked = Asked::read(site.precompressed, &mut local.codings, head);
-    if let Some(entry) = local.cache.find(local.root.directory(), path, asked.wanted) {
-        return answer(&entry.selected, Body::Kept(&entry.content), asked, head, cx);
+    let served = match local.cache.find(local.root.directory(), path, asked.wanted) {
+        // By far the most usual one, apart, as it cannot be refused: 17 instructions fewer than by `answer`.
+        Some(entry) if !asked.has_modifiers => return whole(&entry.selected, Body::Kept(entry), cx),
+        Some(entry) => answer_condition(&entry.selected, Body::Kept(entry), head, cx),
+        None => look_up(site, local, path, asked, head, cx),
+    };
+    served.unwrap_or_else(|refusal| refusal::answer(site, local, refusal, head, cx))
+}
+
+/// Answers an OPTIONS with the methods, and with the operator's fields for this path; nothing is looked up for it.
+#[cold]
+fn methods(site: &Options, head: &Head<'_>, cx: &mut Context<'_>) -> Reply {
+    cx.set_status(204).field(ALLOW, super::METHODS.allow().0);
+    // `OPTIONS *` asks about the server as a whole, and what no file can be called is no name either.
+    let path = site.below_prefix(head.path());
+    match path.map(Name::parse) {
+        Some(Ok(name)) => {
+            for block in site.rules.headers(name.as_bytes()) {
+                cx.add(block);
+            }
+        }
+        _ => {
+            cx.add(site.rules.everywhere());
+        }
     }
-    look_up(site, local, path, asked, head, cx)
+    Reply::EMPTY
 }
 
 #[inline(never)]
@@ -125,15 +152,14 @@ fn look_up(
             Err(Refusal::moved(url))
         }
         Found::Directory if site.listing => {
-            let everywhere = site.rules.everywhere();
-            let listing = listing::answer(&mut local.listings, &root, &name, everywhere, head, cx);
+            let listing = listing::answer(site, &mut local.listings, &root, &name, head, cx);
             listing.map_err(Refusal::of)
         }
         Found::Directory => Err(Refusal::Unlisted),
     }
 }
 
-/// What a file is sent for.
+/// Why a file is sent, and the request that it is sent to.
 #[derive(Clone, Copy)]
 pub(super) struct Page<'a> {
     pub(super) role: Role,
@@ -153,7 +179,8 @@ pub(super) fn send_own(
 ) -> Result<Reply, Refusal> {
     let root = Arc::clone(local.root.directory());
     if let Some(entry) = local.cache.find(&root, page.key, page.asked.wanted) {
-        return answer(&entry.selected, Body::Kept(&entry.content), page.asked, head, cx);
+        // Its status is the refusal's.
+        return answer(&entry.selected, Body::Read(&entry.content), page.asked, head, cx);
     }
     let mut name = Name::plain(path).map_err(|refusal| Refusal::of(refusal.status()))?;
     match resolve::find(&site.lookup(&root, page.asked.wanted), &mut name).map_err(Refusal::of)? {
@@ -181,7 +208,10 @@ fn send(
     // Before the content is read: a later change is stamped with this moment or a later one.
     let now = SystemTime::now();
     let read = read(&opened.file, opened.size(), buffer);
-    let (stamp, length) = read.map_err(|error| Refusal::of(resolve::status_of(&error)))?;
+    let (stamp, length) = read.map_err(|error| {
+        site.troubles.failed(name.as_bytes(), &error, false);
+        Refusal::of(resolve::status_of(&error))
+    })?;
     let settled = |stamp: &Stamp, tags| length == stamp.size && has_settled(stamp, now, tags);
     let negotiated = site.precompressed && opened.media.is_compressible();
     let facts = Facts {
@@ -202,15 +232,15 @@ fn send(
     }
     let keeps = keeps && opened.can_be_watched(&stamp, |stamp| has_settled(stamp, now, Tags::Full));
     let content = Arc::from(&buffer[..length as usize]);
-    let reply = answer(selected, Body::Kept(&content), page.asked, head, cx);
+    let reply = answer(selected, Body::Read(&content), page.asked, head, cx);
     if cache.is_on() {
-        cache.insert(Entry {
-            key: page.key.into(),
-            wanted: negotiated.then_some(page.asked.wanted),
-            watch: keeps.then(|| opened.watch(name)),
-            selected: selected.clone(),
+        cache.insert(Entry::new(
+            page.key,
+            negotiated.then_some(page.asked.wanted),
+            keeps.then(|| opened.watch(name)),
+            selected.clone(),
             content,
-        });
+        ));
     }
     reply
 }
@@ -241,13 +271,18 @@ fn read(file: &File, size: u64, buffer: &mut Vec<u8>) -> io::Result<(Stamp, u64)
     }
 }
 
+/// How many signals may come while a small file is read; a worker must not try for ever.
+const MAX_INTERRUPTIONS: usize = 16;
+
 fn read_at(file: &File, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut length = 0;
+    let (mut length, mut interruptions) = (0, 0);
     while length < buffer.len() {
         match file.read_at(&mut buffer[length..], length as u64) {
             Ok(0) => break,
             Ok(count) => length += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted && interruptions < MAX_INTERRUPTIONS => {
+                interruptions += 1;
+            }
             Err(error) => return Err(error),
         }
     }
@@ -255,7 +290,6 @@ fn read_at(file: &File, buffer: &mut [u8]) -> io::Result<usize> {
 }
 
 /// Sends a representation, whole or in part, or only what its conditions left.
-#[inline(always)]
 fn answer(
     selected: &Selected,
     body: Body<'_>,
@@ -263,9 +297,8 @@ fn answer(
     head: &Head<'_>,
     cx: &mut Context<'_>,
 ) -> Result<Reply, Refusal> {
-    if !asked.is_conditional {
-        cx.add(&selected.full);
-        return Ok(whole(body, selected.length));
+    if !asked.has_modifiers {
+        return Ok(whole(selected, body, cx));
     }
     answer_condition(selected, body, head, cx)
 }
@@ -285,11 +318,8 @@ fn answer_condition(
         length: all,
         now: || seconds(SystemTime::now()),
     };
-    match conditional::verdict(head.field_bytes(), head.method() == Method::Get, &representation) {
-        Verdict::Whole => {
-            cx.add(&selected.full);
-            Ok(whole(body, all))
-        }
+    match conditional::verdict(head.modifiers(), head.method() == Method::Get, &representation) {
+        Verdict::Whole => Ok(whole(selected, body, cx)),
         Verdict::Part { first, length } => {
             let last = first + length - 1;
             let range = Text::<80>::of(format_args!("bytes {first}-{last}/{all}"));
@@ -297,32 +327,50 @@ fn answer_condition(
             cx.add(&selected.full);
             Ok(part(body, first, length))
         }
-        Verdict::NotModified => {
-            cx.set_status(304).add(&selected.brief);
-            Ok(Reply::EMPTY)
-        }
+        Verdict::NotModified => Ok(not_modified(selected, body, cx)),
         Verdict::PreconditionFailed => Err(Refusal::of(412)),
         Verdict::Unsatisfiable => Err(Refusal::Behind(all)),
     }
 }
 
 #[inline(always)]
-fn whole(body: Body<'_>, length: u64) -> Reply {
+fn whole(selected: &Selected, body: Body<'_>, cx: &mut Context<'_>) -> Reply {
+    if let Body::Kept(entry) = body
+        && let Some(prepared) = entry.whole()
+    {
+        return Reply::Prepared(Arc::clone(prepared));
+    }
+    cx.add(&selected.full);
     match body {
-        Body::Kept(bytes) => Reply::Bytes(Content::Shared(Arc::clone(bytes))),
+        Body::Kept(Entry { content, .. }) | Body::Read(content) => {
+            Reply::Bytes(Content::Shared(Arc::clone(content)))
+        }
         Body::Open(file, guard) => Reply::File(FileSlice {
             file: file.into(),
             offset: 0,
-            len: length,
+            len: selected.length,
             guard,
         }),
     }
 }
 
+#[inline(always)]
+fn not_modified(selected: &Selected, body: Body<'_>, cx: &mut Context<'_>) -> Reply {
+    if let Body::Kept(entry) = body
+        && let Some(prepared) = entry.unchanged()
+    {
+        return Reply::Prepared(Arc::clone(prepared));
+    }
+    cx.set_status(304).add(&selected.brief);
+    Reply::EMPTY
+}
+
 fn part(body: Body<'_>, first: u64, length: u64) -> Reply {
     match body {
         // A part lies within the length, and that of what is in memory is small.
-        Body::Kept(bytes) => bytes[first as usize..][..length as usize].to_vec().into(),
+        Body::Kept(Entry { content, .. }) | Body::Read(content) => {
+            content[first as usize..][..length as usize].to_vec().into()
+        }
         Body::Open(file, guard) => Reply::File(FileSlice {
             file: file.into(),
             offset: first,

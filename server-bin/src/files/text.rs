@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// At most `N` bytes of text. What does not fit is left out, so `N` is chosen for the longest value.
+/// At most `N` bytes of text. The rest of a longer text is left out, so `N` is chosen for the longest value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Text<const N: usize> {
     bytes: [u8; N],
@@ -17,7 +17,7 @@ impl<const N: usize> Text<N> {
         }
     }
 
-    /// What `{}` prints of a value.
+    /// Returns the text that `{}` prints of a value.
     pub(crate) fn of(value: fmt::Arguments<'_>) -> Self {
         let mut text = Self::new();
         // Never an error: `write_str` has none, and the values printed here have none of their own.
@@ -33,6 +33,15 @@ impl<const N: usize> Text<N> {
         self.length += count;
     }
 
+    /// Appends a number as `{:x}` prints it, without the ways of the standard library's formatting.
+    pub(crate) fn push_hex(&mut self, number: u64) {
+        let digits: [u8; 16] =
+            std::array::from_fn(|at| b"0123456789abcdef"[(number >> (60 - 4 * at)) as usize & 15]);
+        // Zero has a digit, too.
+        let leading = (number | 1).leading_zeros() as usize / 4;
+        self.push(&digits[leading..]);
+    }
+
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.bytes[..self.length]
     }
@@ -42,5 +51,23 @@ impl<const N: usize> fmt::Write for Text<N> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.push(text.as_bytes());
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_spelled_as_the_standard_library_spells_it() {
+        let powers = (0..64).map(|bit| 1_u64 << bit);
+        for number in powers
+            .flat_map(|power| [power - 1, power, power + 1])
+            .chain([u64::MAX])
+        {
+            let mut text = Text::<16>::new();
+            text.push_hex(number);
+            assert_eq!(text.as_bytes(), format!("{number:x}").as_bytes());
+        }
     }
 }

@@ -48,6 +48,8 @@ pub(crate) struct Told {
     pub(crate) counters: Counters,
     /// How many connections that one holds at most.
     pub(crate) most: usize,
+    /// The other limits in force, by name.
+    pub(crate) limits: Vec<(&'static str, u64)>,
     /// How many of its threads there are.
     pub(crate) workers: usize,
     /// Lines of the access log that were lost.
@@ -103,6 +105,10 @@ impl Admin {
             "--max-connections in force.",
             told.most,
         );
+        let mut family = text.family("server_limit", Kind::Gauge, "The other limits in force.");
+        for (name, value) in &told.limits {
+            family.sample(&[("limit", name)], value);
+        }
         counts::write(&mut text, &told.counters.read(CENSUS));
         let help = "Lines of the access log that were lost.";
         text.number(

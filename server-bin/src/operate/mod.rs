@@ -14,6 +14,7 @@ mod process;
 pub mod proxy_protocol;
 pub mod restart;
 pub mod run;
+mod signals;
 mod systemd;
 mod welcome;
 

@@ -1,19 +1,21 @@
 //! A restart without a gap: the new program is started while the old one serves, and takes over its sockets.
 //!
-//! The old process starts the program anew, with the same arguments, and with a Unix socket as its standard input. Over
-//! that go all sockets that listen and the locks of Unix sockets, so the new process binds nothing: no connection that
-//! waits in a backlog is lost, and no other program can come between. When the new process serves, it says so by a byte,
-//! and only then the old one drains. When it ends or keeps silent instead, nothing has changed but for a line in the log.
+//! The old process starts the program anew, with the same arguments, and with a Unix socket as its standard input. The new
+//! one asks by a byte for all sockets that listen and the locks of Unix sockets, and gets them over that. So it binds nothing:
+//! no connection that waits in a backlog is lost, and no other program can come between; and what never asks, holds none of
+//! them. When the new process serves, it says so by another byte, and only then the old one drains. When it ends or keeps silent
+//! instead, nothing has changed but for a line in the log.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read as _, Write as _};
+use std::net::Shutdown;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::sockets::Sockets;
 use crate::sys::handover;
@@ -28,6 +30,8 @@ const MESSAGE: Duration = Duration::from_secs(10);
 
 /// What a message is.
 mod tag {
+    /// The new process asks for the sockets.
+    pub(super) const ASK: u8 = b'?';
     /// A lock; the socket that it belongs to follows.
     pub(super) const LOCK: u8 = b'K';
     /// A socket for clients.
@@ -103,8 +107,9 @@ impl Predecessor {
         if env::var_os(VARIABLE).is_none() {
             return Ok(None);
         }
-        let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+        let mut socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
         socket.set_read_timeout(Some(MESSAGE))?;
+        socket.write_all(&[tag::ASK])?;
         let sockets = Handover::receive(&socket)?;
         Ok(Some((Self(socket), sockets)))
     }
@@ -145,25 +150,58 @@ impl Program {
         }
     }
 
-    /// Starts the program anew and hands it the sockets.
+    /// Starts the program anew.
     ///
     /// # Errors
     ///
     /// A line that says why it did not start.
-    pub fn start(&self, sockets: &Handover) -> Result<Successor, String> {
-        let (here, there) = UnixStream::pair().map_err(|error| format!("cannot make a socket: {error}"))?;
+    pub fn start(&self) -> Result<Successor, String> {
+        self.start_by(Way::new().map_err(|error| format!("cannot make a socket: {error}"))?)
+    }
+
+    /// The same, with a way to it that another thread can cut.
+    pub(super) fn start_by(&self, way: Way) -> Result<Successor, String> {
         let child = Command::new(&self.path)
             .args(&self.arguments)
             .env(VARIABLE, "1")
-            .stdin(Stdio::from(OwnedFd::from(there)))
+            .stdin(Stdio::from(OwnedFd::from(way.there)))
             .spawn()
             .map_err(|error| format!("cannot start {}: {error}", self.path.display()))?;
-        let mut successor = Successor { child, socket: here };
-        let timeouts = successor.socket.set_write_timeout(Some(MESSAGE));
-        match timeouts.and_then(|()| sockets.send(&successor.socket)) {
-            Ok(()) => Ok(successor),
-            Err(error) => Err(successor.give_up(&format!("it did not take the sockets over: {error}"))),
-        }
+        Ok(Successor {
+            child,
+            socket: way.here,
+        })
+    }
+}
+
+/// The way between this process and the one that is to take its place.
+#[derive(Debug)]
+pub(super) struct Way {
+    here: UnixStream,
+    there: UnixStream,
+}
+
+impl Way {
+    pub(super) fn new() -> io::Result<Self> {
+        let (here, there) = UnixStream::pair()?;
+        Ok(Self { here, there })
+    }
+
+    /// Returns what gives the other process up, whenever that is.
+    pub(super) fn cutter(&self) -> io::Result<Cutter> {
+        self.here.try_clone().map(Cutter)
+    }
+}
+
+/// Gives up a process that does not serve yet.
+#[derive(Debug)]
+pub(super) struct Cutter(UnixStream);
+
+impl Cutter {
+    /// Has [`Successor::take_over`] end the process and return at once, unless that has said that it serves.
+    pub(super) fn cut(&self) {
+        // It may have been cut before.
+        let _ = self.0.shutdown(Shutdown::Both);
     }
 }
 
@@ -181,24 +219,41 @@ impl Successor {
         self.child.id()
     }
 
-    /// Waits until it serves.
+    /// Hands it the sockets when it asks, and waits until it serves.
     ///
     /// # Errors
     ///
     /// A line that says what it did instead. It is ended then.
-    pub fn wait(mut self, patience: Duration) -> Result<u32, String> {
-        let mut answer = [0];
-        let read = self
-            .socket
-            .set_read_timeout(Some(patience))
-            .and_then(|()| self.socket.read(&mut answer));
-        match read {
-            Ok(1) if answer[0] == tag::READY => Ok(self.pid()),
-            Ok(_) => Err(self.give_up("it ended before it served")),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                Err(self.give_up(&format!("it did not serve within {} s", patience.as_secs())))
-            }
-            Err(error) => Err(self.give_up(&error.to_string())),
+    pub fn take_over(mut self, sockets: Handover, patience: Duration) -> Result<u32, String> {
+        let until = Instant::now() + patience;
+        let taken = self.hear(tag::ASK, until).and_then(|()| {
+            self.socket.set_write_timeout(Some(MESSAGE))?;
+            sockets.send(&self.socket)
+        });
+        drop(sockets);
+        match taken.and_then(|()| self.hear(tag::READY, until)) {
+            Ok(()) => Ok(self.pid()),
+            Err(error) => Err(match error.kind() {
+                io::ErrorKind::UnexpectedEof => self.give_up("it ended before it served"),
+                io::ErrorKind::WouldBlock => {
+                    self.give_up(&format!("it did not serve within {} s", patience.as_secs()))
+                }
+                _ => self.give_up(&format!("it did not take the sockets over: {error}")),
+            }),
+        }
+    }
+
+    /// Waits for a byte of it.
+    fn hear(&mut self, tag: u8, until: Instant) -> io::Result<()> {
+        let left = until.saturating_duration_since(Instant::now());
+        // None at all would be for ever.
+        self.socket
+            .set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
+        let mut said = [0];
+        match self.socket.read(&mut said)? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            _ if said[0] == tag => Ok(()),
+            _ => Err(io::Error::other("it is no server of this kind")),
         }
     }
 
@@ -232,6 +287,7 @@ mod tests {
 
     #[test]
     fn sockets_and_locks_arrive_as_they_were() {
+        let _held = crate::sys::tests::children::no_child_starts();
         let folder = tempfile::tempdir().expect("a directory");
         let unix = folder.path().join("socket");
         let options = Options {

@@ -9,29 +9,29 @@ use std::sync::mpsc::{self, Sender};
 use std::thread;
 use std::time::Duration;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
-use signal_hook::iterator::Signals;
-
 use super::admin::{self, Readiness, Told};
 use super::config::Config;
-use super::life::{Call, Life, Stage};
+use super::life::{Call, Ended, Life, Stage};
 use super::log::Log;
 use super::logged::Logged;
 use super::proxy_protocol::Required;
 use super::restart::{Handover, Predecessor, Program};
-use super::{plural, systemd, welcome};
+use super::{plural, signals, systemd, welcome};
 use crate::address::Address;
 use crate::demo::Demo;
-use crate::files::Reopener;
+use crate::files::{FileEvent, Reopener};
 use crate::handler::{Handler, Notice};
 use crate::server::{Running, Server};
 use crate::sockets::{Options, Sockets};
+use crate::sys::complain;
 use crate::worker::stage::Handle;
 
 /// The command line is wrong.
 pub const EXIT_USAGE: u8 = 2;
 /// Connections were cut off in the middle of a request.
 pub const EXIT_CUT_OFF: u8 = 3;
+/// A worker did not end: a handler did not return in time.
+pub const EXIT_STUCK: u8 = 4;
 /// How long the log is waited for at the end.
 const LAST_LINES: Duration = Duration::from_secs(2);
 
@@ -43,8 +43,8 @@ const LAST_LINES: Duration = Duration::from_secs(2);
 pub fn run(config: &Config) -> Result<ExitCode, String> {
     let program = Program::of_this_process();
     let (tell, calls) = mpsc::channel();
-    // Before anything else, so that no signal is missed; SIGPIPE is ignored by Rust's runtime.
-    watch_signals(tell.clone())?;
+    // Before anything else, so that no signal is missed.
+    signals::watch(tell.clone())?;
     let predecessor =
         Predecessor::find().map_err(|error| format!("cannot take over the sockets: {error}"))?;
     let (predecessor, sockets) = predecessor.unzip();
@@ -68,7 +68,8 @@ pub fn run(config: &Config) -> Result<ExitCode, String> {
         readiness: started.readiness,
         sockets: Some(started.sockets),
         stage: Stage::Serving,
-        is_restarting: false,
+        last: None,
+        restart: None,
         reopener: started.reopener,
         log: &log,
     };
@@ -77,42 +78,40 @@ pub fn run(config: &Config) -> Result<ExitCode, String> {
         // Whatever it says, the program ends now.
         let _ = admin::end(admin);
     }
-    let cut_off = *end.as_ref().unwrap_or(&0);
-    if cut_off > 0 {
-        log.notices().say(format!(
-            "{} cut off in the middle of a request",
-            plural(cut_off as u64, "connection")
-        ));
+    let (code, line) = match &end {
+        Ok(Ended::Workers(0)) => (0, None),
+        Ok(Ended::Workers(cut)) => {
+            let cut = plural(*cut as u64, "connection");
+            (
+                EXIT_CUT_OFF,
+                Some(format!("{cut} cut off in the middle of a request")),
+            )
+        }
+        Ok(Ended::Stuck(cut)) => {
+            let cut = plural(*cut as u64, "connection");
+            let line =
+                format!("a handler does not return, and the time for it is over: ends with {cut} cut off");
+            (EXIT_STUCK, Some(line))
+        }
+        Err(_) => (0, None),
+    };
+    if let Some(line) = line {
+        log.notices().say(line);
     }
     log.finish(LAST_LINES);
     end.map_err(|error| format!("a worker failed: {error}"))?;
-    Ok(if cut_off > 0 {
-        ExitCode::from(EXIT_CUT_OFF)
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(ExitCode::from(code))
 }
 
-fn watch_signals(tell: Sender<Call>) -> Result<(), String> {
-    let mut signals = Signals::new([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2])
-        .map_err(|error| format!("cannot wait for signals: {error}"))?;
-    let watch = move || {
-        for signal in signals.forever() {
-            if tell.send(Call::Signal(signal)).is_err() {
-                return;
-            }
-        }
-    };
-    let thread = thread::Builder::new().name("signals".into()).spawn(watch);
-    thread
-        .map(drop)
-        .map_err(|error| format!("cannot wait for signals: {error}"))
-}
-
-/// The standard hook writes to standard error on the thread that panics, where a worker would wait for its reader.
+/// The standard hook writes to standard error on the thread that panics, where a worker would wait for its reader. The program
+/// ends with the thread that calls this, and the log's writer may not come to write any more, so that one writes by itself.
 fn say_panics(log: &Log) {
     let topic = log.notices().topic();
-    panic::set_hook(Box::new(move |info| topic.say(|| info.to_string())));
+    let first = thread::current().id();
+    panic::set_hook(Box::new(move |info| match thread::current().id() == first {
+        true => complain(&info.to_string()),
+        false => topic.say(|| info.to_string()),
+    }));
 }
 
 /// Binds what the command line names, and takes what the service manager has bound.
@@ -152,7 +151,7 @@ struct Started {
 
 fn start(config: &Config, log: &Log, sockets: Handover, tell: Sender<Call>) -> Result<Started, String> {
     let (server, reopener, demo) = server(config, log)?;
-    let server = with_notices(server, config, log).count(config.admin().is_some());
+    let server = with_trust(with_notices(server, config, log), config).count(config.admin().is_some());
     let (workers, most) = (server.worker_count(), server.connection_limit());
     let no_room = |error: io::Error| format!("cannot duplicate a socket: {error}");
     let own = sockets.service.duplicate().map_err(no_room)?;
@@ -167,6 +166,7 @@ fn start(config: &Config, log: &Log, sockets: Handover, tell: Sender<Call>) -> R
         readiness: readiness.clone(),
         counters: running.counters(),
         most,
+        limits: config.limits(),
         workers,
         dropped: Arc::new(log.dropped()),
     };
@@ -201,10 +201,21 @@ fn server(config: &Config, log: &Log) -> Result<(Server, Option<Reopener>, Optio
         let demo = Demo::new().map_err(|error| format!("cannot start the demonstration: {error}"))?;
         return Ok((logged(demo.clone(), config, log)?, None, Some(demo)));
     }
-    let topic = log.notices().topic();
+    let [root, forbidden, dead, failed] = std::array::from_fn(|_| log.notices().topic());
     let files = config
         .files()?
-        .with_root_log(move |event| topic.say(|| event.to_string()));
+        .with_root_log(move |event| root.say(|| event.to_string()))
+        .with_file_log(move |event| {
+            let topic = match event {
+                FileEvent::Forbidden(_) => &forbidden,
+                FileEvent::DeadLink(_) => &dead,
+                FileEvent::Failed(..) => &failed,
+            };
+            topic.say(|| event.to_string());
+        });
+    for line in files.missing_pages() {
+        log.notices().say(line);
+    }
     let reopener = files.reopener();
     Ok((logged(files, config, log)?, Some(reopener), None))
 }
@@ -219,12 +230,16 @@ fn logged(handler: impl Handler, config: &Config, log: &Log) -> Result<Server, S
 
 /// The server with its notices in the log, and with the PROXY protocol where that is asked for.
 fn with_notices(server: Server, config: &Config, log: &Log) -> Server {
-    let [refused, panicked, paused] = std::array::from_fn(|_| log.notices().topic());
+    let [refused, panicked, paused, unwatched, memory, pulled] =
+        std::array::from_fn(|_| log.notices().topic());
     let server = server.on_notice(move |notice| {
         let topic = match notice {
             Notice::ResponseRefused(_) => &refused,
             Notice::HandlerPanicked => &panicked,
             Notice::AcceptPaused(_) => &paused,
+            Notice::Unwatched(_) => &unwatched,
+            Notice::MemoryReached { .. } => &memory,
+            Notice::PullTooLarge(_) => &pulled,
         };
         topic.say(|| notice.to_string());
     });
@@ -237,7 +252,55 @@ fn with_notices(server: Server, config: &Config, log: &Log) -> Server {
     }
 }
 
+/// The server that closes the connections of trusted proxies last. A client that comes by a Unix socket is one.
+fn with_trust(server: Server, config: &Config) -> Server {
+    let trusted = config.trusted_proxies();
+    match trusted.is_empty() {
+        true => server,
+        false => server.trust(move |peer| peer.is_none_or(|peer| trusted.has(peer.ip()))),
+    }
+}
+
 /// Nobody may be reading, and that is no reason to stop serving.
 fn print(text: &str) {
     let _ = io::stdout().write_all(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+    use crate::operate::log::{Settings, Target};
+
+    /// Not a test of its own: what the next one runs.
+    #[test]
+    fn child_panics_on_its_first_thread() {
+        let Some(log) = std::env::var_os("PANIC_WITH_THIS_LOG") else {
+            return;
+        };
+        let notices = Target::File(log.into());
+        let log = Log::start(Settings {
+            access: None,
+            notices,
+        });
+        say_panics(&log.expect("a log"));
+        panic!("the first thread's");
+    }
+
+    #[test]
+    fn a_panic_of_the_first_thread_is_said_without_the_logs_writer() {
+        let _alone = crate::sys::tests::children::child_starts();
+        let folder = tempfile::tempdir().expect("a directory");
+        let child = Command::new(std::env::current_exe().expect("this program"))
+            .args(["--exact", "operate::run::tests::child_panics_on_its_first_thread"])
+            .env("PANIC_WITH_THIS_LOG", folder.path().join("log"))
+            .output()
+            .expect("this program runs");
+        let said = String::from_utf8_lossy(&child.stderr);
+        assert!(
+            said.contains("server-bin: ") && said.contains("the first thread's"),
+            "{said}"
+        );
+    }
 }

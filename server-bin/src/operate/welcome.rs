@@ -49,9 +49,10 @@ pub(super) fn text(
     };
     let workers = plural(workers as u64, "worker");
     let most = plural(most as u64, "connection");
+    let limits = config.spelled_limits();
     let _ = writeln!(
         text,
-        "{workers}, accept mode {mode}, at most {most}; SIGTERM or Ctrl-C drains"
+        "{workers}, accept mode {mode}, at most {most}, {limits}; SIGTERM or Ctrl-C drains"
     );
     text
 }

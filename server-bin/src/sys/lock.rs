@@ -26,13 +26,12 @@ impl Lock {
         options.read(true).write(true).create(true).mode(0o600);
         // A link there might lead to a file of somebody else.
         options.custom_flags(nix::libc::O_NOFOLLOW);
-        let file = options
-            .open(&lock)
-            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", lock.display())))?;
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", lock.display()));
+        let file = options.open(&lock).map_err(named)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Self(file.into())),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(io::ErrorKind::AddrInUse.into()),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(named(error.into())),
         }
     }
 
@@ -62,6 +61,7 @@ mod tests {
 
     #[test]
     fn a_lock_is_held_by_one_until_its_last_duplicate_goes() {
+        let _held = crate::sys::tests::children::no_child_starts();
         let folder = tempfile::tempdir().expect("a directory");
         let path = folder.path().join("socket");
         let first = Lock::take(&path).expect("nobody has it");

@@ -7,10 +7,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 #[cfg(feature = "cli")]
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use rustix::net::SendFlags;
+use rustix::net::{RecvFlags, SendFlags};
 use socket2::{Domain, SockAddr, Type};
 
 use super::lock::Lock;
@@ -50,6 +52,22 @@ impl Stream {
     pub(crate) fn shutdown_write(&mut self) -> io::Result<()> {
         self.0.shutdown(std::net::Shutdown::Write)
     }
+
+    /// Whether something has arrived that was not read, apart from the end of the stream.
+    pub(crate) fn has_unread(&self) -> bool {
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        rustix::net::recv(&self.0, &mut [0; 1], flags).is_ok_and(|(_, length)| length > 0)
+    }
+
+    /// Lets the kernel forget what the peer has not acknowledged when the socket closes, and reset the connection. Where
+    /// it does not say whether there is something, it closes as always.
+    pub(crate) fn give_up(&mut self) {
+        #[cfg(target_os = "linux")]
+        if super::ffi::unacknowledged(self.as_fd()).is_some_and(|bytes| bytes > 0) {
+            // What fails here costs the kernel some memory for some minutes.
+            let _ = self.0.set_linger(Some(Duration::ZERO));
+        }
+    }
 }
 
 impl AsFd for Stream {
@@ -73,6 +91,19 @@ impl Listener {
         Ok((Stream(socket), peer.as_socket()))
     }
 
+    /// Whether a connection waits to be accepted.
+    pub(crate) fn has_waiting(&self) -> bool {
+        is_readable(self.as_fd())
+    }
+
+    /// How many connections wait to be accepted, where the kernel tells.
+    pub(crate) fn waiting(&self) -> Option<usize> {
+        #[cfg(target_os = "linux")]
+        return super::ffi::waiting(self.as_fd());
+        #[cfg(not(target_os = "linux"))]
+        None
+    }
+
     /// The address that it is bound to; none for a Unix socket.
     pub(crate) fn address(&self) -> io::Result<Option<SocketAddr>> {
         Ok(self.socket.local_addr()?.as_socket())
@@ -89,6 +120,28 @@ impl Listener {
             socket: self.socket.try_clone()?,
             lock: self.lock.clone(),
         })
+    }
+
+    /// Lets the kernel keep so many bytes for each connection that is not read from, if it is one of TCP. Accepted sockets
+    /// inherit it.
+    pub(crate) fn limit_unread(&self, bytes: usize) -> io::Result<()> {
+        match self.address()? {
+            Some(_) => self.socket.set_recv_buffer_size(bytes),
+            None => Ok(()),
+        }
+    }
+
+    /// Lets the kernel hold connections back for so long at most while their clients have sent nothing, or, with no time, no
+    /// longer. Then those that it holds come as soon as they send, and else within [`longest_deferral`]. It does nothing for a
+    /// Unix socket, and on other systems than Linux.
+    pub(crate) fn defer_accept(&self, time: Duration) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        if self.address()?.is_some() {
+            let seconds = seconds(time).try_into().unwrap_or(i32::MAX);
+            return super::ffi::defer_accept(self.as_fd(), seconds);
+        }
+        let _ = time;
+        Ok(())
     }
 
     /// The lock of its path, if it has one.
@@ -167,6 +220,12 @@ impl AsFd for Listener {
     }
 }
 
+/// poll(2) without waiting.
+fn is_readable(fd: BorrowedFd<'_>) -> bool {
+    let mut fds = [PollFd::new(fd, PollFlags::POLLIN)];
+    poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+}
+
 /// A socket to listen on `address` with, as yet without one.
 fn tcp(address: SocketAddr, families: Families) -> io::Result<socket2::Socket> {
     let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, None)?;
@@ -185,7 +244,7 @@ fn tcp(address: SocketAddr, families: Families) -> io::Result<socket2::Socket> {
 ///
 /// Else they are megabytes, and the socket says that there is room again only when a third of them has left: a reader
 /// of 40 kB/s seems to take nothing for half a minute. With this much, readers of 4 kB/s are served (in packets of the
-/// usual size, with the default timeout). What is on its way does not count, so fast readers lose nothing.
+/// usual size, with the default timeout). Bytes on their way do not count, so fast readers lose nothing.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const UNSENT: u32 = 128 * 1024;
 
@@ -198,6 +257,28 @@ fn hold_little_unsent(listener: &socket2::Socket) -> io::Result<()> {
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn hold_little_unsent(_listener: &socket2::Socket) -> io::Result<()> {
     Ok(())
+}
+
+/// Whether the kernel can hold connections back that nothing was sent on.
+#[cfg(feature = "cli")]
+pub(crate) const DEFERS_ACCEPT: bool = cfg!(target_os = "linux");
+
+/// Returns how long it takes at most, on a way without losses and besides the way itself, until the last connection comes that
+/// was held back for `time` when the kernel was told to do so no longer.
+///
+/// The kernel lets a client that has acknowledged its SYN-ACK come when it repeats that, and the client acknowledges once more.
+/// It does so 1, 3, 7 and 15 seconds after the first one, and takes the next of them for the end of `time`. So half of
+/// that is the longest that one has still to wait. (`reqsk_timer_handler` in net/ipv4/inet_connection_sock.c)
+pub(crate) fn longest_deferral(time: Duration) -> Duration {
+    match seconds(time) {
+        0 => Duration::ZERO,
+        seconds => Duration::from_secs((seconds / 2 + 1).next_power_of_two()),
+    }
+}
+
+/// The kernel counts in whole ones.
+fn seconds(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }
 
 /// Whether a listener shares its port with others.

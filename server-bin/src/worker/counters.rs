@@ -1,6 +1,6 @@
-//! What a server has counted, per worker.
+//! The numbers of each worker, and the way to ask for them.
 //!
-//! A worker counts in plain numbers of its own. Whoever wants to know asks for a census: the worker then looks through
+//! A worker counts in plain numbers of its own. A reader asks for a census: the worker then looks through
 //! its connections and copies its numbers, once; between two questions nothing is shared and nothing is written.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,12 +17,18 @@ use crate::driver::tally::Tally;
 pub struct Counted {
     /// Connections that were accepted.
     pub accepted: u64,
+    /// Idle connections that were closed so that others got their place.
+    pub closed_for_others: u64,
     /// Connections that are there now, by what they are doing: in the order of [`PHASES`].
     pub phases: [u64; PHASES.len()],
     /// Wakes from elsewhere: rounds that began with letters, a census, or the way to the end.
     pub wakes: u64,
     /// Letters: answers and news from elsewhere.
     pub letters: u64,
+    /// Bytes of memory that its connections hold, and its handler keeps.
+    pub memory: u64,
+    /// Connections that were given up for want of memory.
+    pub given_up: u64,
     /// What was counted of requests; zero unless [`Server::count`](crate::Server::count) was called.
     pub tally: Tally,
 }

@@ -2,38 +2,48 @@
 //! listeners and the count of connections.
 //!
 //! A *round* is all that follows one wait: letters from elsewhere, events, connections that have yielded, and deadlines.
-//! A *turn* is one connection's part of it.
+//! A *turn* is one connection's part of it. When a round has taken its time, those that had no turn are kept for the next
+//! one, which does not wait: so each that was ready has its turn before any has a second one, and what else is due, the
+//! drain for example, waits for no more than a round.
 
 pub(crate) mod accept;
+pub(crate) mod admission;
 pub(crate) mod counters;
 pub(crate) mod deadlines;
+pub(crate) mod kernel;
+mod listening;
+mod memory;
+mod newcomers;
 mod residents;
+pub(crate) mod room;
+#[cfg(test)]
+mod simulator;
 pub(crate) mod slab;
 pub(crate) mod stage;
-mod stream;
+pub(crate) mod system;
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use multiplex::{Event, Events, Fanout, Poller, Token, Waker};
+use multiplex::Fanout;
 
 use crate::driver::buffers::{Inlet, Kit, Watching};
-use crate::driver::handler::mailbox::{Letter, Mailbox, Wake};
-use crate::driver::handler::{AnyHandler, Notice};
+use crate::driver::handler::AnyHandler;
+use crate::driver::handler::mailbox::{Letter, Mailbox};
 use crate::driver::held;
 use crate::driver::settings::{NEVER, Settings};
-use crate::driver::socket::Ready;
-use crate::sys::net::{BACKLOG, Listener};
-use accept::{ACCEPTS_PER_EVENT, Acceptor, Admission, PAUSE, Reaction, reaction};
+use accept::{ACCEPTS_PER_EVENT, Acceptor};
+use admission::{Admission, Door};
 use counters::{Census, Counted};
 use deadlines::{Alarm, Deadlines};
+use newcomers::Eagerness;
 use residents::Resident;
+use room::{Room, Trust};
 use slab::{Key, Slab};
 use stage::{CurrentStage, Stage};
-
-/// Events that one wait reports at most.
-const EVENTS: usize = 256;
+use system::{Event, System};
 
 /// What all workers of a server are made from.
 pub(crate) struct Plan {
@@ -43,70 +53,102 @@ pub(crate) struct Plan {
     pub(crate) stage: Arc<CurrentStage>,
     pub(crate) fanout: Fanout,
     pub(crate) watching: Watching,
+    pub(crate) trust: Option<Trust>,
+    /// How long the listeners hold connections back that nothing was sent on; no time, if they do not.
+    pub(crate) deferral: Duration,
 }
 
-pub(crate) struct Worker {
-    poller: Poller,
-    acceptor: Acceptor,
-    residents: Slab<Resident>,
+pub(crate) struct Worker<S: System> {
+    system: S,
+    acceptor: Acceptor<S>,
+    residents: Slab<Resident<S::Socket>>,
     /// Connections that have done their share and get their next turn in the next round.
-    yielded: Vec<Key>,
+    yielded: VecDeque<Key>,
+    /// Connections that are not read from before there is room for more.
+    held_back: VecDeque<Key>,
+    /// How many of them, from the front, wait since before this round.
+    held_before: usize,
     deadlines: Deadlines,
     inlet: Inlet,
     kit: Kit,
-    /// Emptied each time; kept for its capacity.
+    /// Letters that were not read yet, the first one last.
     letters: Vec<Letter>,
+    /// What the last round has left.
+    left: Option<Left>,
     admission: Arc<Admission>,
+    door: Arc<Door>,
+    room: Room,
+    trust: Option<Trust>,
     server_stage: Arc<CurrentStage>,
     stage: Stage,
     /// Rounds in a row that have put off what is due.
     postponed: usize,
+    /// When the first of those found that something is.
+    due_at: Instant,
     census: Arc<Census>,
     /// What the worker itself has counted; the rest is added at a census.
     counted: Counted,
-    /// Responses up to the last turn whose time was counted.
-    responses: u64,
+    eagerness: Eagerness,
+    /// How long this round took until the end of its last turn, if that was what came last, and if it is counted.
+    last_turn: Option<Duration>,
 }
 
-impl Wake for Waker {
-    fn wake(&self) -> io::Result<()> {
-        Waker::wake(self)
-    }
+/// Short turns from one look at the clock to the next.
+const TURNS_PER_LOOK: usize = 4;
+/// The same for alarms.
+const ALARMS_PER_LOOK: u32 = 16;
+/// A round's time, in turns.
+const TURNS_PER_ROUND: u32 = 10;
+
+/// How far a round came that had no time for all, beside the letters that were not read.
+#[derive(Clone, Copy)]
+struct Left {
+    /// Events that were reacted to.
+    events: usize,
+    /// Connections that had yielded before the last wait, and have their turns still to come.
+    yielded: usize,
 }
 
-impl Worker {
+impl<S: System> Worker<S> {
     /// A worker that is ready to run, with its listeners registered, so that no client waits for its thread.
-    pub(crate) fn new(plan: &Plan, listeners: Vec<Listener>) -> io::Result<Self> {
-        let now = Instant::now();
-        let poller = Poller::new()?;
-        let waker = Waker::new(&poller, Token::new(0))?;
-        let mailbox = Arc::new(Mailbox::new(Some(Box::new(waker))));
-        let mut acceptor = Acceptor::new(listeners, plan.fanout);
-        acceptor.resume(&poller)?;
+    pub(crate) fn new(plan: &Plan, system: S, listeners: Vec<S::Listener>) -> io::Result<Self> {
+        let now = system.now();
+        let mailbox = Arc::new(Mailbox::new(Some(system.waker()?)));
+        let mut acceptor = Acceptor::new(listeners, plan.fanout, plan.deferral);
+        acceptor.resume(&system)?;
+        let door = plan.admission.add_door(Arc::clone(&mailbox));
         let kit = Kit::new(
             plan.handler.fresh(),
             Arc::clone(&plan.settings),
             &plan.watching,
             mailbox,
-            now,
-            SystemTime::now(),
+            system.clock(),
+            system.wall(),
         );
         Ok(Self {
-            poller,
+            system,
             acceptor,
             residents: Slab::default(),
-            yielded: Vec::new(),
+            yielded: VecDeque::new(),
+            held_back: VecDeque::new(),
+            held_before: 0,
             deadlines: Deadlines::new(now),
             inlet: Inlet::default(),
             kit,
             letters: Vec::new(),
+            left: None,
             admission: Arc::clone(&plan.admission),
+            door,
+            room: Room::new(now),
+            trust: plan.trust.clone(),
             server_stage: Arc::clone(&plan.stage),
             stage: Stage::Serving,
             postponed: 0,
+            due_at: now,
             census: Arc::default(),
             counted: Counted::default(),
-            responses: 0,
+            eagerness: Eagerness::new(),
+            last_turn: None,
         })
     }
 
@@ -128,27 +170,39 @@ impl Worker {
     /// Serves until the drain is over. Returns how many connections were cut off at its end.
     pub(crate) fn run(mut self) -> io::Result<usize> {
         let end = self.serve();
+        let cut = self.finish();
+        end.map(|()| cut)
+    }
+
+    /// Lets go of all that is left. Returns how many connections are cut off by that.
+    fn finish(mut self) -> usize {
         let cut = self.cut_all();
+        let now = self.system.now();
+        self.kit.end_last_round(now);
         self.hold_census();
-        // What came too late is the handlers' own.
-        let mut letters = Vec::new();
+        // Letters that came too late hold values of the handlers' own.
+        let mut letters = std::mem::take(&mut self.letters);
+        letters.drain(..).for_each(held::discard);
         self.kit.lent.mailbox.collect(&mut letters);
         letters.into_iter().for_each(held::discard);
         // The handler goes with its worker.
         held::discard(self);
-        end.map(|()| cut)
+        cut
     }
 
     fn serve(&mut self) -> io::Result<()> {
-        let mut events = Events::with_capacity(EVENTS);
+        let mut interrupted = false;
         while !self.is_done() {
-            let timeout = self.timeout();
-            // The clock is read right after, so that waiting on after a signal is this loop's own matter.
-            let interrupted = match self.poller.wait_interruptible(&mut events, timeout) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => true,
-                result => result.map(|()| false)?,
-            };
-            self.round(&events, interrupted);
+            if self.left.is_none() {
+                let timeout = self.timeout();
+                // The clock is read right after, so that waiting on after a signal is this loop's own matter.
+                interrupted = match self.system.wait(timeout) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => true,
+                    Err(error) => return Err(cannot_wait(error)),
+                    Ok(()) => false,
+                };
+            }
+            self.round(interrupted);
         }
         Ok(())
     }
@@ -157,142 +211,202 @@ impl Worker {
     #[inline]
     fn timeout(&self) -> Option<Duration> {
         if self.yielded.is_empty() && self.postponed == 0 && self.kit.lent.mailbox.fall_asleep() {
-            self.deadlines.timeout()
+            Some(self.deadlines.timeout())
         } else {
             Some(Duration::ZERO)
         }
     }
 
-    /// Does all that follows one wait.
+    /// Does all that follows one wait, or goes on with it. A call of its own would cost each request some 25 instructions.
+    #[inline(always)]
+    fn round(&mut self, interrupted: bool) {
+        let began = self.system.now();
+        let went_on = self.left.is_some();
+        let mut left = match self.left {
+            None => self.begin(began),
+            Some(left) => self.go_on(left, began),
+        };
+        if !self.give_turns(&mut left, began) {
+            self.left = Some(left);
+        } else if self.deadlines.want(self.kit.lent.now) {
+            let has_seen_all = !interrupted && left.events < S::EVENTS;
+            self.ring_or_look_again(has_seen_all, began);
+        }
+        self.end_round(went_on, began);
+    }
+
+    #[inline(always)]
+    fn end_round(&mut self, went_on: bool, began: Instant) {
+        let mut time = self.last_turn.take();
+        if went_on {
+            // It was measured from the wait on.
+            time = Some(self.system.now() - began);
+        }
+        self.kit.end_round(time, || self.system.now());
+    }
+
+    /// Begins with what the wait has reported. What comes after it is not known, so its time counts until all have had their
+    /// turns.
     #[inline]
-    fn round(&mut self, events: &Events, interrupted: bool) {
-        self.kit.begin(Instant::now(), SystemTime::now);
+    fn begin(&mut self, began: Instant) -> Left {
+        self.kit.begin(began, || self.system.wall());
+        self.kit.pace.begin_round();
         let yielded = self.yielded.len();
+        self.held_before = self.held_back.len();
         if self.kit.lent.mailbox.wake_up() {
             self.counted.wakes += 1;
-            self.read_letters();
+            self.collect_letters();
+            self.kit.lent.outcomes.heed_alert();
             self.enter(self.server_stage.stage());
             if self.census.is_wanted() {
                 self.hold_census();
             }
+            self.heed_admission();
         }
-        for event in events {
+        Left { events: 0, yielded }
+    }
+
+    /// Goes on with what the round before has left. The mailbox has time; the end of the server has not.
+    #[cold]
+    fn go_on(&mut self, left: Left, began: Instant) -> Left {
+        self.left = None;
+        self.kit.pace.go_on(began - self.kit.lent.now);
+        self.enter(self.server_stage.stage());
+        left
+    }
+
+    /// Lets all have their turns that have letters, are ready, or have yielded before. Returns `false` when the round's time
+    /// is over before that.
+    #[inline]
+    fn give_turns(&mut self, left: &mut Left, began: Instant) -> bool {
+        if !self.letters.is_empty() && !self.read_letters(began) {
+            return false;
+        }
+        while let Some(event) = self.system.event(left.events) {
+            if self.is_time_over(left.events, began) {
+                return false;
+            }
+            left.events += 1;
             self.react(event);
         }
-        if yielded > 0 {
-            self.run_yielded(yielded);
+        while left.yielded > 0 {
+            if self.is_time_over(left.yielded, began) {
+                return false;
+            }
+            left.yielded -= 1;
+            self.run_yielded();
         }
-        if self.deadlines.want(self.kit.lent.now) {
-            let has_seen_all = !interrupted && events.len() < EVENTS;
-            self.ring_or_look_again(has_seen_all);
-        }
-        self.kit.end_round();
-        if self.kit.counts() {
-            self.kit.tally.round(Instant::now() - self.kit.lent.now);
-        }
+        true
+    }
+
+    /// Whether a round has taken its time, before a turn of this number. The clock is looked at before each fourth one, and
+    /// before every one as soon as a turn was long enough to look at it.
+    #[inline(always)]
+    fn is_time_over(&mut self, turns: usize, began: Instant) -> bool {
+        (self.kit.pace.has_looked || turns % TURNS_PER_LOOK == TURNS_PER_LOOK - 1) && self.look(began)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn look(&mut self, began: Instant) -> bool {
+        let now = self.system.now();
+        self.kit.pace.go_on(now - self.kit.lent.now);
+        self.has_taken_its_time(now, began)
+    }
+
+    /// Whether a round that began at that time has taken its time.
+    fn has_taken_its_time(&self, now: Instant, began: Instant) -> bool {
+        now - began >= self.kit.settings.turn_time * TURNS_PER_ROUND
     }
 
     fn is_done(&self) -> bool {
         match self.stage {
             Stage::Serving => false,
-            Stage::Draining => self.residents.is_empty(),
+            Stage::Draining => self.residents.is_empty() && self.acceptor.is_closed(),
             Stage::Stopped => true,
         }
     }
 
     #[inline]
     fn react(&mut self, event: Event) {
-        if event.is_wake() {
+        match event {
             // The mailbox has told of it already.
-        } else if event.is_acceptable() {
-            self.accept(event.token().value(), ACCEPTS_PER_EVENT);
-        } else {
-            let ready = Ready {
-                readable: event.is_readable(),
-                read_closed: event.is_read_closed(),
-                gone: event.is_error() || (event.is_read_closed() && event.is_write_closed()),
-            };
-            self.turn(Key::from_value(event.token().value()), ready);
-        }
-    }
-
-    fn accept(&mut self, listener: usize, most: usize) {
-        for _ in 0..most {
-            // The others wait in the backlog, where another worker may find them.
-            if self.residents.is_full() || !self.admission.enter() {
-                return self.pause_accepting();
+            Event::Wake => {}
+            Event::Acceptable(listener) => {
+                self.accept(listener);
+                self.acceptor.close_if_drained(&self.system);
             }
-            match self.acceptor.accept(listener, &self.poller) {
-                Ok((stream, peer)) => self.open(stream, peer),
-                Err(error) => {
-                    self.admission.leave();
-                    match reaction(&error) {
-                        Reaction::Wait => return,
-                        Reaction::Next => {}
-                        Reaction::Pause => {
-                            self.tell_of_pause(error);
-                            return self.pause_accepting();
-                        }
-                    }
-                }
-            }
+            Event::Ready(key, ready) => self.turn(key, ready, true),
         }
     }
 
-    /// Says that accepting rests, once for all failures in a row.
-    fn tell_of_pause(&mut self, error: io::Error) {
-        if !self.acceptor.is_paused() {
-            self.kit.notify(&Notice::AcceptPaused(error));
-        }
+    /// Takes what lies in the mailbox.
+    fn collect_letters(&mut self) {
+        self.kit.lent.mailbox.collect(&mut self.letters);
+        self.counted.letters += self.letters.len() as u64;
+        self.letters.reverse();
     }
 
-    fn pause_accepting(&mut self) {
-        self.acceptor.pause(&self.poller);
-        if self.acceptor.wants_alarm() {
-            self.deadlines.ring(self.kit.lent.now + PAUSE, Alarm::Accept);
-        }
-    }
-
-    fn resume_accepting(&mut self) {
-        if self.acceptor.is_paused() && self.acceptor.resume(&self.poller).is_err() {
-            self.pause_accepting();
-        }
-    }
-
-    /// Gives answers and news from elsewhere to their connections.
-    fn read_letters(&mut self) {
-        let mut letters = std::mem::take(&mut self.letters);
-        self.kit.lent.mailbox.collect(&mut letters);
-        self.counted.letters += letters.len() as u64;
-        for letter in letters.drain(..) {
+    /// Gives answers and news from elsewhere to their connections. Returns `false` when the round's time is over before that.
+    #[inline(never)]
+    fn read_letters(&mut self, began: Instant) -> bool {
+        let mut is_over = false;
+        while !is_over && let Some(letter) = self.letters.pop() {
             self.read_letter(letter);
+            is_over = self.is_time_over(self.letters.len(), began);
         }
-        self.letters = letters;
+        self.see_to_memory();
+        !is_over
     }
 
     /// Does what is due, unless a socket may be ready that this round has not heard of: a worker that was stopped or held up
-    /// must not call a client late whose bytes are there. So it looks again first, as often as it takes to hear of all.
+    /// must not call a client late whose bytes are there. It may have been stopped behind the wait, too, and before the clock
+    /// was read. So a look that begins after something was found to be due decides about that, and nothing that has become due
+    /// since; and it looks as often as it takes to hear of all.
     #[cold]
-    fn ring_or_look_again(&mut self, has_seen_all: bool) {
-        let most = self.residents.len() / EVENTS + 2;
-        if has_seen_all || self.postponed >= most {
-            self.postponed = 0;
-            self.ring();
-        } else {
-            self.postponed += 1;
+    fn ring_or_look_again(&mut self, has_seen_all: bool, began: Instant) {
+        if self.postponed == 0 && !self.deadlines.is_due(self.kit.lent.now) {
+            // The worker's timeout is out of date, and nothing else.
+            return self.deadlines.ask(self.kit.lent.now);
+        }
+        let most = self.residents.len() / S::EVENTS + 2;
+        match self.postponed {
+            0 => {
+                self.due_at = self.kit.lent.now;
+                self.deadlines.note_standstill(self.due_at);
+                self.postponed = 1;
+            }
+            postponed if has_seen_all || postponed >= most => {
+                self.postponed = 0;
+                self.ring(self.due_at, began);
+            }
+            _ => self.postponed += 1,
         }
     }
 
-    /// Does what is due, and asks the wheel how long there is nothing more to do.
-    fn ring(&mut self) {
-        while let Some(alarm) = self.deadlines.due(self.kit.lent.now) {
+    /// Does what was due at this time, and asks the wheel how long there is nothing more to do. When the round's time is over,
+    /// the rest is for the next one.
+    fn ring(&mut self, at: Instant, began: Instant) {
+        self.last_turn = None;
+        let mut rung = 0;
+        while let Some(alarm) = self.deadlines.due(at) {
             match alarm {
                 Alarm::Accept => {
                     self.acceptor.alarm_rang();
                     self.resume_accepting();
+                    if self.stage == Stage::Draining && !self.acceptor.is_closed() {
+                        self.accept_last(ACCEPTS_PER_EVENT);
+                    }
                 }
                 Alarm::Stop => self.stage = Stage::Stopped,
-                Alarm::Connection(key) => self.look_at(key),
+                Alarm::Memory => self.look_at_memory(),
+                Alarm::Room => self.look_for_room_again(),
+                Alarm::Connection(key) => self.look_at(key, at),
+            }
+            rung += 1;
+            if rung % ALARMS_PER_LOOK == 0 && self.has_taken_its_time(self.system.now(), began) {
+                self.postponed = 1;
+                return;
             }
         }
         self.deadlines.ask(self.kit.lent.now);
@@ -307,15 +421,17 @@ impl Worker {
     }
 
     /// Begins to drain. The kernel has accepted the connections in the backlog as far as their clients can tell, so they
-    /// are taken in first, but no more than fit into it: a flood must not hold the drain up.
+    /// are taken in first, or as soon as there are places; a flood behind them must not hold the drain up.
     fn drain(&mut self) {
         self.kit.lent.draining = true;
-        for listener in 0..self.acceptor.len() {
-            self.accept(listener, BACKLOG as usize);
-        }
-        self.acceptor.close(&self.poller);
+        self.end_accepting();
         self.tell_all_of_drain();
         let timeout = self.kit.settings.drain_timeout.min(NEVER);
         self.deadlines.ring(self.kit.lent.now + timeout, Alarm::Stop);
     }
+}
+
+#[cold]
+fn cannot_wait(error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("it cannot wait for its sockets: {error}"))
 }

@@ -8,7 +8,7 @@ const CHUNK: usize = 256;
 /// Digits of a key that hold the index. The two highest digits of a token belong to the poller.
 const INDEX_BITS: u32 = usize::BITS / 2;
 const INDEX_MASK: usize = (1 << INDEX_BITS) - 1;
-const GENERATION_MASK: usize = (1 << (usize::BITS - 2 - INDEX_BITS)) - 1;
+const GENERATION_MASK: usize = generations(usize::BITS) as usize - 1;
 /// The index that means "no slot".
 const NONE: u32 = u32::MAX;
 
@@ -47,6 +47,14 @@ pub(crate) struct Slot<T> {
     /// The next vacant slot, while this one is vacant.
     next: u32,
     value: Option<T>,
+}
+
+/// How often a slot is reused before a key comes again, where a token has so many bits.
+///
+/// A key names a connection for one round only: an event of a wait, and those that have yielded. Letters carry a serial
+/// of 64 bits beside it, and a timer is dismissed with its connection. So a slot must not be reused as often within a round.
+pub(crate) const fn generations(bits: u32) -> u64 {
+    1 << (bits - 2 - bits / 2)
 }
 
 /// The most values that a slab holds: on 64 bits more than there can be connections, on 32 bits 65,280.
@@ -155,18 +163,23 @@ impl<T> Slab<T> {
         Some(value)
     }
 
+    /// All values, with their keys.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &T)> + '_ {
+        let slots = self.chunks.iter().flat_map(|chunk| chunk.iter()).enumerate();
+        slots.filter_map(|(index, slot)| {
+            let value = slot.value.as_ref()?;
+            Some((Key::new(index as u32, slot.generation), value))
+        })
+    }
+
     /// All values.
     pub(crate) fn values(&self) -> impl Iterator<Item = &T> + '_ {
-        let slots = self.chunks.iter().flat_map(|chunk| chunk.iter());
-        slots.filter_map(|slot| slot.value.as_ref())
+        self.iter().map(|(_, value)| value)
     }
 
     /// The keys of all values.
     pub(crate) fn keys(&self) -> impl Iterator<Item = Key> + '_ {
-        let slots = self.chunks.iter().flat_map(|chunk| chunk.iter()).enumerate();
-        slots
-            .filter(|(_, slot)| slot.value.is_some())
-            .map(|(index, slot)| Key::new(index as u32, slot.generation))
+        self.iter().map(|(key, _)| key)
     }
 }
 

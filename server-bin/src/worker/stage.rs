@@ -6,9 +6,9 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
-use super::accept::Admission;
+use super::admission::Admission;
 use crate::driver::handler::mailbox::Mailbox;
 
 /// How far a server is.
@@ -22,19 +22,31 @@ pub(crate) enum Stage {
 
 /// The stage that the workers are to be in.
 #[derive(Debug)]
-pub(crate) struct CurrentStage(AtomicU8);
+pub(crate) struct CurrentStage {
+    stage: AtomicU8,
+    /// Another server has the listeners, too, and goes on with them.
+    handed_over: AtomicBool,
+}
 
 impl CurrentStage {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self(AtomicU8::new(Stage::Serving as u8)))
+        Arc::new(Self {
+            stage: AtomicU8::new(Stage::Serving as u8),
+            handed_over: AtomicBool::new(false),
+        })
     }
 
     pub(crate) fn stage(&self) -> Stage {
-        match self.0.load(Ordering::Acquire) {
+        match self.stage.load(Ordering::Acquire) {
             0 => Stage::Serving,
             1 => Stage::Draining,
             _ => Stage::Stopped,
         }
+    }
+
+    /// Returns whether another server goes on with the listeners. It is certain once the drain has begun.
+    pub(crate) fn is_handed_over(&self) -> bool {
+        self.handed_over.load(Ordering::Acquire)
     }
 }
 
@@ -64,6 +76,12 @@ impl Handle {
         self.advance(Stage::Draining);
     }
 
+    /// Notes, before a drain, that another server goes on with the same sockets. Then the drain leaves their options as they are,
+    /// and connections that the kernel holds back ([`Server::defer_accept`](crate::Server::defer_accept)) come to the other one.
+    pub fn hand_over(&self) {
+        self.stage.handed_over.store(true, Ordering::Release);
+    }
+
     /// Returns how many connections there are, of all workers together.
     pub fn connections(&self) -> usize {
         self.admission.present()
@@ -75,7 +93,7 @@ impl Handle {
     }
 
     fn advance(&self, stage: Stage) {
-        self.stage.0.fetch_max(stage as u8, Ordering::AcqRel);
+        self.stage.stage.fetch_max(stage as u8, Ordering::AcqRel);
         for mailbox in self.mailboxes.iter() {
             mailbox.alert();
         }

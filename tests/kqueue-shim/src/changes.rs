@@ -37,10 +37,19 @@ impl State {
         if !ffi::is_open(fd) {
             return Err(self.closed(filter, fd, change));
         }
-        match self.knotes.find(filter, fd) {
-            Some(generation) => self.change_existing(generation, change),
-            None => self.change_missing(filter, fd, change),
+        let Some(generation) = self.knotes.find(filter, fd) else {
+            return self.change_missing(filter, fd, change);
+        };
+        if self
+            .knotes
+            .get(generation)
+            .is_some_and(|knote| knote.file != ffi::file(fd))
+        {
+            // The number names another file: the knote went when the old one was closed.
+            self.forget(generation)?;
+            return self.change_missing(filter, fd, change);
         }
+        self.change_existing(generation, change)
     }
 
     /// The number names no file: its knote went with the file, and the table learns it now.
@@ -73,6 +82,7 @@ impl State {
         let disabled = change.flags & EV_DISABLE != 0;
         let mut knote = Knote {
             fd,
+            file: ffi::file(fd),
             filter,
             flags: change.flags,
             disabled,

@@ -242,14 +242,22 @@ pub(crate) fn was_never_connected(fd: RawFd) -> bool {
 
 /// Whether `fd` is a pipe or FIFO.
 pub(crate) fn is_fifo(fd: RawFd) -> bool {
+    status(fd).is_some_and(|status| status.st_mode & libc::S_IFMT == libc::S_IFIFO)
+}
+
+/// Which file `fd` names: its device and inode. Files that the kernel makes without an inode of their own are all the same.
+pub(crate) fn file(fd: RawFd) -> Option<(libc::dev_t, libc::ino_t)> {
+    status(fd).map(|status| (status.st_dev, status.st_ino))
+}
+
+fn status(fd: RawFd) -> Option<libc::stat> {
     let mut status = std::mem::MaybeUninit::<libc::stat>::uninit();
     // SAFETY: the kernel writes one `stat` into `status`.
     if unsafe { libc::fstat(fd, status.as_mut_ptr()) } != 0 {
-        return false;
+        return None;
     }
     // SAFETY: fstat succeeded, so it filled `status`.
-    let status = unsafe { status.assume_init() };
-    status.st_mode & libc::S_IFMT == libc::S_IFIFO
+    Some(unsafe { status.assume_init() })
 }
 
 /// The bytes that can be read; None where the file does not tell.

@@ -24,6 +24,8 @@ impl Udata {
 #[derive(Clone, Debug)]
 pub(crate) struct Knote {
     pub(crate) fd: RawFd,
+    /// The file that the number named when it was made: a knote goes with its file, and the number may come again.
+    pub(crate) file: Option<(libc::dev_t, libc::ino_t)>,
     pub(crate) filter: Filter,
     /// The flags of the EV_ADD that created it; events echo them.
     pub(crate) flags: u16,

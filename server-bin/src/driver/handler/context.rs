@@ -7,7 +7,7 @@ use std::time::Instant;
 use http_core::{FieldBlock, FieldLine, FieldName, Misuse, ResponseHead};
 
 use super::mailbox::Mailbox;
-use super::{Completer, Desk, Elsewhere, Notifier, Ticket};
+use super::{Completer, Desk, Elsewhere, Notifier, Outcomes, Ticket};
 use crate::driver::peer::Peer;
 
 /// What the handler knows beside the head, and where it writes status and fields of its answer.
@@ -38,8 +38,10 @@ pub(crate) struct Lent {
     pub(crate) mailbox: Arc<Mailbox>,
     /// The last serial that was given to a request.
     pub(crate) serials: u64,
-    /// What of the present request is elsewhere; the connection takes it after the handler's call.
+    /// The tickets and notifiers of the present request, if there are any. The connection takes this after the handler's call.
     pub(crate) elsewhere: Option<Box<Elsewhere>>,
+    /// The requests of this round that have ended, and those of the present connection that have not.
+    pub(crate) outcomes: Outcomes,
 }
 
 impl Lent {
@@ -51,6 +53,7 @@ impl Lent {
             kept: FieldBlock::new(),
             misuse: None,
             client: None,
+            outcomes: Outcomes::new(Arc::clone(&mailbox)),
             mailbox,
             serials: 0,
             elsewhere: None,
@@ -73,13 +76,19 @@ impl Lent {
         self.misuse = None;
     }
 
+    /// Whether nothing was done to the answer through the context.
+    #[inline(always)]
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.misuse.is_none() && self.head.fields().as_bytes().is_empty()
+    }
+
     /// Whether the present request keeps any fields.
     #[inline(always)]
     pub(crate) fn has_kept(&self) -> bool {
         !self.kept.as_bytes().is_empty()
     }
 
-    /// What one request keeps is not for the next one, which may be another client's.
+    /// Forgets the value that one request keeps: it is not for the next one, which may be another client's.
     #[cold]
     pub(crate) fn forget_kept(&mut self) {
         self.kept.clear();

@@ -106,7 +106,7 @@ impl Completer {
 impl Drop for Completer {
     fn drop(&mut self) {
         let mut head = ResponseHead::new(500);
-        plain::head(&mut head, &FieldBlock::new(), 500);
+        plain::refusal(&mut head, &FieldBlock::new(), 500);
         self.post(head, plain::text(500).into());
     }
 }
@@ -302,7 +302,8 @@ impl Desk<'_> {
         let notifier = self.bell();
         let (mailbox, connection) = (Arc::clone(self.mailbox), self.connection);
         let elsewhere = self.elsewhere();
-        elsewhere.tickets += 1;
+        // A request with more than these has given them away by the billion: the last ones count as one.
+        elsewhere.tickets = elsewhere.tickets.saturating_add(1);
         let (serial, number) = (elsewhere.serial, elsewhere.tickets);
         let completer = Completer {
             mailbox: Some(mailbox),

@@ -31,6 +31,9 @@ const POSTED: u8 = 2;
 /// Something was posted, and the worker, which sleeps, could not be woken for it.
 const UNWOKEN: u8 = 3;
 
+/// How often a wake is tried that signals interrupt.
+const MAX_TRIES: usize = 8;
+
 /// Where letters for one worker's connections arrive.
 pub(crate) struct Mailbox {
     letters: Mutex<Vec<Letter>>,
@@ -67,13 +70,7 @@ impl Mailbox {
             return;
         }
         let Some(wake) = &self.wake else { return };
-        let woken = loop {
-            match wake.wake() {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => break result,
-            }
-        };
-        if woken.is_err() {
+        if wake_by(|| wake.wake()).is_err() {
             // The worker still sleeps: the next post tries again, and whatever else wakes it lets it look.
             let _ = self
                 .state
@@ -103,6 +100,17 @@ impl Mailbox {
             letters,
         );
     }
+}
+
+/// Wakes, and tries again when a signal came between; signals without an end must not hold up who wakes.
+fn wake_by(wake: impl Fn() -> io::Result<()>) -> io::Result<()> {
+    for _ in 1..MAX_TRIES {
+        match wake() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+    wake()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //!
 //! | the handler wants to | it returns |
 //! | --- | --- |
-//! | answer from memory, or from a file | [`Reply::Bytes`], [`Reply::File`] |
+//! | answer from memory, or from a file | [`Reply::Bytes`], [`Reply::Prepared`], [`Reply::File`] |
 //! | make the body while it is sent, and wait for news | [`Reply::Pull`] with a [`BodySource`], a [`Notifier`] |
 //! | answer later, from another thread | [`Reply::Later`] with a [`Ticket`], a [`Completer`] |
 //! | have the whole request body first | [`Decision::Buffer`] |
@@ -44,6 +44,7 @@ use std::marker::PhantomData;
 
 use http_core::Head;
 
+pub use super::outcomes::Outcomes;
 pub(crate) use context::Lent;
 pub use context::{Context, Detached};
 pub(crate) use erased::AnyHandler;
@@ -52,7 +53,7 @@ pub use later::{Completed, Completer, Notifier, Ticket};
 pub use methods::Methods;
 pub use notice::Notice;
 pub use outcome::{End, MAX_TEXT, Outcome, Watch};
-pub use reply::{Content, FileGuard, FileSlice, Reply};
+pub use reply::{Content, FileGuard, FileSlice, Prepared, Reply};
 pub use stream::{BodySink, BodySource, Pulled, Took};
 pub use upgrade::{Happened, Io, Protocol, Wants};
 
@@ -73,17 +74,40 @@ pub trait Handler: Clone + Send + 'static {
     /// A panic costs this request only: it is answered with 500 and its connection closes.
     fn head(&mut self, head: &Head<'_>, cx: &mut Context<'_>) -> Decision;
 
-    /// Hears what became of a request: once for each, in the order of a connection's requests, when the last byte of
-    /// the answer was taken by the socket or the connection has ended. Heads that could not be read are among them.
+    /// Hears what became of a request: once for each, in the order of a connection's requests, at the end of the round in
+    /// which the last byte of the answer was taken by the socket or the connection has ended. Heads that could not be read
+    /// are among them.
     ///
-    /// The answer that this function gives says whether it wants to hear of more. The default hears of one and stops,
-    /// so a handler without this function pays nothing for it.
+    /// The returned [`Watch`] says whether the handler wants to hear of more. The default hears of one and stops, so a handler
+    /// without this function pays nothing for it.
     fn done(&mut self, _outcome: &Outcome<'_>) -> Watch {
         Watch::Stop
     }
 
+    /// Hears of all requests that ended in a round. The default calls [`done`](Self::done) for each.
+    ///
+    /// A handler around another one that has this function looks at them by [`Outcomes::iter`] and then hands them on.
+    fn all_done(&mut self, outcomes: &mut Outcomes) -> Watch {
+        while let Some(outcome) = outcomes.next_outcome() {
+            if self.done(&outcome) == Watch::Stop {
+                return Watch::Stop;
+            }
+        }
+        Watch::GoOn
+    }
+
     /// Hears that a round has ended: all that one wait reported has been handled.
     fn round_ended(&mut self) {}
+
+    /// Returns how many bytes of memory this clone keeps that it could do without, as a cache does. They are counted in what
+    /// its worker may hold ([`Settings::worker_memory`](crate::Settings::worker_memory)).
+    fn memory(&self) -> usize {
+        0
+    }
+
+    /// Hears that its worker holds as much memory as it may: what [`memory`](Self::memory) tells of is to be given up. If it
+    /// is not, clients are refused for it.
+    fn give_up_memory(&mut self) {}
 }
 
 impl<F> Handler for F
@@ -166,7 +190,7 @@ pub enum Decision {
     /// Status and fields belong to the answer, so `then` writes them; what was written before is dropped.
     Buffer {
         /// The most bytes that this body may have. It replaces the server's default; the server's ceiling, where one is
-        /// set, holds all the same.
+        /// set, holds all the same, and so does half of what a worker may hold.
         limit: u64,
         /// Makes the answer from the whole body.
         then: Collected,

@@ -1,4 +1,4 @@
-//! What became of a request: what an access log, and whoever counts, is told.
+//! The outcome of a request, for access logs and counters.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub struct Outcome<'a> {
     pub status: u16,
     /// The bytes of the response's body that the socket took.
     pub bytes: u64,
-    /// The time from the round in which the head was complete to the one in which the last byte left.
+    /// The time from the beginning of the round in which the head was complete to that of the one in which the last byte left.
     pub time: Duration,
     /// The rule that the request broke, if it was refused for that.
     pub rule: Option<Rule>,
@@ -43,7 +43,8 @@ pub enum End {
     PeerGone,
     /// The connection closed because a timeout was over.
     TimedOut,
-    /// The answer could not be completed: its source failed, or the connection had nothing more to say.
+    /// The answer could not be completed: its source failed, the connection had nothing more to say, or its worker had no
+    /// memory for it.
     Failed,
     /// The server stopped before the answer had left.
     Stopped,

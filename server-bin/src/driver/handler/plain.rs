@@ -23,6 +23,19 @@ pub fn reply(cx: &mut Context<'_>, status: u16) -> Reply {
 
 pub(crate) const TYPE: FieldLine = FieldLine::from_static("content-type: text/plain; charset=utf-8");
 
+/// When to come again to a server that is short of something (RFC 9110 section 10.2.3).
+pub(crate) const RETRY: FieldLine = FieldLine::from_static("retry-after: 1");
+
+/// No cache keeps an answer of the driver's own without asking anew: a 405 or a 414 it might keep else (RFC 9110
+/// section 15.1).
+pub(crate) const NO_CACHE: FieldLine = FieldLine::from_static("cache-control: no-cache");
+
+/// Makes `head` one of an error that the driver answers itself, with [`text`] or an [`explanation`].
+pub(crate) fn refusal(answer: &mut ResponseHead, kept: &FieldBlock, status: u16) {
+    head(answer, kept, status);
+    answer.push_line(NO_CACHE);
+}
+
 /// Makes `head` one of an answer with [`text`].
 pub(crate) fn head(head: &mut ResponseHead, kept: &FieldBlock, status: u16) {
     head.reset(status);

@@ -5,12 +5,16 @@ use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
+use http_core::{FieldBlock, Misuse, PreparedHead, ResponseHead};
+
 use super::{BodySource, Ticket};
 
 /// Where the body of a response comes from. Status and fields were written through the context.
 pub enum Reply {
     /// From memory.
     Bytes(Content),
+    /// From memory, with its status and fields: the cheapest way.
+    Prepared(Arc<Prepared>),
     /// From an open file, by sendfile where there is one.
     File(FileSlice),
     /// From a source that is asked for more as the socket takes it.
@@ -39,6 +43,12 @@ impl From<Box<dyn BodySource>> for Reply {
 impl From<Ticket> for Reply {
     fn from(ticket: Ticket) -> Self {
         Self::Later(ticket)
+    }
+}
+
+impl From<Arc<Prepared>> for Reply {
+    fn from(prepared: Arc<Prepared>) -> Self {
+        Self::Prepared(prepared)
     }
 }
 
@@ -99,6 +109,64 @@ impl From<Arc<[u8]>> for Content {
     }
 }
 
+/// A whole answer from memory that is sent again and again: its head is checked and written once, and sending it is a copy.
+///
+/// Its own status counts. Fields that were set through the context, by a handler around the one that made it, stand before
+/// its own ones.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use http_core::ResponseHead;
+/// use server_bin::Server;
+/// use server_bin::handler::Prepared;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let head = ResponseHead::new(200).field("content-type", "text/plain")?;
+/// let hello = Arc::new(Prepared::new(&head, *b"Hello, World!")?);
+/// let server = Server::new(move |_, _| Arc::clone(&hello));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    pub(crate) head: PreparedHead,
+    pub(crate) fields: FieldBlock,
+    pub(crate) body: Arc<[u8]>,
+}
+
+impl Prepared {
+    /// Prepares an answer with the status and the fields of `head`. The driver adds Date and what is about framing.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::BadStatus`] if the status is none of a final response, [`Misuse::ContentForbidden`] if one that has no content
+    /// (204, 205) comes with a body.
+    pub fn new(head: &ResponseHead, body: impl Into<Arc<[u8]>>) -> Result<Self, Misuse> {
+        let body = body.into();
+        Ok(Self {
+            head: PreparedHead::new(head, body.len() as u64)?,
+            fields: head.fields().clone(),
+            body,
+        })
+    }
+
+    /// Returns the status.
+    pub fn status(&self) -> u16 {
+        self.head.status()
+    }
+
+    /// Returns the fields.
+    pub fn fields(&self) -> &FieldBlock {
+        &self.fields
+    }
+
+    /// Returns the body.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+}
+
 /// A part of an open regular file.
 ///
 /// When the file turns out to be shorter, the connection closes before the promised length, so that the client
@@ -111,7 +179,7 @@ pub struct FileSlice {
     pub offset: u64,
     /// How long it is.
     pub len: u64,
-    /// What watches the file until its last byte is read. When the file has changed meanwhile, the connection closes
+    /// Watches the file until its last byte is read. When the file has changed meanwhile, the connection closes
     /// before the promised length, so that no client takes a mixture of old and new for the file. None: it may change.
     pub guard: Option<Box<dyn FileGuard>>,
 }

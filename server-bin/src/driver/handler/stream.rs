@@ -35,6 +35,9 @@ pub trait BodySource: Send {
 
     /// Appends the next bytes to `out`, some kilobytes at a time.
     ///
+    /// The bytes that one call appends beyond 256 KiB have to find room in the worker's memory, twice; else the source has failed, and
+    /// the server says so by [`Notice::PullTooLarge`](super::Notice::PullTooLarge).
+    ///
     /// [`Pulled::More`] without a byte counts as [`Pulled::Failed`]: a source that has nothing yet returns
     /// [`Pulled::Wait`].
     fn pull(&mut self, out: &mut Vec<u8>) -> Pulled;
@@ -44,6 +47,12 @@ pub trait BodySource: Send {
     /// It is asked each time that the source begins to wait. No timeout of the peer runs meanwhile.
     fn wait_timeout(&self) -> Option<Duration> {
         None
+    }
+
+    /// Returns how many bytes of memory the source holds, to be counted in what its worker may hold
+    /// ([`Settings::worker_memory`](crate::Settings::worker_memory)). It is asked after each turn of its connection.
+    fn memory(&self) -> usize {
+        0
     }
 
     /// Hears that the server drains. A source that waits is pulled right afterwards, so that it can end.
@@ -103,12 +112,18 @@ pub trait BodySink: Send {
     /// Takes the next bytes of the body.
     fn data(&mut self, bytes: &[u8], cx: &mut Context<'_>) -> Took;
 
-    /// Answers after the last byte.
+    /// Returns the answer, after the last byte.
     fn end(self: Box<Self>, cx: &mut Context<'_>) -> Reply;
 
     /// Returns how long the sink may pause in one piece; then the request is answered with 503. `None` is for ever.
     fn pause_timeout(&self) -> Option<Duration> {
         None
+    }
+
+    /// Returns how many bytes of memory the sink holds, to be counted in what its worker may hold
+    /// ([`Settings::worker_memory`](crate::Settings::worker_memory)). It is asked after each turn of its connection.
+    fn memory(&self) -> usize {
+        0
     }
 
     /// Hears that the server drains. A sink that pauses goes on right afterwards.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http_core::Head;
 
-use super::rig::{GET, READABLE, Rig, echo, hello, post, seconds};
+use super::rig::{GET, Incoming, READABLE, Rig, echo, hello, post, seconds};
 use super::sending::file;
 use crate::driver::phase::Wait;
 use crate::driver::settings::{Settings, TURN_BYTES};
@@ -24,6 +24,27 @@ fn an_idle_connection_ends_silently_at_its_deadline() {
 }
 
 #[test]
+fn a_drain_leaves_idle_and_silent_connections_the_time_of_a_drain_and_no_more() {
+    let moment = Settings::default().drain_idle_timeout;
+    for has_asked in [true, false] {
+        let mut rig = Rig::new(hello);
+        if has_asked {
+            rig.arrive(GET);
+            rig.sent();
+        }
+        assert_eq!(rig.pass(seconds(5)), None);
+        assert_eq!(rig.drain(), Wait::Read);
+        assert_eq!(rig.pass(moment - Duration::from_millis(1)), None, "{has_asked}");
+        let end = rig.pass(Duration::from_millis(1));
+        assert_eq!(
+            (end, rig.sent()),
+            (Some(Wait::Nothing), String::new()),
+            "{has_asked}"
+        );
+    }
+}
+
+#[test]
 fn a_connection_that_says_nothing_ends_silently_after_the_time_of_a_head() {
     let mut rig = Rig::new(hello);
     assert_eq!(rig.pass(seconds(9)), None);
@@ -38,7 +59,7 @@ fn a_connection_that_says_nothing_ends_silently_after_the_time_of_a_head() {
     assert_eq!(rig.pass(seconds(9)), None);
     assert_eq!(
         (rig.pass(seconds(1)), rig.statuses()),
-        (Some(Wait::Nothing), vec![408])
+        (Some(Wait::Read), vec![408])
     );
 }
 
@@ -50,12 +71,26 @@ fn a_slow_head_gets_408_and_no_byte_renews_its_deadline() {
         assert_eq!(rig.pass(seconds(1)), None);
         rig.arrive("X");
     }
-    assert_eq!(rig.pass(seconds(1)), Some(Wait::Nothing));
+    assert_eq!(rig.pass(seconds(1)), Some(Wait::Read));
     let answer = rig.sent();
     assert!(
         answer.starts_with("HTTP/1.1 408 ") && answer.to_lowercase().contains("connection: close"),
         "{answer}"
     );
+}
+
+#[test]
+fn a_head_that_goes_on_after_its_408_is_read_and_dropped_so_that_no_reset_destroys_the_answer() {
+    let mut rig = Rig::new(hello);
+    rig.arrive("GET / HTTP/1.1\r\n");
+    assert_eq!(rig.pass(seconds(10)), Some(Wait::Read));
+    assert_eq!((rig.statuses(), rig.wire().shut), (vec![408], true));
+    for _ in 0..3 {
+        assert_eq!(rig.arrive("X"), Wait::Read);
+        assert_eq!(rig.pass(seconds(1)), None);
+    }
+    rig.wire().incoming.push_back(Incoming::End);
+    assert_eq!((rig.turn(READABLE), rig.sent()), (Wait::Nothing, String::new()));
 }
 
 #[test]
@@ -65,7 +100,7 @@ fn each_head_has_a_deadline_of_its_own() {
     assert_eq!(rig.pass(seconds(9)), None);
     rig.arrive("Host: a\r\n\r\nGET /");
     assert_eq!(rig.pass(seconds(9)), None);
-    assert_eq!(rig.pass(seconds(1)), Some(Wait::Nothing));
+    assert_eq!(rig.pass(seconds(1)), Some(Wait::Read));
     assert_eq!(rig.statuses(), [200, 408]);
 }
 
@@ -88,7 +123,7 @@ fn without_a_least_rate_a_body_may_be_slow_but_not_stand_still() {
     }
     assert_eq!(
         (rig.pass(seconds(20)), rig.statuses()),
-        (Some(Wait::Nothing), vec![408])
+        (Some(Wait::Read), vec![408])
     );
 }
 
@@ -104,7 +139,7 @@ fn a_body_of_a_byte_now_and_then_gets_408_when_it_is_a_timeout_behind_its_rate()
     assert_eq!(rig.pass(seconds(1)), None);
     assert_eq!(
         (rig.pass(Duration::from_millis(80)), rig.statuses()),
-        (Some(Wait::Nothing), vec![408])
+        (Some(Wait::Read), vec![408])
     );
 }
 
@@ -135,7 +170,7 @@ fn a_fast_beginning_earns_no_more_than_a_timeout() {
     }
     assert_eq!(rig.pass(seconds(19)), None);
     rig.arrive("x");
-    assert_eq!(rig.pass(seconds(2)), Some(Wait::Nothing));
+    assert_eq!(rig.pass(seconds(2)), Some(Wait::Read));
     assert_eq!(rig.statuses(), [408]);
 }
 
@@ -228,12 +263,33 @@ fn answers_that_were_kept_for_the_peer_have_the_same_least_rate() {
 }
 
 #[test]
-fn a_peer_that_takes_nothing_is_cut_off() {
+fn a_peer_that_takes_nothing_is_cut_off_and_the_kernel_offers_it_nothing_any_more() {
     let mut rig = Rig::new(hello);
     rig.wire().room = Some(10);
     rig.arrive(GET);
     assert_eq!(rig.pass(seconds(59)), None);
+    assert!(!rig.wire().given_up);
     assert_eq!(rig.pass(seconds(1)), Some(Wait::Nothing));
+    assert!(rig.wire().given_up);
+}
+
+#[test]
+fn a_lingering_close_that_ends_by_time_is_given_up_and_one_that_the_peer_ends_is_not() {
+    let mut rig = Rig::new(hello);
+    rig.arrive("\0");
+    assert_eq!(rig.pass(seconds(2)), Some(Wait::Nothing));
+    assert!(rig.wire().given_up);
+    let mut rig = Rig::new(hello);
+    rig.arrive("\0");
+    rig.wire().incoming.push_back(Incoming::End);
+    assert_eq!((rig.turn(READABLE), rig.wire().given_up), (Wait::Nothing, false));
+    // A late head is answered, and that may still be on its way.
+    let mut rig = Rig::new(hello);
+    rig.arrive("GET");
+    assert_eq!(
+        (rig.pass(seconds(10)), rig.wire().given_up),
+        (Some(Wait::Read), false)
+    );
 }
 
 #[test]
@@ -285,7 +341,7 @@ fn a_late_worker_does_not_blame_a_client_whose_body_has_arrived() {
         assert_eq!(rig.pass(Duration::from_millis(500)), None);
         rig.arrive("x");
     }
-    assert_eq!(rig.pass(seconds(1)), Some(Wait::Nothing), "now it trickles");
+    assert_eq!(rig.pass(seconds(1)), Some(Wait::Read), "now it trickles");
 }
 
 #[test]

@@ -207,7 +207,7 @@ fn what_a_handler_left_may_panic_when_the_connection_ends() {
     rig.arrive(post(2));
     assert_eq!(
         (rig.pass(seconds(20)), rig.statuses()),
-        (Some(Wait::Nothing), vec![408])
+        (Some(Wait::Read), vec![408])
     );
     assert_eq!(count.load(Ordering::Relaxed), 1);
     // When the peer shuts its side.

@@ -2,17 +2,25 @@
 
 mod bodies;
 mod closing;
+mod counters;
 mod deadlines;
+pub(crate) mod edges;
+mod fairness;
 mod faults;
 mod handlers;
+mod idle;
 mod kept;
 mod later;
+pub(super) mod meaning;
+mod memory;
 mod outcomes;
-pub(super) mod phases;
+pub(crate) mod phases;
+pub(super) mod planted;
 mod protocols;
+pub(crate) mod random;
 mod rates;
 mod requests;
-pub(super) mod rig;
+pub(crate) mod rig;
 mod sending;
 mod sinks;
 mod sources;

@@ -1,12 +1,19 @@
 //! What a handler hears of its requests when they are over.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
-use http_core::{Head, Rule};
+use http_core::{Head, ResponseHead, Rule};
 
-use super::rig::{GET, GONE, Incoming, READABLE, Rig, post, seconds};
+use super::rig::{GET, GONE, Incoming, READABLE, Rig, Wire, post, seconds};
+use crate::driver::connection::Connection;
+use crate::driver::outcomes::Keep;
 use crate::driver::phase::Wait;
-use crate::handler::{Completer, Context, Decision, End, Handler, Methods, Outcome, Reply, Watch};
+use crate::driver::preface::Opening;
+use crate::driver::records::{MANY, ROOM};
+use crate::handler::{
+    Completer, Context, Decision, End, Handler, Methods, Outcome, Outcomes, Prepared, Reply, Watch,
+};
 
 #[derive(Clone, PartialEq, Debug)]
 struct Heard {
@@ -57,6 +64,10 @@ impl Handler for Watching {
                 cx.set_status(304);
                 "not a body".into()
             }
+            "/prepared" => {
+                let prepared = Prepared::new(&ResponseHead::new(200), &b"hello"[..]);
+                Decision::from(Arc::new(prepared.expect("a final response")))
+            }
             "/body" => Decision::buffer(10, |body, _| body.to_vec().into()),
             _ => "hello".into(),
         }
@@ -75,6 +86,27 @@ impl Handler for Watching {
         drop(heard);
         assert!(!self.panics, "on purpose");
         if stops { Watch::Stop } else { Watch::GoOn }
+    }
+}
+
+/// Names a client for each request, as behind a proxy, and writes down of whom it hears.
+#[derive(Clone, Default)]
+struct Naming(Arc<Mutex<Vec<Named>>>);
+
+/// A status, and whose request it is.
+type Named = (u16, Option<SocketAddr>);
+
+const NAMED: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(6, 6, 6, 6)), 0);
+
+impl Handler for Naming {
+    fn head(&mut self, _: &Head<'_>, cx: &mut Context<'_>) -> Decision {
+        cx.set_client(NAMED);
+        "hello".into()
+    }
+
+    fn done(&mut self, outcome: &Outcome<'_>) -> Watch {
+        self.0.lock().unwrap().push((outcome.status, outcome.peer));
+        Watch::GoOn
     }
 }
 
@@ -110,6 +142,27 @@ fn each_request_is_told_of_once_in_order_when_its_last_byte_is_taken() {
 }
 
 #[test]
+fn the_client_that_a_handler_has_named_is_not_that_of_another_connection() {
+    type Ends = fn(&mut Rig) -> Wait;
+    let expire: Ends = |rig| rig.pass(seconds(60)).expect("its deadline is over");
+    let give_up: Ends = |rig| {
+        let turn = rig.connection.give_up(0, &mut rig.inlet, &mut rig.kit);
+        rig.took(turn)
+    };
+    for (end, status) in [(expire, 408), (give_up, 503)] {
+        let naming = Naming::default();
+        let mut rig = Rig::new(naming.clone());
+        rig.arrive(GET);
+        let slow: SocketAddr = ([7, 7, 7, 7], 7).into();
+        rig.connection = Connection::new(Wire::default(), Some(slow), Opening::Request, &rig.kit);
+        rig.arrive("GET / HT");
+        end(&mut rig);
+        let heard = naming.0.lock().unwrap();
+        assert_eq!(*heard, [(200, Some(NAMED)), (status, Some(slow))]);
+    }
+}
+
+#[test]
 fn the_bytes_of_a_body_are_those_that_the_socket_took() {
     let watching = Watching::default();
     let mut rig = Rig::new(watching.clone());
@@ -117,7 +170,9 @@ fn the_bytes_of_a_body_are_those_that_the_socket_took() {
         (get("/hello"), 5),
         (get("/large"), 100_000),
         (get("/304"), 0),
+        (get("/prepared"), 5),
         (get("/hello").replacen("GET", "HEAD", 1), 0),
+        (get("/prepared").replacen("GET", "HEAD", 1), 0),
         (get("/large").replacen("GET", "HEAD", 1), 0),
     ] {
         let before = rig.kit.tally.body_bytes;
@@ -193,6 +248,7 @@ fn requests_that_end_otherwise_are_told_of_too() {
     rig.arrive(get("/1") + &get("/later"));
     watching.heard();
     rig.connection.cut(End::Stopped, &mut rig.kit);
+    rig.kit.end_round(None, std::time::Instant::now);
     assert_eq!(watching.targets(), [ended("/later", 0, End::Stopped)]);
     // A client that takes nothing.
     let mut rig = Rig::new(watching.clone());
@@ -207,6 +263,48 @@ fn requests_that_end_otherwise_are_told_of_too() {
     rig.wire().broken = true;
     rig.room(1000);
     assert_eq!(watching.targets(), [ended("/large", 200, End::PeerGone)]);
+}
+
+/// Wants to hear when there are many, as the log does, and counts of how many it heard each time.
+#[derive(Clone)]
+struct Patient {
+    heard: Arc<Mutex<Vec<usize>>>,
+    prepared: Arc<Prepared>,
+}
+
+impl Handler for Patient {
+    fn head(&mut self, _: &Head<'_>, _: &mut Context<'_>) -> Decision {
+        Decision::from(Arc::clone(&self.prepared))
+    }
+
+    fn all_done(&mut self, outcomes: &mut Outcomes) -> Watch {
+        outcomes.keep(Some(Keep {
+            wanted: Arc::default(),
+            timed: false,
+        }));
+        self.heard.lock().unwrap().push(outcomes.forget());
+        Watch::GoOn
+    }
+}
+
+#[test]
+fn a_handler_that_waits_hears_as_soon_as_there_are_many() {
+    let prepared = Prepared::new(&ResponseHead::new(200), &b"hello"[..]);
+    let patient = Patient {
+        heard: Arc::default(),
+        prepared: Arc::new(prepared.expect("a final response")),
+    };
+    let mut rig = Rig::of_its_methods(patient.clone());
+    let long = GET.replacen("\r\n\r\n", &format!("\r\nX: {}\r\n\r\n", "x".repeat(900)), 1);
+    for (request, most) in [(GET, MANY), (&long, ROOM / long.len())] {
+        for _ in 0..3 * most / 32 {
+            rig.arrive(request.repeat(32));
+        }
+        let heard = std::mem::take(&mut *patient.heard.lock().unwrap());
+        // Some of the turn in which there were many may have ended just then.
+        let times = heard.iter().filter(|&&count| count + 32 > most && count <= most);
+        assert!(times.count() >= 2, "{heard:?}");
+    }
 }
 
 #[test]

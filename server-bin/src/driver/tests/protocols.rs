@@ -355,8 +355,16 @@ fn a_protocol_that_panics_costs_its_own_connection() {
     for method in ["ready", "deadline", "idle_timeout"] {
         let puppet = Puppet::new();
         let mut rig = puppet.asked("");
+        puppet.strings().says = "before";
+        rig.arrive("x");
         puppet.strings().panics = method;
-        assert_eq!(rig.arrive("x"), Wait::Nothing, "{method}");
+        assert_eq!(rig.arrive("x"), Wait::Read, "{method}");
+        // A reset would overtake what the peer has not read yet.
+        assert_eq!(
+            (rig.sent().as_str(), rig.connection.phase()),
+            ("before", Phase::Lingering)
+        );
+        assert!(rig.wire().shut);
     }
 }
 

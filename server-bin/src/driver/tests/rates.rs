@@ -6,7 +6,7 @@ use http_core::Head;
 
 use super::rig::{Incoming, READABLE, Rig};
 use crate::driver::settings::Settings;
-use crate::driver::simulator::random::Random;
+use crate::driver::tests::random::Random;
 use crate::handler::{Context, Decision};
 
 /// Sends a body in random lumps after random pauses. Returns when the connection gave up, in milliseconds since the head,
@@ -48,6 +48,7 @@ fn bodies_are_cut_off_when_they_fall_behind_their_rate_and_only_then() {
         let rate = 1 + random.below(2000);
         let settings = Settings {
             min_body_rate: rate as u32,
+            worker_memory: usize::MAX,
             ..Settings::default()
         };
         let limits = http_core::Limits {

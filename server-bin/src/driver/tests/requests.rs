@@ -1,11 +1,14 @@
 //! Requests in, answers out, however the bytes come and go.
 
-use http_core::Head;
+use std::sync::Arc;
+
+use http_core::{Head, ResponseHead};
 
 use super::rig::{GET, GONE, Incoming, READABLE, Rig, answers, echo, hello, post};
 use crate::driver::phase::{Phase, Wait};
+use crate::driver::settings::COPIED_BODY;
 use crate::driver::socket::Ready;
-use crate::handler::{Context, Decision, Handler, Methods, plain};
+use crate::handler::{Context, Decision, Handler, Methods, Prepared, plain};
 
 #[test]
 fn a_request_is_one_read_and_one_write_and_leaves_no_buffer() {
@@ -233,5 +236,49 @@ fn a_rejection_names_the_rule_and_its_clause() {
         let (first, rest) = answers[0].1.split_once('\n').unwrap();
         assert!(first.starts_with(&status.to_string()), "{first}");
         assert!(rest.contains(words) && rest.contains("RFC 91"), "{rest}");
+    }
+}
+
+/// Answers with the same thing, prepared or in parts, behind a field of a handler around it if `wrapped`.
+fn greets(prepared: bool, wrapped: bool, status: u16, body: &'static [u8]) -> Rig {
+    let mut parts = ResponseHead::new(status);
+    parts.push("x-own", "1").expect("a field");
+    let whole = Arc::new(Prepared::new(&parts, body).expect("a final response"));
+    Rig::new(move |_: &Head<'_>, cx: &mut Context<'_>| {
+        if wrapped {
+            cx.field("x-outer", "1");
+        }
+        if prepared {
+            return Decision::from(Arc::clone(&whole));
+        }
+        cx.set_status(status).field("x-own", "1");
+        body.into()
+    })
+}
+
+#[test]
+fn a_prepared_answer_is_the_one_that_its_parts_make() {
+    static LARGE: [u8; COPIED_BODY + 1] = [b'x'; COPIED_BODY + 1];
+    let close = GET.replacen("\r\n\r\n", "\r\nConnection: close\r\n\r\n", 1);
+    let requests = [
+        GET.to_owned(),
+        GET.replacen("GET", "HEAD", 1),
+        GET.replacen("HTTP/1.1", "HTTP/1.0", 1),
+        close,
+        GET.repeat(3),
+        post(3) + "abc",
+    ];
+    for request in requests {
+        for (status, body) in [(200, &b"hello"[..]), (200, &LARGE[..]), (304, b""), (404, b"no")] {
+            for wrapped in [false, true] {
+                let [made, prepared] = [false, true].map(|prepared| {
+                    let mut rig = greets(prepared, wrapped, status, body);
+                    rig.arrive(&request);
+                    (rig.sent(), rig.wait, rig.kit.tally.body_bytes)
+                });
+                assert_eq!(made, prepared, "{request} {status} {wrapped}");
+                assert!(made.0.starts_with(&format!("HTTP/1.1 {status} ")), "{}", made.0);
+            }
+        }
     }
 }

@@ -35,6 +35,8 @@ pub(crate) struct Wire {
     pub(crate) room: Option<usize>,
     pub(crate) broken: bool,
     pub(crate) shut: bool,
+    /// The kernel was told to reset it when it closes.
+    pub(crate) given_up: bool,
     pub(crate) reads: usize,
     pub(crate) writes: usize,
 }
@@ -95,6 +97,14 @@ impl Socket for Wire {
     fn shutdown_write(&mut self) -> io::Result<()> {
         self.shut = true;
         Ok(())
+    }
+
+    fn has_unread(&self) -> bool {
+        matches!(self.incoming.front(), Some(Incoming::Bytes(_)))
+    }
+
+    fn give_up(&mut self) {
+        self.given_up = true;
     }
 }
 
@@ -159,13 +169,16 @@ impl Rig {
 
     fn as_it_is(handler: impl Handler, settings: Settings) -> Self {
         let mailbox = Arc::new(Mailbox::new(None));
-        let now = Instant::now();
+        let start = Instant::now();
         let kit = Kit::new(
             Box::new(handler),
             Arc::new(settings),
-            &Watching::default(),
+            &Watching {
+                counts: true,
+                ..Watching::default()
+            },
             mailbox,
-            now,
+            Box::new(move || start),
             SystemTime::UNIX_EPOCH,
         );
         let connection = Connection::new(Wire::default(), None, Opening::Request, &kit);
@@ -187,9 +200,10 @@ impl Rig {
             self.kit.out.is_empty(),
             "nothing of one connection stays in its worker's buffer"
         );
-        if turn.nearer {
+        if turn.urgent {
             self.alarm = self.connection.deadline(&self.kit);
         }
+        self.kit.end_round(None, Instant::now);
         self.wait = turn.wait;
         turn.wait
     }

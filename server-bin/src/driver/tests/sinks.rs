@@ -356,7 +356,7 @@ fn a_sinks_least_rate_replaces_the_default() {
         assert_eq!(rig.pass(seconds(19)), None);
         rig.arrive("x");
     }
-    assert_eq!(rig.pass(seconds(20)), Some(Wait::Nothing));
+    assert_eq!(rig.pass(seconds(20)), Some(Wait::Read));
     assert_eq!(rig.statuses(), [408]);
 
     puppet.strings().min_rate = Some(1);

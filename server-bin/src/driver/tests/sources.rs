@@ -23,6 +23,8 @@ struct Strings {
     drained: usize,
     /// It ends when it hears of a drain.
     ends_at_drain: bool,
+    /// What another thread has to send just when the next pull has looked.
+    rings_behind_look: Option<&'static str>,
     timeout: Option<Duration>,
     notifier: Option<Notifier>,
 }
@@ -78,6 +80,11 @@ impl BodySource for Puppet {
         }
         let (text, pulled) = strings.next.pop_front().unwrap_or(("", Pulled::Wait));
         out.extend_from_slice(text.as_bytes());
+        let late = strings.rings_behind_look.take();
+        drop(strings);
+        if let Some(text) = late {
+            self.says(text, Pulled::Wait).notify();
+        }
         pulled
     }
 
@@ -88,6 +95,17 @@ impl BodySource for Puppet {
     fn drain(&mut self) {
         self.strings().drained += 1;
     }
+}
+
+#[test]
+fn news_that_comes_when_a_pull_has_looked_is_not_lost() {
+    let puppet = Puppet::default();
+    let mut rig = puppet.asked();
+    rig.sent();
+    puppet.strings().rings_behind_look = Some("second");
+    puppet.says("first", Pulled::Wait).notify();
+    assert_eq!((rig.deliver(), rig.sent().as_str()), (1, "5\r\nfirst\r\n"));
+    assert_eq!((rig.deliver(), rig.sent().as_str()), (1, "6\r\nsecond\r\n"));
 }
 
 #[test]
@@ -180,6 +198,22 @@ fn news_for_unsent_bytes_wait_until_these_have_left() {
         (Wait::Elsewhere, Phase::Starved)
     );
     assert_eq!(puppet.pulled(), 3);
+}
+
+#[test]
+fn news_between_two_turns_of_an_answer_change_nothing() {
+    let puppet = Puppet::default();
+    let large: &str = "x".repeat(300 * 1024).leak();
+    puppet.says(large, Pulled::More).says("end", Pulled::End);
+    let mut rig = puppet.asked();
+    assert_eq!((rig.wait, rig.connection.phase()), (Wait::Yield, Phase::Sending));
+    puppet.notify();
+    assert_eq!(rig.deliver(), 1);
+    while rig.wait == Wait::Yield {
+        rig.turn(Ready::NOTHING);
+    }
+    assert!(rig.sent().ends_with("3\r\nend\r\n0\r\n\r\n"));
+    assert_eq!(rig.connection.phase(), Phase::Idle);
 }
 
 #[test]

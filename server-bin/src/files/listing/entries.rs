@@ -1,7 +1,8 @@
-//! What is in a directory: read as a whole, sorted, and looked at closely where it is shown.
+//! The entries of a directory: read as a whole, sorted, and looked at closely where they are shown.
 
 use std::ffi::{CStr, CString};
 use std::io;
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 
 use nix::dir::{Dir, Type};
@@ -28,12 +29,75 @@ struct Entry {
     is_file: bool,
 }
 
+/// The entries of one page, for as long as it is sent. All names lie in one buffer here, too: a page of 1,000 waits in some
+/// 50 kB for a client that does not read.
+#[derive(Debug, Default)]
+pub(super) struct Page {
+    names: Vec<u8>,
+    rows: Vec<Row>,
+}
+
+/// An entry as it is remembered, without its name.
+#[derive(Debug)]
+struct Row {
+    /// Where its name ends.
+    end: u32,
+    is_file: bool,
+    size: u64,
+    modified: i64,
+}
+
 /// An entry that is shown.
 #[derive(Debug)]
-pub(super) struct Shown {
-    pub(super) name: Box<[u8]>,
-    /// What its name leads to.
-    pub(super) stamp: Stamp,
+pub(super) struct Shown<'a> {
+    pub(super) name: &'a [u8],
+    /// Whether its name leads to a file; all others are directories.
+    pub(super) is_file: bool,
+    pub(super) size: u64,
+    /// In seconds since the epoch.
+    pub(super) modified: i64,
+}
+
+impl Page {
+    fn push(&mut self, name: &[u8], stamp: &Stamp) {
+        self.names.extend_from_slice(name);
+        self.rows.push(Row {
+            // A thousand names of at most 255 bytes.
+            end: self.names.len() as u32,
+            is_file: stamp.is_file(),
+            size: stamp.size,
+            modified: stamp.modified.seconds,
+        });
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Bytes of memory that it holds.
+    pub(super) fn memory(&self) -> usize {
+        self.names.capacity() + self.rows.capacity() * size_of::<Row>()
+    }
+
+    /// The entries in this range.
+    pub(super) fn entries(&self, range: Range<usize>) -> impl Iterator<Item = Shown<'_>> {
+        let end = |row: usize| self.rows[row].end as usize;
+        range.map(move |row| {
+            let start = row.checked_sub(1).map_or(0, end);
+            let Row {
+                is_file,
+                size,
+                modified,
+                ..
+            } = self.rows[row];
+            Shown {
+                name: &self.names[start..end(row)],
+                is_file,
+                size,
+                modified,
+            }
+        })
+    }
 }
 
 /// Reads the directory `name` below the root: files and directories, and links that lead to one of them below the root.
@@ -63,8 +127,8 @@ fn read_within<'a>(root: &'a Root, name: &'a CStr, most: usize) -> io::Result<En
         if bytes.starts_with(b".") || bytes.contains(&b'\\') {
             continue;
         }
-        // What the directory says of an entry spares a look, if it says something: some file systems do not know, and
-        // a link may lead to anything.
+        // The directory may say what an entry is, which spares a look. Some file systems do not know it, and a link may
+        // lead to anything.
         let is_file = match entry.file_type() {
             Some(Type::Directory) => false,
             Some(Type::File) => true,
@@ -100,21 +164,21 @@ impl Entries<'_> {
         });
     }
 
-    /// So many entries from `first` on, each looked at again. What is gone by now is left out.
-    pub(super) fn take(&self, first: usize, count: usize) -> Vec<Shown> {
-        let chosen = self.entries.iter().skip(first).take(count);
-        let shown = chosen.filter_map(|entry| {
+    /// Returns `count` entries from `first` on, or fewer at the end. Each is looked at again, and left out if it is gone.
+    pub(super) fn page(&self, first: usize, count: usize) -> Page {
+        let mut page = Page::default();
+        for entry in self.entries.iter().skip(first).take(count) {
             let name = &self.names[entry.range()];
-            let stamp = self.look(&CString::new(name).ok()?)?;
-            Some(Shown {
-                name: name.into(),
-                stamp,
-            })
-        });
-        shown.collect()
+            if let Some(stamp) = CString::new(name).ok().and_then(|name| self.look(&name)) {
+                page.push(name, &stamp);
+            }
+        }
+        page.names.shrink_to_fit();
+        page.rows.shrink_to_fit();
+        page
     }
 
-    /// What a name in the directory leads to, if that is something to serve.
+    /// Looks at the file or directory that a name leads to. Returns nothing if it is neither.
     fn look(&self, name: &CStr) -> Option<Stamp> {
         let mut stamp = self.place.look(name).ok()?;
         if stamp.kind() == Kind::Link {
@@ -144,7 +208,7 @@ impl Entries<'_> {
 }
 
 impl Entry {
-    fn range(&self) -> std::ops::Range<usize> {
+    fn range(&self) -> Range<usize> {
         let start = self.start as usize;
         start..start + usize::from(self.length)
     }
@@ -158,10 +222,12 @@ mod tests {
     use super::*;
 
     fn names(entries: &Entries<'_>) -> Vec<String> {
-        let shown = entries.take(0, usize::MAX);
-        let slash = |stamp: &Stamp| if stamp.is_file() { "" } else { "/" };
-        let name = |entry: &Shown| String::from_utf8_lossy(&entry.name).into_owned() + slash(&entry.stamp);
-        shown.iter().map(name).collect()
+        let page = entries.page(0, usize::MAX);
+        let name = |entry: Shown<'_>| {
+            let slash = if entry.is_file { "" } else { "/" };
+            String::from_utf8_lossy(entry.name).into_owned() + slash
+        };
+        page.entries(0..page.len()).map(name).collect()
     }
 
     #[test]

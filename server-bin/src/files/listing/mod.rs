@@ -1,7 +1,7 @@
 //! The pages that list a directory without an index, where that is switched on.
 //!
 //! [`build`] does everything that asks the file system, and takes as long as a directory is large: it runs where
-//! blocking does no harm. What it returns is a source of HTML that holds one page's entries, and makes its text as it is
+//! blocking does no harm. It returns a source of HTML that holds one page's entries, and makes its text as it is
 //! sent.
 
 mod builder;
@@ -10,12 +10,14 @@ mod page;
 
 use std::sync::Arc;
 
-use http_core::{FieldBlock, FieldLine, Head};
+use http_core::{FieldLine, Head};
 
+use super::options::Options;
 use super::path::Name;
 use super::resolve::status_of;
+use super::trouble::Troubles;
 use crate::handler::{Context, Reply};
-use crate::sys::Root;
+use crate::sys::{Root, give_memory_back};
 pub(super) use builder::Builder;
 use page::Listing;
 
@@ -27,21 +29,25 @@ const NOTHING_ACTIVE: FieldLine =
 /// How many entries one page shows.
 const PER_PAGE: usize = 1000;
 
-/// What is to be listed.
+/// From so many entries on, a megabyte or so, the memory that they took is given back to the system at once.
+const LARGE: usize = 30_000;
+
+/// A directory that is to be listed.
 #[derive(Debug)]
 pub(super) struct Order {
     root: Arc<Root>,
     name: Box<[u8]>,
     /// The page, counted from 1.
     page: usize,
+    troubles: Troubles,
 }
 
 /// Answers with what is in a directory, later, or with a status.
 pub(super) fn answer(
+    site: &Options,
     builder: &mut Builder,
     root: &Arc<Root>,
     name: &Name,
-    everywhere: &FieldBlock,
     head: &Head<'_>,
     cx: &mut Context<'_>,
 ) -> Result<Reply, u16> {
@@ -49,27 +55,30 @@ pub(super) fn answer(
         root: Arc::clone(root),
         name: name.as_bytes().into(),
         page: page_asked_for(head.target().query()),
+        troubles: site.troubles.clone(),
     };
-    builder.promise(order, everywhere, cx)
+    builder.promise(order, site.rules.everywhere(), cx)
 }
 
 /// Reads the directory and picks the entries of the page, or says by which status it cannot be listed.
 fn build(order: &Order) -> Result<Listing, u16> {
     let name = std::ffi::CString::new(&*order.name).map_err(|_| 404_u16)?;
-    let mut entries = entries::read(&order.root, &name).map_err(|error| status_of(&error))?;
+    let mut entries = entries::read(&order.root, &name).map_err(|error| {
+        order.troubles.failed(&order.name, &error, false);
+        status_of(&error)
+    })?;
     entries.sort();
     let pages = entries.len().div_ceil(PER_PAGE).max(1);
     if order.page > pages {
         return Err(404);
     }
-    let shown = entries.take((order.page - 1) * PER_PAGE, PER_PAGE);
-    Ok(Listing::new(
-        order,
-        shown,
-        entries.len(),
-        pages,
-        entries.is_complete(),
-    ))
+    let shown = entries.page((order.page - 1) * PER_PAGE, PER_PAGE);
+    let (all, is_complete) = (entries.len(), entries.is_complete());
+    drop(entries);
+    if all > LARGE {
+        give_memory_back();
+    }
+    Ok(Listing::new(order, shown, all, pages, is_complete))
 }
 
 /// The page that a query like `page=2` asks for; the first one for any other query.

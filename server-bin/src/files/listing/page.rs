@@ -1,13 +1,12 @@
 //! The HTML of one page of a listing, made some entries at a time.
 
 use std::fmt::Write as _;
-use std::time::{Duration, UNIX_EPOCH};
 
 use super::Order;
-use super::entries::Shown;
+use super::entries::{Page, Shown};
+use crate::date::{Date, LAST};
 use crate::files::escape;
 use crate::handler::{BodySource, Pulled};
-use crate::sys::Time;
 
 /// Entries that one pull writes: about 32 KiB.
 const PER_PULL: usize = 200;
@@ -20,7 +19,7 @@ td{white-space:nowrap}td:first-child{white-space:normal;overflow-wrap:anywhere}t
 #[derive(Debug)]
 pub(super) struct Listing {
     name: Box<[u8]>,
-    shown: Vec<Shown>,
+    shown: Page,
     /// How many of `shown` were written; none before the page's beginning.
     written: Option<usize>,
     total: usize,
@@ -30,7 +29,7 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    pub(super) fn new(order: &Order, shown: Vec<Shown>, total: usize, pages: usize, complete: bool) -> Self {
+    pub(super) fn new(order: &Order, shown: Page, total: usize, pages: usize, complete: bool) -> Self {
         Self {
             name: order.name.clone(),
             shown,
@@ -98,8 +97,8 @@ impl BodySource for Listing {
             0
         });
         let last = (first + PER_PULL).min(self.shown.len());
-        for entry in &self.shown[first..last] {
-            push_entry(&mut html, entry);
+        for entry in self.shown.entries(first..last) {
+            push_entry(&mut html, &entry);
         }
         self.written = Some(last);
         let ends = last == self.shown.len();
@@ -109,22 +108,26 @@ impl BodySource for Listing {
         out.extend_from_slice(html.as_bytes());
         if ends { Pulled::End } else { Pulled::More }
     }
+
+    fn memory(&self) -> usize {
+        size_of::<Self>() + self.name.len() + self.shown.memory()
+    }
 }
 
-fn push_entry(html: &mut String, entry: &Shown) {
-    let slash = if entry.stamp.is_file() { "" } else { "/" };
+fn push_entry(html: &mut String, entry: &Shown<'_>) {
+    let slash = if entry.is_file { "" } else { "/" };
     html.push_str("<tr><td><a href=\"");
-    escape::push_relative_url(html, &entry.name);
+    escape::push_relative_url(html, entry.name);
     html.push_str(slash);
     html.push_str("\">");
-    escape::push_html(html, &entry.name);
+    escape::push_html(html, entry.name);
     html.push_str(slash);
     html.push_str("</a><td>");
-    if entry.stamp.is_file() {
-        push_size(html, entry.stamp.size);
+    if entry.is_file {
+        push_size(html, entry.size);
     }
     html.push_str("<td>");
-    push_time(html, entry.stamp.modified);
+    push_time(html, entry.modified);
     html.push('\n');
 }
 
@@ -143,23 +146,14 @@ fn push_size(html: &mut String, bytes: u64) {
     let _ = write!(html, "{}.{} {}", tenths / 10, tenths % 10, UNITS[unit]);
 }
 
-/// A time as `2025-01-31 23:59`; nothing for what no such date can say.
-fn push_time(html: &mut String, time: Time) {
-    const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    let seconds = u64::try_from(time.seconds)
-        .ok()
-        .filter(|&seconds| seconds < 253_402_300_800);
+/// A time in seconds since the epoch as `2025-01-31 23:59`; nothing for what no such date can say.
+fn push_time(html: &mut String, seconds: i64) {
+    let seconds = u64::try_from(seconds).ok().filter(|&seconds| seconds <= LAST);
     let Some(seconds) = seconds else { return };
-    // The form of a date in HTTP is "Sun, 06 Nov 1994 08:49:37 GMT".
-    let text = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds));
-    let month = MONTHS.find(&text[8..11]).unwrap_or(0) / 3 + 1;
-    let _ = write!(
-        html,
-        "{}-{month:02}-{} {}",
-        &text[12..16],
-        &text[5..7],
-        &text[17..22]
-    );
+    let date = Date::of(seconds);
+    let (year, month, day) = (date.year(), date.month_number(), date.day());
+    // Without the seconds.
+    let _ = write!(html, "{year}-{month:02}-{day} {}", &date.time()[..5]);
 }
 
 #[cfg(test)]
@@ -188,8 +182,7 @@ mod tests {
         }
         let time = |seconds| {
             let mut text = String::new();
-            let nanoseconds = 0;
-            push_time(&mut text, Time { seconds, nanoseconds });
+            push_time(&mut text, seconds);
             text
         };
         assert_eq!(time(784_111_777), "1994-11-06 08:49");

@@ -272,8 +272,12 @@ fn an_empty_file_is_an_empty_answer() {
 #[cfg(target_os = "linux")]
 fn what_may_not_be_read_is_forbidden() {
     use std::os::unix::fs::PermissionsExt as _;
+    use std::sync::{Arc, Mutex};
 
     use nix::unistd::{Gid, Uid, geteuid, setfsgid, setfsuid};
+
+    use crate::files::FileEvent;
+
     let site = Site::of(&[
         ("private.txt", "secret"),
         ("closed/a.txt", "secret"),
@@ -287,18 +291,34 @@ fn what_may_not_be_read_is_forbidden() {
     ] {
         fs::set_permissions(site.path(name), fs::Permissions::from_mode(mode)).expect("a mode");
     }
-    let files = site.files();
-    // Root may read everything, so as root another user asks: this is a matter of the thread alone.
-    if geteuid().is_root() {
-        setfsgid(Gid::from_raw(65_534));
-        setfsuid(Uid::from_raw(65_534));
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&said);
+    let log = move |event: &FileEvent<'_>| heard.lock().expect("one thread").push(event.to_string());
+    let files = site.files().with_file_log(log);
+    // Root may read everything, so as root another user asks. That is a matter of one thread, which ends before the folder
+    // is removed: the other user may not do that.
+    let asks = move || {
+        if geteuid().is_root() {
+            setfsgid(Gid::from_raw(65_534));
+            setfsuid(Uid::from_raw(65_534));
+        }
+        for path in ["/private.txt", "/closed/a.txt", "/closed/nowhere"] {
+            let answer = ask(&files, "GET", path, &[]);
+            assert_eq!(answer.status, 403, "{path}");
+            assert!(!answer.body.contains("secret"));
+        }
+        assert_eq!(ask(&files, "GET", "/public.txt", &[]).status, 200);
+    };
+    std::thread::scope(|scope| scope.spawn(asks).join()).expect("each answer is right");
+    let said = said.lock().expect("one thread");
+    let named = ["\"private.txt\"", "\"closed/a.txt\"", "\"closed/nowhere\""];
+    assert_eq!(said.len(), named.len(), "{said:?}");
+    for (line, name) in said.iter().zip(named) {
+        assert!(
+            line.starts_with(name) && line.contains("may not be read"),
+            "{line}"
+        );
     }
-    for path in ["/private.txt", "/closed/a.txt", "/closed/nowhere"] {
-        let answer = ask(&files, "GET", path, &[]);
-        assert_eq!(answer.status, 403, "{path}");
-        assert!(!answer.body.contains("secret"));
-    }
-    assert_eq!(ask(&files, "GET", "/public.txt", &[]).status, 200);
 }
 
 #[test]

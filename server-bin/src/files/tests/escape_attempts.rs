@@ -10,13 +10,14 @@ use proptest::test_runner::TestRunner;
 use super::super::coding::Wanted;
 use super::super::path::Name;
 use super::super::resolve::{Found, Lookup, find};
+use super::super::trouble::Troubles;
 use super::support::within_seconds;
 use crate::sys::tests::Tree;
 use crate::sys::{Root, Stamp};
 
 type Identity = (u64, u64);
 
-/// What lies below the root, links not followed.
+/// Everything that lies below the root, links not followed.
 fn inside(directory: &Path, found: &mut HashSet<Identity>) -> std::io::Result<()> {
     let metadata = std::fs::metadata(directory)?;
     found.insert((metadata.dev(), metadata.ino()));
@@ -53,7 +54,7 @@ impl Case {
         }
     }
 
-    /// What a path gives: the identity of what would be sent or listed, or a status.
+    /// Asks for a path. Returns the identity of what would be sent or listed, or a status.
     fn ask(&self, root: &Root, path: &str) -> Result<Option<Identity>, u16> {
         let mut name = Name::parse(path.as_bytes()).map_err(|refusal| refusal.status())?;
         let index = [b"index.html"[..].into()];
@@ -61,6 +62,7 @@ impl Case {
             root,
             index: &index,
             wanted: Wanted::NONE,
+            troubles: &Troubles::default(),
         };
         let stamp = match find(&lookup, &mut name)? {
             Found::File(opened) => Stamp::of(&opened.file).expect("a stamp"),
@@ -133,7 +135,7 @@ fn segment() -> impl Strategy<Value = String> {
     (name, prop::collection::vec(0..9_u8, 24)).prop_map(|(name, how)| {
         name.bytes()
             .zip(how)
-            // What is not ASCII can only be written escaped.
+            // Other bytes than ASCII can only be written escaped.
             .map(|(byte, how)| spelled(byte, if byte.is_ascii() { how } else { 5 }))
             .collect()
     })

@@ -6,3 +6,4 @@ mod escape_attempts;
 mod options;
 mod siblings;
 mod support;
+mod troubles;

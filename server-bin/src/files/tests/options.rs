@@ -1,4 +1,4 @@
-//! What an operator decides: caching, fields, pages for what is missing, a prefix.
+//! The choices of an operator: caching, fields, pages for what is missing, a prefix.
 
 use std::fs;
 
@@ -256,6 +256,8 @@ fn what_cannot_be_meant_is_refused_in_one_line() {
         files().with_fallback("a\0b").err(),
         files().with_error_page(200, "a").err(),
         files().with_error_page(600, "a").err(),
+        files().with_error_page(405, "a").err(),
+        files().with_error_page(413, "a").err(),
         files().with_error_page(404, "..").err(),
         files().with_prefix("/a/../b").err(),
         files().with_prefix("/a b").err(),

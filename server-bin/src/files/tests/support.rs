@@ -64,7 +64,7 @@ impl Site {
     }
 }
 
-/// What came back.
+/// An answer as it came back.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -165,6 +165,7 @@ fn answer(
     before(&mut cx);
     let decision = files.head(&head, &mut cx);
     assert_eq!(cx.misuse(), None);
+    let mut made = None;
     let body = match decision {
         Decision::Respond(Reply::Bytes(content)) => content.as_ref().to_vec(),
         Decision::Respond(Reply::File(slice)) => {
@@ -174,11 +175,20 @@ fn answer(
                 .expect("all of the slice");
             bytes
         }
+        Decision::Respond(Reply::Prepared(prepared)) => {
+            made = Some(prepared.clone());
+            prepared.body().to_vec()
+        }
         _ => panic!("an answer that files never give"),
     };
+    let mut head = detached.head().clone();
+    if let Some(prepared) = made {
+        head.set_status(prepared.status());
+        head.push_all(prepared.fields());
+    }
     let mut out = Vec::new();
     connection
-        .reply(&mut out, detached.head(), &body)
+        .reply(&mut out, &head, &body)
         .expect("a legal response");
     parse(&String::from_utf8(out).expect("text"))
 }

@@ -29,7 +29,8 @@ pub(super) struct FileFlags {
     )]
     cache_control: Vec<String>,
 
-    /// A field of responses: NAME=VALUE, or GLOB:NAME=VALUE for files whose path matches; in the variable each has a line
+    /// A field of responses: NAME=VALUE, or GLOB:NAME=VALUE for files whose path matches; in the variable each has a line.
+    /// OPTIONS has it, too; 405, and what is refused before a file is looked for, has not
     #[arg(long, value_name = "FIELD", env = "SERVER_HEADER", value_delimiter = '\n')]
     header: Vec<FieldRule>,
 
@@ -37,7 +38,8 @@ pub(super) struct FileFlags {
     #[arg(long, value_name = "FILE", env = "SERVER_FALLBACK")]
     fallback: Option<String>,
 
-    /// The body of an error, as 404=404.html
+    /// The body of an error, as 404=404.html: of 400, 403, 404, 412, 416, 500 or 503. Requests that break a rule of HTTP have the
+    /// server's own text
     #[arg(
         long,
         value_name = "STATUS=FILE",
@@ -125,6 +127,15 @@ impl FileFlags {
         ]
         .into_iter()
         .find_map(|(is_given, flag)| is_given.then_some(flag))
+    }
+
+    /// Checks the rules, as far as they are wrong whatever the directory holds. A directory that is missing is no error here: the
+    /// server says so when it starts.
+    pub(super) fn check(&self, root: &Path) -> Result<(), String> {
+        match Files::open(root) {
+            Ok(files) => self.add_rules(files).map(drop).map_err(|error| error.to_string()),
+            Err(_) => Ok(()),
+        }
     }
 
     /// The handler for a directory.

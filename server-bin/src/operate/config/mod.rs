@@ -20,7 +20,7 @@ use flags::{LimitFlags, TimeoutFlags};
 use logs::{LogFlags, ProxyFlags};
 pub use refusal::Ending;
 
-use super::descriptors;
+use super::descriptors::{self, Each};
 use super::log;
 use super::proxy_protocol::Trusted;
 use crate::address::{AcceptMode, Address};
@@ -29,11 +29,13 @@ use crate::files::Files;
 use crate::handler::Handler;
 use crate::server::{Server, default_workers};
 use crate::sockets::Options;
+use crate::sys::net::DEFERS_ACCEPT;
 
 /// Serves a directory, or without one a demonstration, over HTTP/1.1.
 ///
-/// A time is a number of seconds, or one with ms, s, m or h behind it; a size a number of bytes, or one with K, M or G
-/// (K is 1024). Each flag can be given as an environment variable, too; an empty one is none.
+/// A time is a number of seconds, or one with us, ms, s, min, h or d behind it, or a sum of such (1m30s); a size a number of
+/// bytes, or one with K, M, G or T (K is 1024). Each flag can be given as an environment variable, too; an empty one is none, and that of a flag without a
+/// value is true or false, or another word for these: yes, no, on, off, 1, 0.
 #[derive(Parser, Clone, Debug)]
 #[command(
     name = "server-bin",
@@ -63,7 +65,7 @@ pub struct Config {
 
     /// Short for --listen 127.0.0.1:PORT; may be given more than once
     // Without a variable: in Kubernetes SERVER_PORT is set for whoever lives beside a service of the name "server".
-    #[arg(short, value_name = "PORT", help_heading = "Listening")]
+    #[arg(short, value_name = "PORT", help_heading = "Listening", value_parser = units::port)]
     port: Vec<u16>,
 
     /// Permissions of Unix sockets, as 660 [default: as the umask leaves them]
@@ -72,13 +74,19 @@ pub struct Config {
     pub(super) socket_mode: Option<u32>,
 
     /// Threads that serve [default: one per core]
-    #[arg(short, long, value_name = "N", env = "SERVER_WORKERS", value_parser = clap::value_parser!(u16).range(1..=1024),
+    #[arg(short, long, value_name = "N", env = "SERVER_WORKERS", value_parser = units::workers,
           help_heading = "Listening")]
     workers: Option<u16>,
 
     /// How the workers share an address [default: reuseport where the kernel balances, else shared]
     #[arg(long, value_name = "MODE", env = "SERVER_ACCEPT", help_heading = "Listening")]
     accept: Option<Accept>,
+
+    /// Let the kernel hold a TCP connection back until its client has sent something, but for 1 to 15 seconds at most, which it
+    /// rounds up to 1, 3, 7 or 15; 0 for not at all. A drain takes half of that longer, and half a second. Linux only
+    #[arg(long, value_name = "TIME", env = "SERVER_DEFER_ACCEPT", default_value = "0", value_parser = units::deferral,
+          help_heading = "Listening")]
+    defer_accept: Duration,
 
     #[command(flatten, next_help_heading = "Behind proxies")]
     proxies: ProxyFlags,
@@ -162,6 +170,11 @@ impl Config {
         if self.socket_mode.is_some() && !has_unix {
             return Err("--socket-mode needs a --listen unix:/path".into());
         }
+        if !DEFERS_ACCEPT && !self.defer_accept.is_zero() {
+            return Err(
+                "--defer-accept needs Linux: no other kernel is asked to hold connections back".into(),
+            );
+        }
         if self.proxies.proxy_protocol && self.proxies.trusted_proxies.is_none() {
             return Err(
                 "--proxy-protocol needs --trusted-proxies: else any client could say who it is".into(),
@@ -175,21 +188,52 @@ impl Config {
         if let Some((_, address)) = twice {
             return Err(format!("{address} is to be listened on twice"));
         }
+        self.check_admin(&addresses)?;
+        if let Some(root) = &self.root {
+            self.files.check(root)?;
+        }
+        self.limits.check(self.worker_count())?;
+        self.timeouts.check()?;
         self.logs.check()
+    }
+
+    /// The admin listener needs an address of its own.
+    fn check_admin(&self, addresses: &[Address]) -> Result<(), String> {
+        // Sockets of a service manager are in the place of the default.
+        let has_sockets = !self.names_addresses() && std::env::var_os("LISTEN_FDS").is_some();
+        let Some(admin) = self.admin().filter(|_| !has_sockets) else {
+            return Ok(());
+        };
+        match addresses.iter().find(|address| address.overlaps(admin)) {
+            Some(address) => Err(format!(
+                "--admin {admin} is where the server listens for everybody ({address}): give it another port"
+            )),
+            None => Ok(()),
+        }
+    }
+
+    fn worker_count(&self) -> usize {
+        self.workers.map_or_else(default_workers, Into::into)
     }
 
     /// What `--check` prints: also what only shows when the server is about to start.
     fn show(&self, command: &clap::Command, matches: &ArgMatches) -> Ending {
         let server = match self.server(crate::handler::function(|_, _| "")) {
             Ok(server) => server,
-            Err(line) => return Ending::Error(line),
+            Err(line) => return Ending::Unable(line),
         };
         if self.root.is_some()
             && let Err(line) = self.files()
         {
-            return Ending::Error(line);
+            return Ending::Unable(line);
         }
         let mut effective = self.logs.effective();
+        if self.root.is_some() {
+            effective.push(("--index", "index.html".into()));
+            effective.push(("--cache-control", "no-cache".into()));
+        }
+        let body = self.settings().limits.body as usize;
+        effective.push(("--max-body", units::spelled_size(body)));
         if !self.names_addresses() {
             effective.push(("--listen", "127.0.0.1:8080".into()));
         }
@@ -202,6 +246,10 @@ impl Config {
         if self.limits.max_connections.is_none() {
             effective.push(("--max-connections", server.connection_limit().to_string()));
         }
+        if self.limits.max_memory.is_none() {
+            let all = self.settings().worker_memory * server.worker_count();
+            effective.push(("--max-memory", units::spelled_size(all)));
+        }
         Ending::Text(show::configuration(command, matches, &effective))
     }
 
@@ -211,7 +259,9 @@ impl Config {
     ///
     /// A line that says what is wrong and what to do.
     pub fn server(&self, handler: impl Handler) -> Result<Server, String> {
-        let mut server = Server::with(handler).settings(self.settings());
+        let mut server = Server::with(handler)
+            .settings(self.settings())
+            .defer_accept(self.defer_accept);
         if let Some(workers) = self.workers {
             server = server.workers(workers.into());
         }
@@ -220,7 +270,12 @@ impl Config {
         }
         let most = self.limits.max_connections.map(|most| most as usize);
         let addresses = self.addresses().len();
-        let most = descriptors::connections(most, server.worker_count(), addresses, self.admin().is_some())?;
+        let each = match self.root {
+            Some(_) => Each::SocketAndFile,
+            None => Each::Socket,
+        };
+        let has_admin = self.admin().is_some();
+        let most = descriptors::connections(most, server.worker_count(), addresses, has_admin, each)?;
         Ok(server.max_connections(most))
     }
 
@@ -244,7 +299,7 @@ impl Config {
     #[must_use]
     pub fn sockets(&self) -> Options {
         Options {
-            workers: self.workers.map_or_else(default_workers, Into::into),
+            workers: self.worker_count(),
             accept: self.accept.map_or_else(AcceptMode::default, Into::into),
             mode: self.socket_mode,
         }
@@ -300,9 +355,62 @@ impl Config {
         self.timeouts.drain_delay
     }
 
+    /// The limits of a connection and its requests, by the names that metrics have for them.
+    #[must_use]
+    pub fn limits(&self) -> Vec<(&'static str, u64)> {
+        let Settings {
+            limits,
+            max_requests,
+            max_body,
+            worker_memory,
+            receive_buffer,
+            turn_requests,
+            turn_bytes,
+            ..
+        } = self.settings();
+        let mut all = vec![
+            ("head_bytes", limits.head.into()),
+            ("fields", limits.fields.into()),
+            ("body_bytes", max_body.unwrap_or(limits.body)),
+            ("trailers_bytes", limits.trailers.into()),
+            ("turn_requests", turn_requests.into()),
+            ("turn_bytes", turn_bytes as u64),
+            (
+                "memory_bytes",
+                worker_memory.saturating_mul(self.worker_count()) as u64,
+            ),
+            ("receive_buffer_bytes", receive_buffer as u64),
+        ];
+        // Without the flag there is no such limit.
+        if max_requests != u32::MAX {
+            all.push(("requests", max_requests.into()));
+        }
+        all
+    }
+
+    /// The limits that an operator looks for first, as the start says them.
+    #[must_use]
+    pub fn spelled_limits(&self) -> String {
+        let settings = self.settings();
+        let body = settings.max_body.unwrap_or(settings.limits.body);
+        let body = usize::try_from(body).unwrap_or(usize::MAX);
+        let memory = settings.worker_memory.saturating_mul(self.worker_count());
+        format!(
+            "bodies of {}, {} of memory",
+            units::spelled_size(body),
+            units::spelled_size(memory)
+        )
+    }
+
+    /// How long a drain may take.
+    #[must_use]
+    pub fn drain_timeout(&self) -> Duration {
+        self.timeouts.drain_timeout
+    }
+
     fn settings(&self) -> Settings {
         let mut settings = Settings::default();
-        self.limits.put_into(&mut settings);
+        self.limits.put_into(&mut settings, self.worker_count());
         self.timeouts.put_into(&mut settings);
         settings
     }

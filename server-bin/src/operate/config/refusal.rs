@@ -13,8 +13,10 @@ use super::environment;
 pub enum Ending {
     /// The text was asked for: `--help`, `--version`, `--check` or `--completions`.
     Text(String),
-    /// The line says what is wrong.
+    /// The line says what is wrong with the command line or a variable.
     Error(String),
+    /// The line says why the server could not start, though nothing is wrong with the command line.
+    Unable(String),
 }
 
 impl Ending {

@@ -3,25 +3,27 @@
 use std::fmt::Write as _;
 
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Command};
+use clap::{ArgAction, ArgMatches, Command};
 
-/// A line for each flag, in the order of the help. `effective` says what follows where a flag was not given and has no
-/// default that stands in the help as a value.
+/// A line for each value of each flag, in the order of the help. `effective` says what is in force where a flag was not given and
+/// has no default that clap knows; of a flag that is not in it, none is in force.
 pub(super) fn configuration(command: &Command, matches: &ArgMatches, effective: &[(&str, String)]) -> String {
     let mut text = String::new();
     for arg in command.get_arguments() {
         let id = arg.get_id().as_str();
-        if matches!(id, "help" | "version" | "check" | "completions")
-            || !matches.ids().any(|given| given == id)
-        {
+        if matches!(id, "help" | "version" | "check" | "completions") {
             continue;
         }
         let given = matches.try_get_raw(id).ok().flatten();
-        let values: Vec<String> = given
-            .into_iter()
-            .flatten()
-            .map(|value| value.to_string_lossy().into_owned())
-            .collect();
+        let values: Vec<String> = match arg.get_action() {
+            // However the variable spells it.
+            ArgAction::SetTrue => vec![matches.get_flag(id).to_string()],
+            _ => given
+                .into_iter()
+                .flatten()
+                .map(|value| value.to_string_lossy().into_owned())
+                .collect(),
+        };
         let source = match matches.value_source(id) {
             Some(ValueSource::CommandLine) => "command line".to_owned(),
             Some(ValueSource::EnvVariable) => {
@@ -30,10 +32,15 @@ pub(super) fn configuration(command: &Command, matches: &ArgMatches, effective: 
             }
             _ => "default".to_owned(),
         };
-        line(&mut text, &name(arg), &values.join(","), &source);
-    }
-    for (flag, value) in effective {
-        line(&mut text, flag, value, "default");
+        let name = name(arg);
+        for value in &values {
+            line(&mut text, &name, value, &source);
+        }
+        if values.is_empty() {
+            let in_force = effective.iter().find(|(flag, _)| *flag == name);
+            let value = in_force.map_or("none", |(_, value)| value);
+            line(&mut text, &name, value, "default");
+        }
     }
     text
 }

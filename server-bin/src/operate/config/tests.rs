@@ -79,6 +79,12 @@ fn each_flag_sets_what_it_says() {
         "4k",
         "--min-write-rate",
         "5k",
+        "--turn-time",
+        "6ms",
+        "--turn-requests",
+        "7",
+        "--turn-bytes",
+        "8k",
         "--head-timeout",
         "4",
         "--body-timeout",
@@ -90,9 +96,9 @@ fn each_flag_sets_what_it_says() {
         "--reply-timeout",
         "8",
         "--drain-timeout",
-        "9",
-        "--idle-grace",
         "10",
+        "--idle-grace",
+        "9",
     ]);
     let settings = config.expect("a command line").settings();
     let numbers = [
@@ -101,8 +107,11 @@ fn each_flag_sets_what_it_says() {
         settings.limits.body as u32,
         settings.min_body_rate,
         settings.min_write_rate,
+        settings.turn_time.as_micros() as u32,
+        settings.turn_requests,
+        settings.turn_bytes as u32,
     ];
-    assert_eq!(numbers, [1, 2048, 3072, 4096, 5120]);
+    assert_eq!(numbers, [1, 2048, 3072, 4096, 5120, 6000, 7, 8192]);
     let timeouts = [
         settings.head_timeout,
         settings.body_timeout,
@@ -112,7 +121,7 @@ fn each_flag_sets_what_it_says() {
         settings.drain_timeout,
         settings.drain_idle_timeout,
     ];
-    assert_eq!(timeouts.map(|timeout| timeout.as_secs()), [4, 5, 6, 7, 8, 9, 10]);
+    assert_eq!(timeouts.map(|timeout| timeout.as_secs()), [4, 5, 6, 7, 8, 10, 9]);
 }
 
 #[test]
@@ -148,6 +157,18 @@ fn flags_that_contradict_each_other_are_refused_by_name() {
             ["--log-format", "--access-log"],
         ),
         (&["-p", "80", "-l", "127.0.0.1:80"], ["127.0.0.1:80", "twice"]),
+        (
+            &["-w", "8", "--max-memory", "7.5M"],
+            ["--max-memory 7680K", "give 8M or more"],
+        ),
+        (
+            &["-w", "2", "--max-memory", "4M", "--turn-bytes", "1025K"],
+            ["--turn-bytes 1025K", "give 1M or less"],
+        ),
+        (
+            &["--turn-bytes", "65M"],
+            ["--turn-bytes 65M", "or more --max-memory"],
+        ),
     ] {
         let line = refusal(arguments);
         assert!(
@@ -156,6 +177,8 @@ fn flags_that_contradict_each_other_are_refused_by_name() {
         );
     }
     read(&["-l", "127.0.0.1:0", "-l", "127.0.0.1:0"]).expect("each gets a port of its own");
+    read(&["-w", "8", "--max-memory", "8M"]).expect("1M for each");
+    read(&["-w", "2", "--max-memory", "4M", "--turn-bytes", "1M"]).expect("half of a worker's");
 }
 
 #[test]
@@ -182,11 +205,47 @@ fn a_check_says_what_would_be_in_force_and_whence_it_comes() {
     assert_eq!(line("--max-body "), ["--max-body", "2M", "#", "command", "line"]);
     assert_eq!(line("--workers "), ["--workers", "3", "#", "command", "line"]);
     assert_eq!(line("--max-head "), ["--max-head", "32K", "#", "default"]);
+    assert_eq!(
+        line("--turn-requests "),
+        ["--turn-requests", "32", "#", "default"]
+    );
+    assert_eq!(line("--turn-bytes "), ["--turn-bytes", "256K", "#", "default"]);
     assert_eq!(line("--listen "), ["--listen", "127.0.0.1:8080", "#", "default"]);
-    let Err(Ending::Error(line)) = read(&["--check", "/nowhere/at/all"]) else {
+    assert_eq!(line("--max-memory "), ["--max-memory", "384M", "#", "default"]);
+    let Err(Ending::Unable(line)) = read(&["--check", "/nowhere/at/all"]) else {
         panic!("no error")
     };
     assert!(line.contains("/nowhere/at/all"), "{line}");
+}
+
+#[test]
+fn a_check_has_a_line_for_each_value_and_true_or_false_for_each_switch() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let root = folder.path().to_str().expect("text");
+    let arguments = [
+        "--check",
+        root,
+        "--header",
+        "a=b,c",
+        "--header",
+        "d=e",
+        "--listing",
+    ];
+    let Err(Ending::Text(text)) = read(&arguments) else {
+        panic!("no text")
+    };
+    for line in [
+        "--header             a=b,c ",
+        "--header             d=e ",
+        "--listing            true ",
+    ] {
+        assert!(text.lines().any(|each| each.starts_with(line)), "{line}: {text}");
+    }
+    assert!(
+        text.lines()
+            .any(|line| line.starts_with("--no-precompressed   false ")),
+        "{text}"
+    );
 }
 
 #[test]
@@ -196,7 +255,9 @@ fn completions_know_every_flag() {
             panic!("no script")
         };
         assert!(
-            script.contains("max-connections") && script.contains("proxy-protocol"),
+            ["max-connections", "proxy-protocol", "turn-requests", "turn-bytes"]
+                .iter()
+                .all(|flag| script.contains(flag)),
             "{script}"
         );
     }
@@ -214,8 +275,47 @@ fn a_wrong_rule_for_files_is_refused_by_name() {
     ] {
         let folder = tempfile::tempdir().expect("a directory");
         let root = folder.path().to_str().expect("text");
-        let arguments: Vec<&str> = ["--check", root].iter().chain(arguments).copied().collect();
-        let line = refusal(&arguments);
-        assert!(line.contains(word), "{word}: {line}");
+        for first in [&["--check", root][..], &[root]] {
+            let arguments: Vec<&str> = first.iter().chain(arguments).copied().collect();
+            let line = refusal(&arguments);
+            assert!(line.contains(word), "{word}: {line}");
+        }
+    }
+}
+
+#[test]
+fn two_values_that_cannot_both_hold_are_refused() {
+    for (arguments, words) in [
+        (&["--admin", "127.0.0.1:8080"][..], "--admin 127.0.0.1:8080"),
+        (&["--admin", ":9000", "-l", "127.0.0.1:9000"], "--admin :9000"),
+        (&["--admin", "[::1]:9000", "-l", "[::]:9000"], "[::]:9000"),
+        (&["--admin", "unix:/a", "-l", "unix:/a"], "unix:/a"),
+        (
+            &["--idle-grace", "1m", "--drain-timeout", "10s"],
+            "--drain-timeout",
+        ),
+        (&["--idle-grace", "31s"], "--drain-timeout"),
+        (
+            &["--max-body", "300M", "--max-memory", "20M", "-w", "2"],
+            "--max-memory 20M",
+        ),
+        (
+            &["--max-body", "6M", "--max-memory", "20M", "-w", "2"],
+            "--max-body 6M",
+        ),
+    ] {
+        let line = refusal(arguments);
+        assert!(line.contains(words), "{arguments:?}: {line}");
+    }
+    for arguments in [
+        &["--admin", "127.0.0.1:0", "-l", "127.0.0.1:0"][..],
+        &["--admin", "127.0.0.1:8080", "-p", "8081"],
+        &["--admin", "127.0.0.1:9000", "-l", "[::]:9000"],
+        &["--admin", "unix:/a", "-l", "unix:/b"],
+        &["--drain-timeout", "1s"],
+        &["--max-body", "5M", "--max-memory", "20M", "-w", "2"],
+        &["--max-body", "300M"],
+    ] {
+        assert!(read(arguments).is_ok(), "{arguments:?}");
     }
 }

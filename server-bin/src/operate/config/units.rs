@@ -1,5 +1,6 @@
 //! Times, sizes and rates as they are spelled on the command line.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// Splits `1.5 MiB` into its number in billionths and its unit in small letters.
@@ -28,43 +29,140 @@ fn quantity(text: &str, units: &[(&[&str], u64)]) -> Option<u64> {
     u64::try_from(billionths.checked_mul(u128::from(*factor))? / 1_000_000_000).ok()
 }
 
+/// The time of `1h30m` or `1m 30s`, in microseconds; each part of a sum has its unit.
+fn sum_of_times(text: &str) -> Option<u64> {
+    let is_digit = |c: char| c.is_ascii_digit();
+    let (mut rest, mut total, mut is_first) = (text, 0_u64, true);
+    loop {
+        let unit = rest
+            .find(|c: char| !is_digit(c) && c != '.')
+            .unwrap_or(rest.len());
+        let end = rest[unit..].find(is_digit).map_or(rest.len(), |at| unit + at);
+        let (part, behind) = rest.split_at(end);
+        let part = part.trim_end();
+        let is_alone = is_first && behind.is_empty();
+        if !is_alone && part.ends_with(is_digit) {
+            return None;
+        }
+        total = total.checked_add(quantity(part, TIMES)?)?;
+        (rest, is_first) = (behind, false);
+        if rest.is_empty() {
+            return Some(total);
+        }
+    }
+}
+
+/// In microseconds.
 const TIMES: &[(&[&str], u64)] = &[
-    (&["", "s", "sec", "second", "seconds"], 1000),
-    (&["ms"], 1),
-    (&["m", "min", "minute", "minutes"], 60_000),
-    (&["h", "hour", "hours"], 3_600_000),
-    (&["d", "day", "days"], 86_400_000),
+    (&["", "s", "sec", "secs", "second", "seconds"], 1_000_000),
+    (&["us", "µs"], 1),
+    (&["ms"], 1000),
+    (&["m", "min", "mins", "minute", "minutes"], 60_000_000),
+    (&["h", "hr", "hrs", "hour", "hours"], 3_600_000_000),
+    (&["d", "day", "days"], DAY),
 ];
+const DAY: u64 = 86_400_000_000;
 
 const SIZES: &[(&[&str], u64)] = &[
     (&["", "b"], 1),
     (&["k", "kb", "kib"], 1 << 10),
     (&["m", "mb", "mib"], 1 << 20),
     (&["g", "gb", "gib"], 1 << 30),
+    (&["t", "tb", "tib"], 1 << 40),
 ];
 
-fn time_from(text: &str, least: u64, range: &str) -> Result<Duration, String> {
-    match quantity(text, TIMES) {
-        Some(ms) if (least..=86_400_000).contains(&ms) => Ok(Duration::from_millis(ms)),
-        Some(_) => Err(format!("it has to lie between {range}")),
-        None => Err("a time is a number of seconds, or one with ms, s, m or h behind it, as 1.5s".into()),
+fn time_within(text: &str, range: RangeInclusive<u64>, spelled: &str) -> Result<Duration, String> {
+    match sum_of_times(text) {
+        Some(micros) if range.contains(&micros) => Ok(Duration::from_micros(micros)),
+        Some(_) => Err(format!("it has to lie between {spelled}")),
+        None => Err(
+            "a time is a number of seconds, or one with us, ms, s, min, h or d behind it, as 1.5s or 1m30s"
+                .into(),
+        ),
     }
 }
 
 /// `90`, `1.5s`, `500ms`, `2min`, `1h`.
 pub(super) fn time(text: &str) -> Result<Duration, String> {
-    time_from(text, 100, "100ms and 24h")
+    time_within(text, 100_000..=DAY, "100ms and 24h")
 }
 
 /// The same, or none at all.
 pub(super) fn time_or_none(text: &str) -> Result<Duration, String> {
-    time_from(text, 0, "0 and 24h")
+    time_within(text, 0..=DAY, "0 and 24h")
+}
+
+/// For how long connections are held back on which nothing was sent, or not at all.
+pub(super) fn deferral(text: &str) -> Result<Duration, String> {
+    match time_or_none(text)?.as_secs_f64() {
+        0.0 | 1.0..=15.0 => time_or_none(text),
+        _ => Err("it has to be 0, or lie between 1s and 15s".into()),
+    }
+}
+
+/// The time of a turn: `100us`, `1ms`. A number without a unit was of microseconds once, and is of seconds elsewhere.
+pub(super) fn turn_time(text: &str) -> Result<Duration, String> {
+    if text.ends_with(|c: char| c.is_ascii_digit()) {
+        return Err("a turn's time needs its unit behind it: us, ms or s, as 100us".into());
+    }
+    time_within(text, 1..=1_000_000, "1us and 1s")
 }
 
 /// `8000`, `64k`, `10M`, `2GiB`; a k is 1024 bytes, however it is spelled.
 fn size(text: &str) -> Result<u64, String> {
     quantity(text, SIZES)
-        .ok_or_else(|| "a size is a number of bytes, or one with K, M or G behind it (K is 1024)".into())
+        .ok_or_else(|| "a size is a number of bytes, or one with K, M, G or T behind it (K is 1024)".into())
+}
+
+/// A size as it can be given.
+pub(super) fn spelled_size(bytes: usize) -> String {
+    let units = [(1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K")];
+    let unit = units
+        .into_iter()
+        .find(|(unit, _)| bytes > 0 && bytes.is_multiple_of(*unit));
+    unit.map_or_else(
+        || bytes.to_string(),
+        |(unit, name)| format!("{}{name}", bytes / unit),
+    )
+}
+
+fn number(text: &str, range: RangeInclusive<u32>) -> Result<u32, String> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = text
+        .parse()
+        .ok()
+        .filter(|number| digits && range.contains(number));
+    number.ok_or_else(|| format!("it has to be a number from {} to {}", range.start(), range.end()))
+}
+
+/// How many threads serve.
+pub(super) fn workers(text: &str) -> Result<u16, String> {
+    number(text, 1..=1024).map(|number| number as u16)
+}
+
+/// A port, or 0 for any that is free.
+pub(super) fn port(text: &str) -> Result<u16, String> {
+    number(text, 0..=65_535).map(|number| number as u16)
+}
+
+/// How many connections there may be.
+pub(super) fn connections(text: &str) -> Result<u32, String> {
+    number(text, 1..=10_000_000)
+}
+
+/// How many requests a connection may make.
+pub(super) fn requests(text: &str) -> Result<u32, String> {
+    number(text, 1..=u32::MAX - 1)
+}
+
+/// How many requests a turn may answer.
+pub(super) fn turn_requests(text: &str) -> Result<u32, String> {
+    number(text, 1..=1_000_000)
+}
+
+/// How many field lines a head may have.
+pub(super) fn fields(text: &str) -> Result<u16, String> {
+    number(text, 1..=http_core::limits::FIELDS.into()).map(|number| number as u16)
 }
 
 /// The size of a request head.
@@ -72,6 +170,40 @@ pub(super) fn head_size(text: &str) -> Result<u32, String> {
     match size(text)? {
         bytes @ 1024..=1_048_576 => Ok(bytes as u32),
         _ => Err("it has to lie between 1K and 1M".into()),
+    }
+}
+
+/// The size of a trailer section.
+pub(super) fn trailers_size(text: &str) -> Result<u16, String> {
+    match size(text)? {
+        bytes @ 1..=65_535 => Ok(bytes as u16),
+        // As far as people round.
+        65_536 => Ok(u16::MAX),
+        _ => Err("it has to lie between 1 and 64K".into()),
+    }
+}
+
+/// The memory of all connections.
+pub(super) fn memory_size(text: &str) -> Result<u64, String> {
+    match size(text)? {
+        bytes if bytes >= 1 << 20 => Ok(bytes),
+        _ => Err("it has to be 1M or more".into()),
+    }
+}
+
+/// The size of a buffer of the kernel's, or 0 for its own choice.
+pub(super) fn buffer_size(text: &str) -> Result<usize, String> {
+    match size(text)? {
+        bytes @ (0 | 4096..=1_073_741_824) => Ok(bytes as usize),
+        _ => Err("it has to be 0, or lie between 4K and 1G".into()),
+    }
+}
+
+/// The answers of a turn.
+pub(super) fn turn_bytes(text: &str) -> Result<usize, String> {
+    match size(text)? {
+        bytes @ 4096..=1_073_741_824 => Ok(bytes as usize),
+        _ => Err("it has to lie between 4K and 1G".into()),
     }
 }
 
@@ -119,8 +251,20 @@ mod tests {
             ("1h", 3_600_000),
             ("0.5H", 1_800_000),
             ("1d", 86_400_000),
+            ("1hr", 3_600_000),
+            ("1m30s", 90_000),
+            ("1h30m", 5_400_000),
+            ("1h 30min 2.5s", 5_402_500),
         ] {
             assert_eq!(time(text), Ok(Duration::from_millis(ms)), "{text}");
+        }
+        for (text, micros) in [
+            ("100us", 100),
+            ("100 µs", 100),
+            ("1.5ms", 1500),
+            ("0.25s", 250_000),
+        ] {
+            assert_eq!(turn_time(text), Ok(Duration::from_micros(micros)), "{text}");
         }
         for (text, bytes) in [
             ("7", 7),
@@ -133,6 +277,7 @@ mod tests {
             ("1.5MB", 3 << 19),
             ("1g", 1 << 30),
             ("1 GiB", 1 << 30),
+            ("1T", 1 << 40),
         ] {
             assert_eq!(size(text), Ok(bytes), "{text}");
         }
@@ -151,6 +296,9 @@ mod tests {
             "1e3",
             "1x",
             "1s1",
+            "1 2s",
+            "1s.5",
+            "1m30s x",
             "1,5s",
             "0x1",
             "99999999999999999999s",
@@ -160,7 +308,7 @@ mod tests {
         ] {
             assert!(time(bad).is_err(), "{bad}");
         }
-        for bad in ["", "k", "-1", "+1", "1t", "1k1", "18446744073709551615g", "1s"] {
+        for bad in ["", "k", "-1", "+1", "1p", "1k1", "18446744073709551615g", "1s"] {
             assert!(size(bad).is_err(), "{bad}");
         }
     }
@@ -168,10 +316,54 @@ mod tests {
     #[test]
     fn what_is_out_of_its_range_is_refused() {
         assert!(time("0").is_err() && time("99ms").is_err() && time("25h").is_err());
+        assert!(turn_time("0us").is_err() && turn_time("2s").is_err() && turn_time("1s").is_ok());
+        assert!(
+            turn_time("1").is_err() && turn_time("0.1").is_err(),
+            "without a unit"
+        );
         assert!(time_or_none("0").is_ok() && time_or_none("25h").is_err());
+        assert!(
+            turn_requests("0").is_err() && turn_requests("1").is_ok() && turn_requests("1000001").is_err()
+        );
+        assert!(turn_bytes("4095").is_err() && turn_bytes("4k").is_ok() && turn_bytes("1025m").is_err());
         assert!(head_size("1023").is_err() && head_size("1025k").is_err() && head_size("1m").is_ok());
+        assert_eq!(
+            (trailers_size("64k"), trailers_size("63k")),
+            (Ok(65_535), Ok(64_512))
+        );
+        assert!(trailers_size("0").is_err() && trailers_size("65537").is_err());
         assert!(body_size("1024g").is_err() && body_size("1023g").is_ok() && body_size("0").is_ok());
         assert!(rate("1025m").is_err() && rate("1g").is_ok() && rate("0").is_ok());
+    }
+
+    #[test]
+    fn numbers_are_digits_within_their_range() {
+        assert_eq!(
+            (workers("1"), workers("1024"), port("0")),
+            (Ok(1), Ok(1024), Ok(0))
+        );
+        for bad in ["", "0", "1025", "x", "+1", "1.5", "99999999999999999999"] {
+            assert_eq!(
+                workers(bad),
+                Err("it has to be a number from 1 to 1024".into()),
+                "{bad}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_size_is_spelled_as_it_can_be_given() {
+        for (bytes, text) in [
+            (0, "0"),
+            (1, "1"),
+            (1025, "1025"),
+            (2048, "2K"),
+            (256 << 20, "256M"),
+            (1 << 31, "2G"),
+        ] {
+            assert_eq!(spelled_size(bytes), text);
+            assert_eq!(size(text), Ok(bytes as u64));
+        }
     }
 
     #[test]

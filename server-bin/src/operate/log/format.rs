@@ -11,7 +11,6 @@ use std::time::SystemTime;
 use http_core::Version;
 
 use super::civil::Civil;
-use super::line::word;
 use crate::handler::{End, Outcome};
 
 /// How a line of the access log looks.
@@ -62,6 +61,17 @@ impl Stamp {
             Format::Json => json(line, &self.text, out),
         }
         out.push(b'\n');
+    }
+}
+
+/// The word for an end in logs.
+const fn word(end: End) -> &'static str {
+    match end {
+        End::Complete => "complete",
+        End::PeerGone => "peer-gone",
+        End::TimedOut => "timed-out",
+        End::Failed => "failed",
+        End::Stopped => "cut-off",
     }
 }
 
@@ -171,11 +181,25 @@ fn escape_json(text: &[u8], out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::line::UNKNOWN;
     use super::*;
     use http_core::Rule;
     use proptest::prelude::*;
     use std::time::Duration;
+
+    /// The outcome of a request of which nothing is known.
+    const UNKNOWN: Outcome<'static> = Outcome {
+        peer: None,
+        method: b"",
+        target: b"",
+        version: None,
+        referer: b"",
+        user_agent: b"",
+        status: 0,
+        bytes: 0,
+        time: Duration::ZERO,
+        rule: None,
+        end: End::Complete,
+    };
 
     fn text(format: Format, line: &Outcome<'_>) -> String {
         let time = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_883_192_007);

@@ -1,21 +1,21 @@
-//! The writer thread: takes lines out of the workers' rings and notices out of their queue, and writes both.
+//! The writer thread: takes lines from the workers and notices out of their queue, and writes both.
 //!
 //! While there is something to write it looks every 50 ms. After a second without, it sleeps until a worker hands
-//! something over, so that an idle server wakes for nothing.
+//! something over, so that it never wakes for nothing.
 
 use std::io::{self, IsTerminal as _};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant, SystemTime};
 
+use super::batch::{Lines, WriterEnd};
 use super::civil::Civil;
 use super::format::{Format, Stamp};
-use super::line;
 use super::notice::{Notices, QUIET, Said, Silent};
-use super::ring::{Lines, WriterEnd};
-use super::sink::{Sink, Target};
+use super::sink::Sink;
+use super::target::Target;
 use crate::operate::plural;
 
 /// How long the writer leaves lines to gather.
@@ -57,23 +57,25 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// A ring to look into.
-    pub(super) fn add(&self, ring: WriterEnd) {
+    /// A worker to ask for lines.
+    pub(super) fn add(&self, worker: WriterEnd) {
         self.arrivals
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .push(ring);
+            .push(worker);
         self.wake();
     }
 
-    /// Lines were put into a ring, which is more than half full or is not.
-    #[inline]
-    pub(super) fn handed_over(&self, is_half_full: bool) {
+    /// Takes the ends of the workers that have come since.
+    pub(super) fn take_arrivals(&self) -> Vec<WriterEnd> {
+        std::mem::take(&mut *self.arrivals.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A worker has handed lines over; `are_many` says that more will soon find no room.
+    pub(super) fn handed_over(&self, are_many: bool) {
         // Either this thread sees that the writer is asleep, or the writer sees the lines before it falls asleep.
         fence(Ordering::SeqCst);
-        if self.asleep.load(Ordering::Relaxed)
-            || (is_half_full && !self.hurried.swap(true, Ordering::Relaxed))
-        {
+        if self.asleep.load(Ordering::Relaxed) || (are_many && !self.hurried.swap(true, Ordering::Relaxed)) {
             self.wake();
         }
     }
@@ -97,6 +99,8 @@ impl Shared {
 pub struct Log {
     shared: Arc<Shared>,
     notices: Notices,
+    /// Whether lines say how long a request took.
+    timed: bool,
     end: Receiver<()>,
 }
 
@@ -110,6 +114,7 @@ impl Log {
         let shared = Arc::new(Shared::default());
         let (queue, said) = mpsc::sync_channel(NOTICES);
         let (tell, end) = mpsc::channel();
+        let timed = matches!(settings.access, Some((_, Format::Json)));
         let access = match settings.access {
             Some((target, format)) => Some((Sink::open(target)?, format)),
             None => None,
@@ -120,9 +125,8 @@ impl Log {
             access,
             is_stamped: settings.notices != Target::Stderr || wants_time(),
             notices: Sink::open(settings.notices)?,
-            rings: Vec::new(),
+            workers: Vec::new(),
             silent: Vec::new(),
-            taken: Vec::new(),
             lost: Tally::default(),
             trouble: None,
             last_work: Instant::now(),
@@ -130,7 +134,14 @@ impl Log {
         let thread = thread::Builder::new().name("log".into()).spawn(move || {
             writer.run();
             let _ = tell.send(());
-        })?;
+        });
+        let no_thread = |error: io::Error| {
+            io::Error::new(
+                error.kind(),
+                format!("cannot start a thread for the log: {error}"),
+            )
+        };
+        let thread = thread.map_err(no_thread)?;
         *shared.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread.thread().clone());
         Ok(Self {
             notices: Notices {
@@ -138,6 +149,7 @@ impl Log {
                 shared: Arc::clone(&shared),
             },
             shared,
+            timed,
             end,
         })
     }
@@ -145,7 +157,7 @@ impl Log {
     /// An end for one worker; clone it for each further one.
     #[must_use]
     pub fn lines(&self) -> Lines {
-        Lines::new(Arc::clone(&self.shared))
+        Lines::new(Arc::clone(&self.shared), self.timed)
     }
 
     /// Where notices go in.
@@ -211,13 +223,11 @@ struct Writer {
     access: Option<(Sink, Format)>,
     notices: Sink,
     is_stamped: bool,
-    rings: Vec<WriterEnd>,
+    workers: Vec<WriterEnd>,
     silent: Vec<Silent>,
-    /// What was taken out of a ring; kept for its capacity.
-    taken: Vec<u8>,
     lost: Tally,
-    /// Why lines are lost, when it is for an error of the log.
-    trouble: Option<io::Error>,
+    /// Why lines are lost, when it is for an error of the log, and what to do.
+    trouble: Option<String>,
     last_work: Instant,
 }
 
@@ -243,50 +253,40 @@ impl Writer {
         if self.shared.reopen.swap(false, Ordering::Acquire) {
             self.reopen();
         }
-        let mut arrivals = self
-            .shared
-            .arrivals
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        self.rings.append(&mut arrivals);
-        drop(arrivals);
+        self.workers.append(&mut self.shared.take_arrivals());
         let worked = self.take_lines() | self.take_notices(now);
         self.say_lost(now);
         self.write();
         worked || !self.notices.is_empty() || self.access.as_ref().is_some_and(|(sink, _)| !sink.is_empty())
     }
 
-    /// Makes text of the lines in all rings, as long as there is room for it.
+    /// Makes text of the lines that were handed over, as long as there is room for it, and asks for more.
     fn take_lines(&mut self) -> bool {
         let mut worked = false;
         let Some((sink, format)) = &mut self.access else {
             return false;
         };
         let stamp = Stamp::new(*format, SystemTime::now());
-        let (taken, shared, lost) = (&mut self.taken, &self.shared, &mut self.lost);
-        self.rings.retain_mut(|end| {
-            let dropped = end.dropped.swap(0, Ordering::Relaxed);
+        let (shared, lost) = (&self.shared, &mut self.lost);
+        self.workers.retain(|worker| {
+            let dropped = worker.take_dropped();
             shared.dropped.fetch_add(dropped, Ordering::Relaxed);
             lost.count += dropped;
-            // Asked before the look into the ring: what an end that has gone put in is seen then.
-            let is_abandoned = end.ring.is_abandoned();
-            let ready = end.ring.slots();
-            if ready == 0 || sink.is_full() {
-                return ready > 0 || !is_abandoned;
-            }
-            worked = true;
-            if let Ok(chunk) = end.ring.read_chunk(ready) {
-                let (first, second) = chunk.as_slices();
-                taken.clear();
-                taken.extend_from_slice(first);
-                taken.extend_from_slice(second);
-                chunk.commit_all();
-            }
-            // Batches are handed over whole, so no line ends within.
-            let mut rest = &taken[..];
-            while let Some((line, behind)) = line::take(rest) {
-                stamp.write(&line, sink.buffer());
-                rest = behind;
+            loop {
+                if sink.is_full() {
+                    return true;
+                }
+                match worker.take() {
+                    Ok(mut batch) => {
+                        worked = true;
+                        batch
+                            .outcomes()
+                            .for_each(|outcome| stamp.write(&outcome, sink.buffer()));
+                        worker.give_back(batch);
+                    }
+                    Err(TryRecvError::Empty) => break worker.ask(),
+                    Err(TryRecvError::Disconnected) => return false,
+                }
             }
             true
         });
@@ -343,21 +343,24 @@ impl Writer {
         };
         let lines = plural(count, "line");
         let text = match self.trouble.take() {
-            Some(error) => format!(
-                "cannot write the access log: {error}; {lines} lost so far; make room or SIGUSR1 to open it anew"
-            ),
+            Some(trouble) => format!("cannot write the access log: {trouble}; {lines} lost so far"),
             None => format!("{lines} of the access log dropped: they came faster than they could be written"),
         };
         self.note(&text);
     }
 
+    fn lose(&mut self, lines: u64) {
+        self.shared.dropped.fetch_add(lines, Ordering::Relaxed);
+        self.lost.count += lines;
+    }
+
     fn write(&mut self) {
         if let Some((sink, _)) = &mut self.access
             && let Err((error, lost)) = sink.flush()
+            && lost > 0
         {
-            self.shared.dropped.fetch_add(lost, Ordering::Relaxed);
-            self.lost.count += lost;
-            self.trouble = Some(error);
+            self.trouble = Some(format!("{error}{}", sink.advice(&error)));
+            self.lose(lost);
             self.say_lost(Instant::now());
         }
         // There is nowhere left to say that this failed.
@@ -365,14 +368,19 @@ impl Writer {
     }
 
     fn reopen(&mut self) {
-        let access = self.access.as_mut().map(|(sink, _)| sink);
-        let errors: Vec<String> = access
-            .into_iter()
-            .chain([&mut self.notices])
-            .filter_map(|sink| sink.reopen().err())
-            .map(|error| format!("{error}; the one that is open is written on"))
-            .collect();
-        errors.iter().for_each(|error| self.note(error));
+        let access = self.access.as_mut().map(|(sink, _)| sink.reopen());
+        if let Some(Ok(lost)) = access {
+            self.lose(lost);
+        }
+        let notices = self.notices.reopen();
+        if let Ok(1..) = notices {
+            self.note("a notice was lost: the log that was moved away took no more than its beginning");
+        }
+        for reopened in access.into_iter().chain([notices]) {
+            if let Err(error) = reopened {
+                self.note(&format!("{error}; the one that is open is written on"));
+            }
+        }
     }
 
     /// Writes what is left, and gives those who read a moment to take it. More comes only from threads that do not know
@@ -386,6 +394,8 @@ impl Writer {
             }
         }
         self.lost.silent_until = None;
+        let left = self.access.as_mut().map_or(0, |(sink, _)| sink.give_up());
+        self.lose(left);
         self.say_lost(Instant::now());
         self.write();
     }
@@ -396,8 +406,9 @@ impl Writer {
         }
         self.shared.asleep.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
-        let is_idle = self.rings.iter().all(|end| end.ring.slots() == 0);
-        if !is_idle {
+        if self.take_lines() {
+            self.write();
+            self.last_work = now;
             self.shared.asleep.store(false, Ordering::Relaxed);
             return;
         }

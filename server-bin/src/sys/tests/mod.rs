@@ -1,5 +1,8 @@
 //! Opening below a root and sending from a file, on the real kernel.
 
+pub(crate) mod children;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod memory;
 mod opening;
 mod sending;
 

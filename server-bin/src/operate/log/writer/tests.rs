@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::line::UNKNOWN;
 use super::*;
-use crate::handler::Outcome;
+use crate::driver::handler::mailbox::{Mailbox, Wake};
+use crate::handler::{Outcomes, Watch};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -24,12 +24,35 @@ fn start(access: &Path, notices: &Path) -> Log {
     .expect("the files can be opened")
 }
 
-fn line(target: &str) -> Outcome<'_> {
-    Outcome {
-        method: b"GET",
-        target: target.as_bytes(),
-        status: 200,
-        ..UNKNOWN
+/// A worker as far as the log knows of it.
+struct Worker {
+    lines: Lines,
+    outcomes: Outcomes,
+}
+
+impl Worker {
+    fn new(log: &Log) -> Self {
+        Self {
+            lines: log.lines(),
+            outcomes: Outcomes::new(Arc::new(Mailbox::new(None))),
+        }
+    }
+
+    fn end_round(&mut self) {
+        // Its worker does that when it was alerted; and a connection looks at the latter before its next head.
+        self.outcomes.heed_alert();
+        if !self.outcomes.can_wait(Instant::now) || self.outcomes.are_many(1) {
+            let lines = &mut self.lines;
+            self.outcomes.tell(Instant::now(), |outcomes| {
+                lines.take_in(outcomes, false);
+                Watch::GoOn
+            });
+        }
+    }
+
+    fn end(mut self) {
+        self.outcomes.begin_last_round();
+        self.end_round();
     }
 }
 
@@ -38,7 +61,7 @@ fn read(path: &Path) -> String {
 }
 
 #[track_caller]
-fn wait_for(what: &str, condition: impl Fn() -> bool) {
+fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(start.elapsed() < PATIENCE, "{what}");
@@ -52,18 +75,19 @@ fn each_line_of_each_worker_is_written_once_and_in_its_order() {
     let log = start(&access, &notices);
     thread::scope(|scope| {
         for worker in 0..4 {
-            let mut lines = log.lines();
+            let mut of_worker = Worker::new(&log);
             scope.spawn(move || {
                 for number in 0..5000 {
-                    lines.push(&line(&format!("/{worker}/{number}")));
+                    of_worker.outcomes.add(&format!("/{worker}/{number}"));
                     if number % 7 == 0 {
-                        lines.flush();
+                        of_worker.end_round();
                     }
-                    // What a ring holds is not what is tested here.
+                    // What finds room is not what is tested here.
                     if number % 1000 == 0 {
                         thread::sleep(Duration::from_millis(60));
                     }
                 }
+                of_worker.end();
             });
         }
     });
@@ -75,7 +99,7 @@ fn each_line_of_each_worker_is_written_once_and_in_its_order() {
             .lines()
             .filter_map(|line| line.split_once(&format!("/{worker}/")));
         let numbers: Vec<u32> = of_worker
-            .filter_map(|(_, rest)| rest.split('"').next()?.parse().ok())
+            .filter_map(|(_, rest)| rest.split(' ').next()?.parse().ok())
             .collect();
         assert_eq!(numbers, (0..5000).collect::<Vec<_>>());
     }
@@ -85,13 +109,62 @@ fn each_line_of_each_worker_is_written_once_and_in_its_order() {
 fn a_line_appears_without_a_further_one_also_after_the_writer_fell_asleep() {
     let (_folder, access, notices) = place();
     let log = start(&access, &notices);
-    let mut lines = log.lines();
+    let mut worker = Worker::new(&log);
     for number in 1..=2 {
-        lines.push(&line("/"));
-        lines.flush();
-        wait_for("the line is written", || read(&access).lines().count() == number);
+        worker.outcomes.add("/");
+        worker.end_round();
+        let written = || read(&access).lines().count();
+        wait_for("the line is written", || {
+            // The writer wakes its worker when it asks.
+            worker.end_round();
+            written() == number
+        });
         wait_for("the writer sleeps", || log.shared.asleep.load(Ordering::Relaxed));
     }
+}
+
+#[test]
+fn a_worker_that_sleeps_over_lines_is_woken_to_hand_them_over() {
+    struct Count(Arc<AtomicU64>);
+    impl Wake for Count {
+        fn wake(&self) -> io::Result<()> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        }
+    }
+    let (_folder, access, notices) = place();
+    let log = start(&access, &notices);
+    let wakes = Arc::<AtomicU64>::default();
+    let mailbox = Arc::new(Mailbox::new(Some(Box::new(Count(Arc::clone(&wakes))))));
+    let mut worker = Worker {
+        lines: log.lines(),
+        outcomes: Outcomes::new(Arc::clone(&mailbox)),
+    };
+    // The first line goes without being asked for, and one behind it waits for that. The writer may ask so soon that the
+    // worker does not fall asleep over it: then it hands it over, and tries with the next one.
+    worker.outcomes.add("/");
+    worker.end_round();
+    let mut sent = 1;
+    loop {
+        assert!(sent < 100, "the writer asks without a pause");
+        worker.outcomes.add("/");
+        worker.end_round();
+        sent += 1;
+        if mailbox.fall_asleep() {
+            break;
+        }
+        mailbox.wake_up();
+        worker.end_round();
+    }
+    wait_for("it is woken", || wakes.load(Ordering::Relaxed) == 1);
+    assert!(mailbox.wake_up());
+    worker.end_round();
+    wait_for("all lines are there", || read(&access).lines().count() == sent);
+    // It is asked for more once, and not again before it has any.
+    wait_for("it is asked for more", || mailbox.wake_up());
+    assert!(mailbox.fall_asleep());
+    thread::sleep(3 * PAUSE);
+    assert!(!mailbox.wake_up());
 }
 
 #[test]
@@ -104,13 +177,14 @@ fn lines_that_find_no_room_are_dropped_and_the_count_is_said() {
         return;
     }
     let log = start(Path::new(&path), &notices);
-    let mut lines = log.lines();
-    let long = "x".repeat(1000);
+    let mut worker = Worker::new(&log);
+    let long = format!("/{}", "x".repeat(1000));
     let started = Instant::now();
     for _ in 0..5000 {
-        lines.push(&line(&long));
-        lines.flush();
+        worker.outcomes.add(&long);
+        worker.end_round();
     }
+    worker.end();
     assert!(started.elapsed() < PATIENCE, "the worker waited for the log");
     let dropped = log.dropped();
     wait_for("some are dropped", || dropped() > 0);
@@ -130,16 +204,17 @@ fn a_full_disk_is_said_once_with_what_to_do_and_ends_nothing() {
     }
     let (_folder, _, notices) = place();
     let log = start(Path::new("/dev/full"), &notices);
-    let mut lines = log.lines();
+    let mut worker = Worker::new(&log);
     for _ in 0..5 {
-        lines.push(&line("/"));
-        lines.flush();
+        worker.outcomes.add("/");
+        worker.end_round();
         thread::sleep(Duration::from_millis(60));
     }
+    worker.end();
     wait_for("it is said", || !read(&notices).is_empty());
     let text = read(&notices);
     assert!(
-        text.lines().count() == 1 && text.contains("No space left") && text.contains("SIGUSR1"),
+        text.lines().count() == 1 && text.contains("No space left") && text.contains("; make room; "),
         "{text}"
     );
     let dropped = log.dropped();
