@@ -3,6 +3,7 @@
 //! `cargo test --doc` through `support::documents`.
 
 mod markdown;
+mod paths;
 mod promises;
 mod shell;
 

@@ -1,6 +1,6 @@
-//! The tables of promises: each row names a test that there is, and what it names as planted is.
+//! The tables of promises: each row names a test that there is, and what it names as planted is, and makes one of these tests run.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -34,21 +34,72 @@ fn names(cell: &str) -> Vec<&str> {
     cell.split('`').skip(1).step_by(2).collect()
 }
 
-/// The names of all tests of the workspace.
-fn tests() -> BTreeSet<String> {
-    let mut files = Vec::new();
-    for folder in ["tests", "server-bin", "http-core", "multiplex"] {
-        collect(&root().join(folder), &mut files);
-    }
-    let mut names = BTreeSet::new();
-    for file in files {
-        let text = fs::read_to_string(&file).expect("a file of ours is text");
-        for part in text.split("#[test]").skip(1) {
-            let name = part.split_once("fn ").and_then(|(_, rest)| rest.split_once('('));
-            names.extend(name.map(|(name, _)| name.to_owned()));
+/// Where a test is: its package, its target (`lib`, or the name of a test program), and its path in that.
+#[derive(PartialEq, Debug)]
+struct Place {
+    package: String,
+    target: String,
+    path: String,
+}
+
+impl Place {
+    /// Where a file's test of this name is, the file being named from the root on.
+    fn of(file: &Path, name: &str) -> Self {
+        let parts: Vec<&str> = file.iter().map(|part| part.to_str().expect("our names are text")).collect();
+        let (package, within) = match parts[..] {
+            ["tests", ..] => ("system-tests", &parts[..]),
+            _ => (parts[0], &parts[1..]),
+        };
+        let stems = within[1..].iter().map(|part| part.trim_end_matches(".rs"));
+        let (target, modules): (&str, Vec<&str>) = match within[0] {
+            "src" => ("lib", stems.collect()),
+            _ => (within[1].trim_end_matches(".rs"), stems.skip(1).collect()),
+        };
+        let modules = modules.into_iter().filter(|part| !["mod", "main", "lib"].contains(part));
+        Self {
+            package: package.to_owned(),
+            target: target.to_owned(),
+            path: modules.chain([name]).collect::<Vec<_>>().join("::"),
         }
     }
-    names
+
+    /// Whether a planted bug's command runs this test.
+    fn is_run_by(&self, command: &str) -> bool {
+        if command == "scripts/races loom" {
+            return self.path.starts_with("driver::handler::models");
+        }
+        let after = |word: &str| command.split_once(word).map(|(_, rest)| rest);
+        let rest = after("cargo test -q -p ").expect("a command of cargo's");
+        let mut words = rest.split(' ');
+        let package = words.next();
+        let target = match words.next() {
+            Some("--test") => words.next(),
+            _ => Some("lib"),
+        };
+        let filter = words.next().unwrap_or_default();
+        package == Some(&self.package) && target == Some(&self.target) && self.path.contains(filter)
+    }
+}
+
+/// The tests of the workspace by their names, of which some are there more than once.
+fn tests() -> BTreeMap<String, Vec<Place>> {
+    let root = root();
+    let mut files = Vec::new();
+    for folder in ["tests", "server-bin", "http-core", "multiplex"] {
+        collect(&root.join(folder), &mut files);
+    }
+    let mut tests = BTreeMap::<String, Vec<Place>>::new();
+    for file in files {
+        let text = fs::read_to_string(&file).expect("a file of ours is text");
+        let file = file.strip_prefix(&root).expect("it is below the root");
+        for part in text.split("#[test]").skip(1) {
+            let name = part.split_once("fn ").and_then(|(_, rest)| rest.split_once('('));
+            if let Some((name, _)) = name {
+                tests.entry(name.to_owned()).or_default().push(Place::of(file, name));
+            }
+        }
+    }
+    tests
 }
 
 fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -76,7 +127,7 @@ fn every_promise_names_a_test_that_there_is() {
             if named.is_empty() {
                 wrong.push(format!("{document}: no test for {:?}", row[0]));
             }
-            let missing = named.into_iter().filter(|name| !tests.contains(*name));
+            let missing = named.into_iter().filter(|name| !tests.contains_key(*name));
             wrong.extend(missing.map(|name| format!("{document}: there is no test {name}")));
         }
     }
@@ -84,16 +135,41 @@ fn every_promise_names_a_test_that_there_is() {
 }
 
 #[test]
-fn every_promise_of_the_readme_names_a_planted_bug_that_there_is() {
+fn every_promise_of_the_readme_names_planted_bugs_that_run_one_of_its_tests() {
+    let tests = tests();
     let text = fs::read_to_string(root().join("README.md")).expect("the document");
+    let mut wrong = Vec::new();
     for row in rows(&text) {
-        let named = names(row.get(2).copied().unwrap_or_default());
-        assert!(!named.is_empty(), "no planted bug for {:?}", row[0]);
-        for name in named {
-            let patch = root().join("tests/mutants").join(name).with_extension("patch");
-            assert!(patch.is_file(), "there is no planted bug {name}");
+        let bugs = names(row.get(2).copied().unwrap_or_default());
+        assert!(!bugs.is_empty(), "no planted bug for {:?}", row[0]);
+        let places = names(row[1]).into_iter().filter_map(|name| tests.get(name));
+        let places: Vec<&Place> = places.flatten().collect();
+        for bug in bugs {
+            let patch = root().join("tests/mutants").join(bug).with_extension("patch");
+            let Ok(patch) = fs::read_to_string(&patch) else {
+                wrong.push(format!("there is no planted bug {bug}"));
+                continue;
+            };
+            let command = patch.lines().find_map(|line| line.strip_prefix("Test: "));
+            let command = command.expect("a patch says its test");
+            if !places.iter().any(|place| place.is_run_by(command)) {
+                wrong.push(format!("{bug} runs none of the tests of its row: {command}"));
+            }
         }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_test_is_found_where_it_is() {
+    let unit = Place::of(Path::new("server-bin/src/files/tests/answers.rs"), "a_file");
+    assert!(unit.is_run_by("cargo test -q -p server-bin --lib files::"));
+    assert!(!unit.is_run_by("cargo test -q -p server-bin --lib sys::"));
+    assert!(!unit.is_run_by("cargo test -q -p server-bin --test files"));
+    let whole = Place::of(Path::new("tests/files/main.rs"), "a_file");
+    assert!(whole.is_run_by("SERVER_BIN=x cargo test -q -p system-tests --test files a_fi"));
+    assert!(!whole.is_run_by("cargo test -q -p system-tests --test operate"));
+    assert!(!whole.is_run_by("scripts/races loom"));
 }
 
 #[test]

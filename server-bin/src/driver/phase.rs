@@ -2,9 +2,15 @@
 //!
 //! # Why these phases
 //!
-//! A connection does one thing at a time, and a phase says which. Two questions are asked of a phase, and of nothing
-//! beside it: what the connection waits for ([`Phase::wait`]), and which timeout runs meanwhile ([`Phase::timeout`]).
-//! So two states that differ in either are two phases:
+//! A connection does one thing at a time, and a phase says which. Two questions are asked of a phase: what the connection
+//! waits for ([`Phase::wait`]), and which timeout runs meanwhile ([`Phase::timeout`]). So two states that differ in either
+//! are two phases.
+//!
+//! There is one exception, and it is not about the connection itself: while its worker is short of memory, a connection that
+//! waits for bytes and holds much waits for memory first ([`Wait::Memory`], which `holding.rs` says at the end of a turn).
+//! Its phase and its timeout stay as they are. As a phase of its own this would double every phase that reads.
+//!
+//! Why some states are phases of their own:
 //!
 //! - Unsent output is part of the phase. While the socket takes no more, nothing else goes on, so that a client that does
 //!   not read cannot make the server keep more than one answer for it: [`Phase::Unsent`] says what goes on afterwards.

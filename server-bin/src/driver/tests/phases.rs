@@ -143,19 +143,14 @@ fn name(phase: Phase) -> String {
     }
 }
 
-/// The diagram: an edge for each pair of phases, labelled with the happenings that lead from one to the other. The end of
-/// every connection by `PeerGone` and `Finished` is left out, or nothing else could be seen.
+/// The diagram: an edge for each pair of phases, labelled with the happenings that lead from one to the other.
 fn diagram() -> String {
     let mut dot = String::from(
         "// Written from src/driver/phase.rs: UPDATE_DOCS=1 cargo test -p server-bin --lib diagram\n\
-         // Left out: PeerGone and Finished, which close a connection in every phase.\n\
          digraph phases {\n    node [shape=box];\n",
     );
     let mut labels = BTreeMap::<(String, String), BTreeSet<(usize, String)>>::new();
     for (from, happening, to) in edges() {
-        if matches!(happening, PeerGone | Finished) {
-            continue;
-        }
         let label = match happening {
             Wanted(wants) => format!("Wanted({wants:?})"),
             other => format!("{other:?}"),
