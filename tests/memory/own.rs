@@ -98,7 +98,9 @@ fn what_two_thousand_half_heads_took_comes_back() {
     // The worker's own buffers and its slots are no part of what is to come back.
     let answer = Client::connect(address).exchange("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!(answer.expect("an answer").text(), "hello");
-    until("the clients are accepted", || running.counters().read(PATIENCE)[0].accepted > HEADS as u64);
+    until("the clients are accepted", || {
+        running.counters().read(PATIENCE)[0].accepted > HEADS as u64
+    });
     let before = process::anonymous_memory(std::process::id());
     for stream in &mut streams {
         stream.write_all(head.as_bytes()).expect("the kernel takes it");
