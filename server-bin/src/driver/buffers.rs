@@ -251,11 +251,19 @@ impl Kit {
         self.memory.set_kept(kept.unwrap_or(0));
         // One answer may have been larger than all others.
         if self.out.capacity() > KEPT_CAPACITY {
+            self.memory.was_taken(self.out.capacity());
             self.out.shrink_to(TURN_BYTES);
         }
         if self.scratch.capacity() > KEPT_CAPACITY {
-            self.scratch = Vec::new();
+            self.drop_scratch();
         }
+    }
+
+    /// Frees what a source has made, because it was much.
+    #[cold]
+    pub(crate) fn drop_scratch(&mut self) {
+        self.memory.was_taken(self.scratch.capacity());
+        self.scratch = Vec::new();
     }
 
     /// Gives up what the worker could do without.

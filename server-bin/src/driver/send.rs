@@ -361,7 +361,7 @@ fn pull(
     };
     // It was copied once: beside the source's own bytes there are those in the output.
     if made > TURN_BYTES && !kit.memory.allows(2 * made) {
-        kit.scratch = Vec::new();
+        kit.drop_scratch();
         kit.notify(&Notice::PullTooLarge(made));
         return Sent::Broken;
     }
@@ -369,7 +369,7 @@ fn pull(
         return Sent::Broken;
     }
     if made > TURN_BYTES {
-        kit.scratch = Vec::new();
+        kit.drop_scratch();
     }
     kit.note_body(made as u64);
     match pulled {
