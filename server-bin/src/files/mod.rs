@@ -8,7 +8,7 @@
 //! | `serve` | leads the way |
 //! | `root` | the directory that the root's path leads to, looked at anew at most once a second |
 //! | `asked`, `coding` | *pure*: whether the request has conditions, and which siblings (`.br`, `.zst`, `.gz`) it wants |
-//! | `cache` | what the worker remembers, and the look that says whether it is still so |
+//! | `cache`, `watch` | what the worker remembers, and the look that says whether it is still so |
 //! | `path` | *pure*: from the request's path to a name below the root, or 400 or 404 |
 //! | `resolve` | looks the name up and opens it: a file, an index, a redirect to the directory's slash, a status |
 //! | `selected` | *pure*: the field lines of a file, made once: `mime` (its type), `etag`, `rules` (what the operator adds) |
@@ -93,10 +93,12 @@ mod rules;
 mod selected;
 mod send;
 mod serve;
+mod status;
 #[cfg(test)]
 mod tests;
 mod text;
 mod trouble;
+mod watch;
 
 use std::io;
 use std::path::{Path, PathBuf};

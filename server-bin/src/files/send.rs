@@ -18,8 +18,9 @@ use super::local::Local;
 use super::options::Options;
 use super::path::Name;
 use super::refusal::Refusal;
-use super::resolve::{self, Opened};
+use super::resolve::Opened;
 use super::selected::{Facts, Role, Selected};
+use super::status::status_of;
 use super::text::Text;
 use crate::handler::{Content, Context, FileGuard, FileSlice, Reply};
 use crate::sys::Stamp;
@@ -69,7 +70,7 @@ pub(super) fn send(
     let read = read(&opened.file, opened.size(), buffer);
     let (stamp, length) = read.map_err(|error| {
         site.troubles.failed(name.as_bytes(), &error, false);
-        Refusal::of(resolve::status_of(&error))
+        Refusal::of(status_of(&error))
     })?;
     let settled = |stamp: &Stamp, tags| length == stamp.size && has_settled(stamp, now, tags);
     let negotiated = site.precompressed && opened.media.is_compressible();
@@ -84,7 +85,7 @@ pub(super) fn send(
         now: seconds(now),
     };
     let keeps = facts.settled && facts.stamp.modified.seconds <= facts.now.cast_signed();
-    selected.describe(&facts, length, site);
+    selected.describe(&facts, length, site.tags, &site.rules);
     if length > IN_MEMORY as u64 {
         let state = facts.settled.then(|| guard::of(stamp));
         return answer(selected, Body::Open(opened.file, state), page.asked, head, cx);
