@@ -9,7 +9,7 @@ use super::mime::Media;
 use super::rules::Rules;
 use super::text::Text;
 use crate::date::{Date, LAST};
-use crate::handler::{Prepared, plain};
+use crate::handler::{Prepared, status};
 use crate::sys::{Stamp, Time};
 
 const CONTENT_ENCODING: FieldName = FieldName::from_static("content-encoding");
@@ -19,7 +19,7 @@ const LAST_MODIFIED: FieldName = FieldName::from_static("last-modified");
 
 const ACCEPT_RANGES: FieldLine = FieldLine::from_static("accept-ranges: bytes");
 /// Caches keep it, and ask each time whether it is still the one: a 304 is cheap, and an old page is not.
-pub(super) const NO_CACHE: FieldLine = plain::NO_CACHE;
+pub(super) const NO_CACHE: FieldLine = status::NO_CACHE;
 pub(super) const NO_SNIFFING: FieldLine = FieldLine::from_static("x-content-type-options: nosniff");
 const VARY: FieldLine = FieldLine::from_static("vary: accept-encoding");
 pub(super) const VARY_ACCEPT: FieldLine = FieldLine::from_static("vary: accept");

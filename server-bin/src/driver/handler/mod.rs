@@ -36,8 +36,11 @@ pub(crate) mod notice;
 mod outcome;
 pub mod plain;
 mod reply;
-mod stream;
+mod sink;
+mod source;
+pub(crate) mod status;
 mod sync;
+mod ticket;
 mod upgrade;
 
 use std::marker::PhantomData;
@@ -48,13 +51,17 @@ pub use super::outcomes::Outcomes;
 pub(crate) use context::Lent;
 pub use context::{Context, Detached};
 pub(crate) use erased::AnyHandler;
-pub(crate) use later::{Answer, Desk, Elsewhere, Serial};
-pub use later::{Completed, Completer, Notifier, Ticket};
+pub use later::{Completer, Notifier};
+pub(crate) use later::{Desk, Elsewhere};
+pub(crate) use mailbox::Answer;
 pub use methods::Methods;
 pub use notice::Notice;
 pub use outcome::{End, MAX_TEXT, Outcome, Watch};
-pub use reply::{Content, FileGuard, FileSlice, Prepared, Reply};
-pub use stream::{BodySink, BodySource, Pulled, Took};
+pub use reply::{Completed, Content, FileGuard, FileSlice, Prepared, Reply};
+pub use sink::{BodySink, Took};
+pub use source::{BodySource, Pulled};
+pub(crate) use ticket::Serial;
+pub use ticket::Ticket;
 pub use upgrade::{Happened, Io, Protocol, Wants};
 
 /// Answers requests. Closures and functions that return a [`Decision`] implement it.
