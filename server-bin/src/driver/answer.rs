@@ -6,10 +6,10 @@ use http_core::{Body, FieldLine, Head, Method, Misuse, Rule, response_has_body};
 
 use super::buffers::Kit;
 use super::connection::Connection;
+use super::handler::outcomes::records::Answered;
 use super::handler::{BodySource, Content, End, Notice, Prepared, Reply, Ticket, status};
 use super::held::{self, Held};
 use super::phase::{Happening, Phase, Timeout};
-use super::records::Answered;
 use super::run::Part;
 use super::send::Outgoing;
 use super::settings::COPIED_BODY;

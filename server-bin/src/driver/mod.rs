@@ -18,20 +18,11 @@ pub(crate) mod held;
 mod holding;
 pub(crate) mod idle;
 pub(crate) mod memory;
-#[cfg_attr(
-    not(feature = "cli"),
-    expect(
-        dead_code,
-        reason = "the access log keeps outcomes, and comes with the command line"
-    )
-)]
-pub(crate) mod outcomes;
 mod peer;
 pub(crate) mod phase;
 pub(crate) mod preface;
 mod receive;
 mod recording;
-pub(crate) mod records;
 mod run;
 mod send;
 pub(crate) mod settings;
@@ -41,6 +32,5 @@ mod take;
 pub(crate) mod tally;
 #[cfg(test)]
 pub(crate) mod tests;
-mod texts;
 mod timing;
 mod work;

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use http_core::{FieldBlock, ResponseHead};
 
+use super::handler::outcomes::records::Records;
 use super::handler::{BodySink, Collected, Content, Elsewhere, Happened, Protocol};
 use super::held::Held;
 use super::memory::LITTLE;
-use super::records::Records;
 use super::send::Outgoing;
 
 /// What a connection owns only while it has something unfinished.

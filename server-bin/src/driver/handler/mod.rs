@@ -33,7 +33,14 @@ mod methods;
 #[cfg(all(test, loom))]
 mod models;
 pub(crate) mod notice;
-mod outcome;
+#[cfg_attr(
+    not(feature = "cli"),
+    expect(
+        dead_code,
+        reason = "the access log keeps outcomes, and comes with the command line"
+    )
+)]
+pub(crate) mod outcomes;
 pub mod plain;
 mod reply;
 mod sink;
@@ -47,7 +54,6 @@ use std::marker::PhantomData;
 
 use http_core::Head;
 
-pub use super::outcomes::Outcomes;
 pub(crate) use context::Lent;
 pub use context::{Context, Detached};
 pub(crate) use erased::AnyHandler;
@@ -56,7 +62,7 @@ pub(crate) use later::{Desk, Elsewhere};
 pub(crate) use mailbox::Answer;
 pub use methods::Methods;
 pub use notice::Notice;
-pub use outcome::{End, MAX_TEXT, Outcome, Watch};
+pub use outcomes::{End, MAX_TEXT, Outcome, Outcomes, Watch};
 pub use reply::{Completed, Content, FileGuard, FileSlice, Prepared, Reply};
 pub use sink::{BodySink, Took};
 pub use source::{BodySource, Pulled};

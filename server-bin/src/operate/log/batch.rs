@@ -11,8 +11,8 @@ use std::time::Instant;
 
 use super::shared::{Shared, WriterEnd};
 use crate::driver::handler::mailbox::Mailbox;
-use crate::driver::outcomes::Keep;
-use crate::driver::records::Batch;
+use crate::driver::handler::outcomes::Keep;
+use crate::driver::handler::outcomes::records::Batch;
 use crate::handler::Outcomes;
 
 /// Batches that wait for the writer: one that it has asked for, and the last one of a worker.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Thread;
 
 use crate::driver::handler::mailbox::Mailbox;
-use crate::driver::records::Batch;
+use crate::driver::handler::outcomes::records::Batch;
 
 /// What the writer shares with those who hand something over.
 #[derive(Debug, Default)]
