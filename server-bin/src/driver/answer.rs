@@ -11,9 +11,9 @@ use super::handler::{BodySource, Content, End, Notice, Prepared, Reply, Ticket, 
 use super::held::{self, Held};
 use super::phase::{Happening, Phase, Timeout};
 use super::run::Part;
-use super::send::Outgoing;
 use super::settings::COPIED_BODY;
 use super::socket::Socket;
+use super::work::Outgoing;
 
 impl<S: Socket> Connection<S> {
     /// Answers the request with `reply`, under the status and fields in the kit's head.

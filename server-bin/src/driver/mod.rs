@@ -9,7 +9,7 @@
 //! out) and `switch` (other protocols); `timing` says how long it may take.
 
 mod answer;
-pub(crate) mod budget;
+mod budget;
 pub(crate) mod buffers;
 pub(crate) mod connection;
 mod current;
@@ -18,9 +18,11 @@ pub(crate) mod held;
 mod holding;
 pub(crate) mod idle;
 pub(crate) mod memory;
+pub(crate) mod pace;
 mod peer;
 pub(crate) mod phase;
-pub(crate) mod preface;
+pub(crate) mod preamble;
+mod preface;
 mod receive;
 mod recording;
 mod run;
