@@ -8,15 +8,15 @@ use std::time::{Duration, Instant, SystemTime};
 
 use http_core::{DateLine, Fields, Head};
 
-use super::budget::{Clock, Pace};
 use super::handler::mailbox::Mailbox;
 use super::handler::notice::{Notice, NoticeHook};
+use super::handler::outcomes::records::Records;
 use super::handler::{AnyHandler, Context, Decision, End, Lent, Methods, Watch};
 use super::held;
 use super::memory::Memory;
+use super::pace::{Clock, Pace};
 use super::peer::Peer;
-use super::preface::Preamble;
-use super::records::Records;
+use super::preamble::Preamble;
 use super::settings::{Settings, TURN_BYTES};
 use super::tally::Tally;
 use super::work::Pool;

@@ -12,20 +12,7 @@ use super::phase::{Happening, Phase};
 use super::run::Part;
 use super::settings::TURN_BYTES;
 use super::socket::{Socket, is_about_peer, is_temporary};
-
-/// Where the rest of a response body comes from.
-pub(crate) enum Outgoing {
-    Content {
-        content: Content,
-        at: usize,
-    },
-    File(FileSlice),
-    /// A source, and whether it was pulled already.
-    Pull {
-        source: Held<Box<dyn BodySource>>,
-        begun: bool,
-    },
-}
+use super::work::Outgoing;
 
 /// How a body went on.
 enum Sent {
