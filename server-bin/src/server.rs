@@ -16,7 +16,7 @@ use crate::address::{AcceptMode, Address, Bound};
 use crate::driver::buffers::Watching;
 use crate::driver::held;
 use crate::driver::preface::Preamble;
-use crate::driver::settings::Settings;
+use crate::driver::settings::{NEVER, Settings};
 use crate::handler::{AnyHandler, Context, Decision, Handler, Notice, function};
 use crate::sockets::{BindError, Options, Sockets};
 use crate::sys;
@@ -151,7 +151,7 @@ impl Server {
     /// that time and half a second. Before the drain of a server that hands its sockets on, call
     /// [`Handle::hand_over`].
     pub fn defer_accept(mut self, time: Duration) -> Self {
-        self.deferral = time;
+        self.deferral = time.min(NEVER);
         self
     }
 
@@ -402,6 +402,13 @@ mod tests {
             told.try_recv().is_err(),
             "there is nothing that an operator should know"
         );
+    }
+
+    #[test]
+    fn connections_may_be_held_back_for_any_time() {
+        let server = Server::new(|_, _| "hello").defer_accept(Duration::MAX);
+        let longest = sys::net::longest_deferral(server.deferral);
+        assert!(longest > Duration::from_secs(1 << 28), "{longest:?}");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::buffers::Kit;
 use super::settings::Settings;
+use super::tally::nanoseconds;
 
 /// Looks at the clock.
 pub(crate) type Clock = Box<dyn Fn() -> Instant + Send>;
@@ -143,14 +144,9 @@ fn end_turn(limit: Limit, kit: &mut Kit) -> bool {
     false
 }
 
-/// How long ago this turn began, in nanoseconds.
+/// How long ago this turn began, in nanoseconds: dividing durations takes longer than looking at the clock.
 fn look(kit: &mut Kit) -> u64 {
     kit.pace.has_looked = true;
     let since_round = (kit.pace.clock)().saturating_duration_since(kit.lent.now);
     nanoseconds(since_round.saturating_sub(kit.pace.begun_after))
-}
-
-/// As a number, because dividing durations takes longer than looking at the clock.
-fn nanoseconds(time: Duration) -> u64 {
-    time.as_secs().saturating_mul(1_000_000_000) + u64::from(time.subsec_nanos())
 }

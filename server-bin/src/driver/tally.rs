@@ -21,9 +21,9 @@ const NANOSECONDS: [u64; LATENCY_BOUNDS.len()] = {
     bounds
 };
 
-/// A time that a program can have run, which is less than 584 years.
+/// A time in nanoseconds; of one beyond 584 years, the most that fit.
 #[inline(always)]
-fn nanoseconds(time: Duration) -> u64 {
+pub(super) fn nanoseconds(time: Duration) -> u64 {
     time.as_secs()
         .saturating_mul(1_000_000_000)
         .saturating_add(time.subsec_nanos().into())

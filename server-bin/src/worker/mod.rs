@@ -91,6 +91,8 @@ pub(crate) struct Worker<S: System> {
     eagerness: Eagerness,
     /// How long this round took until the end of its last turn, if that was what came last, and if it is counted.
     last_turn: Option<Duration>,
+    /// A round has gone on, and the clock was not looked at since: somebody has a turn before its time may be over.
+    owes_turn: bool,
 }
 
 /// Short turns from one look at the clock to the next.
@@ -149,6 +151,7 @@ impl<S: System> Worker<S> {
             counted: Counted::default(),
             eagerness: Eagerness::new(),
             last_turn: None,
+            owes_turn: false,
         })
     }
 
@@ -270,6 +273,7 @@ impl<S: System> Worker<S> {
     #[cold]
     fn go_on(&mut self, left: Left, began: Instant) -> Left {
         self.left = None;
+        self.owes_turn = true;
         self.kit.pace.go_on(began - self.kit.lent.now);
         self.enter(self.server_stage.stage());
         left
@@ -311,12 +315,13 @@ impl<S: System> Worker<S> {
     fn look(&mut self, began: Instant) -> bool {
         let now = self.system.now();
         self.kit.pace.go_on(now - self.kit.lent.now);
-        self.has_taken_its_time(now, began)
+        // However short its time is, somebody has a turn in it: else nobody ever would.
+        !std::mem::take(&mut self.owes_turn) && self.has_taken_its_time(now, began)
     }
 
     /// Whether a round that began at that time has taken its time.
     fn has_taken_its_time(&self, now: Instant, began: Instant) -> bool {
-        now - began >= self.kit.settings.turn_time * TURNS_PER_ROUND
+        now - began >= self.kit.settings.turn_time.saturating_mul(TURNS_PER_ROUND)
     }
 
     fn is_done(&self) -> bool {

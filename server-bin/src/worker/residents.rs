@@ -307,7 +307,7 @@ impl<S: System> Worker<S> {
     /// A connection has rested, and the poller is to tell of it again. It has told nothing meanwhile: so one that is late by now tries
     /// its socket itself, before anybody calls it that.
     #[cold]
-    fn end_rest(&mut self, key: Key, is_late: bool) {
+    pub(super) fn end_rest(&mut self, key: Key, is_late: bool) {
         let Some(resident) = self.residents.get_mut(key) else {
             return;
         };

@@ -240,6 +240,27 @@ fn a_turn_looks_at_the_clock_more_often_when_requests_become_slow() {
 }
 
 #[test]
+fn a_turn_without_time_answers_one_request_and_one_with_all_time_as_many_as_it_may() {
+    for (turn_time, answered) in [(Duration::ZERO, 1), (Duration::MAX, 32)] {
+        let time = Time::new(10);
+        let settings = Settings {
+            turn_time,
+            ..Settings::default()
+        };
+        let handler = time.clone();
+        let mut rig = time.rig_with(
+            move |_: &Head<'_>, _: &mut Context<'_>| {
+                handler.pass();
+                "slow".into()
+            },
+            settings,
+        );
+        assert_eq!(rig.arrive(GET.repeat(40)), Wait::Yield);
+        assert_eq!(rig.statuses().len(), answered, "{turn_time:?}");
+    }
+}
+
+#[test]
 fn a_turn_pulls_no_more_from_its_source_after_its_time() {
     struct Slow(Time, usize);
     impl BodySource for Slow {

@@ -312,6 +312,38 @@ fn events_that_a_round_has_no_time_for_are_handled_before_the_poller_is_asked_ag
 }
 
 #[test]
+fn whatever_time_a_turn_has_all_that_are_ready_or_have_yielded_have_their_turns() {
+    for turn_time in [Duration::ZERO, Duration::from_nanos(1), Duration::MAX] {
+        let mut run = visited(8, b"");
+        Arc::make_mut(&mut run.worker.kit.settings).turn_time = turn_time;
+        let keys: Vec<Key> = run.worker.residents.keys().collect();
+        assert!(
+            keys.len() >= 5,
+            "four turns are given without a look at the clock"
+        );
+        let events = keys.iter().map(|&key| Event::Ready(key, Ready::BYTES));
+        run.network.borrow_mut().events = events.collect();
+        for wire in &mut run.network.borrow_mut().wires {
+            wire.send(REQUEST);
+        }
+        let go_on = |run: &mut Run| {
+            // Each call has its time, and with that a turn at least.
+            let goes_on = (0..keys.len() + 1).all(|_| {
+                run.worker.round(false);
+                run.network.borrow().clock.pass(Duration::from_micros(1));
+                run.worker.left.is_some()
+            });
+            assert!(!goes_on, "some wait for ever, with {turn_time:?}");
+        };
+        go_on(&mut run);
+        run.network.borrow_mut().events.clear();
+        keys.iter().for_each(|&key| run.worker.let_yield(key));
+        go_on(&mut run);
+        assert!(run.worker.yielded.is_empty(), "with {turn_time:?}");
+    }
+}
+
+#[test]
 fn a_round_takes_until_the_last_newcomer_was_seen_to_and_not_until_the_last_answer() {
     // The network pretends now and then that less has come.
     let has_answered = |run: &Run| run.worker.kit.tally.all_responses() == 1;
