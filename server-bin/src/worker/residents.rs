@@ -92,7 +92,9 @@ impl<S: System> Worker<S> {
         }
         let turn = resident.turn(key, ready, &mut self.inlet, &mut self.kit);
         let is_fruitless = reported && self.kit.moved == 0;
-        if turn.urgent || Some(turn.wait) != resident.connection.notes.registered || is_fruitless {
+        let notes = &resident.connection.notes;
+        // Who was doubted and has moved is doubted no more, which is noted there.
+        if turn.urgent || Some(turn.wait) != notes.registered || is_fruitless || notes.is_doubted {
             self.look_after(key, turn, ready.readable, is_fruitless);
         }
         if self.kit.counts() {

@@ -23,7 +23,7 @@ use crate::driver::buffers::{Kit, Watching};
 use crate::driver::connection::{Notes, Queue};
 use crate::driver::handler::mailbox::Mailbox;
 use crate::driver::handler::{Completer, Context, Decision, End, Handler, Notice, Outcome, Reply, Watch};
-use crate::driver::phase::Wait;
+use crate::driver::phase::{Phase, Wait};
 use crate::driver::preface::{Opening, Preamble, Preface};
 use crate::driver::settings::Settings;
 use crate::driver::socket::Ready;
