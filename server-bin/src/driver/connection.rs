@@ -210,13 +210,19 @@ impl<S: Socket> Connection<S> {
         } else {
             kit.end = End::TimedOut;
             self.refuse_the_late(kit);
-            self.step(Happening::TimedOut);
-            if self.phase() == Phase::Closed {
-                self.socket.give_up();
-            }
+            self.end_patience();
         }
         self.resume(key, inlet, kit);
         self.end::<true>(begin, kit)
+    }
+
+    /// The peer is waited for no longer, because its time is over or its worker has no memory for it. Where nothing is left to be
+    /// said, the kernel does not wait for it, either.
+    pub(super) fn end_patience(&mut self) {
+        self.step(Happening::TimedOut);
+        if self.phase() == Phase::Closed {
+            self.socket.reset_on_close();
+        }
     }
 
     /// Hears that the server drains: an idle connection gets a moment for one more request, and whoever waits for news is

@@ -61,7 +61,7 @@ impl Stream {
 
     /// Lets the kernel forget what the peer has not acknowledged when the socket closes, and reset the connection. Where
     /// it does not say whether there is something, it closes as always.
-    pub(crate) fn give_up(&mut self) {
+    pub(crate) fn reset_on_close(&mut self) {
         #[cfg(target_os = "linux")]
         if super::ffi::unacknowledged(self.as_fd()).is_some_and(|bytes| bytes > 0) {
             // What fails here costs the kernel some memory for some minutes.

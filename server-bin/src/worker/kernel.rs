@@ -187,7 +187,7 @@ impl Socket for Stream {
         Stream::has_unread(self)
     }
 
-    fn give_up(&mut self) {
-        Stream::give_up(self);
+    fn reset_on_close(&mut self) {
+        Stream::reset_on_close(self);
     }
 }

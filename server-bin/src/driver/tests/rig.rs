@@ -103,7 +103,7 @@ impl Socket for Wire {
         matches!(self.incoming.front(), Some(Incoming::Bytes(_)))
     }
 
-    fn give_up(&mut self) {
+    fn reset_on_close(&mut self) {
         self.given_up = true;
     }
 }
