@@ -29,8 +29,10 @@ use super::work::Work;
 pub(crate) struct Turn {
     /// What the connection waits for.
     pub(crate) wait: Wait,
-    /// Whether its worker has to see to it: its deadline is nearer than the one before, or memory is short.
-    pub(crate) urgent: bool,
+    /// Its deadline is nearer than the one before.
+    pub(crate) is_nearer: bool,
+    /// Its worker has to see to its memory.
+    pub(crate) sees_to_memory: bool,
 }
 
 /// One connection.
@@ -232,7 +234,8 @@ impl<S: Socket> Connection<S> {
             self.since = kit.lent.now;
             return Turn {
                 wait: self.phase().wait(),
-                urgent: true,
+                is_nearer: true,
+                sees_to_memory: false,
             };
         }
         let begin = self.begin(kit);
@@ -326,7 +329,8 @@ impl<S: Socket> Connection<S> {
         }
         let turn = Turn {
             wait: self.phase().wait(),
-            urgent: self.settle(begin.phase, self.requests != begin.requests, kit),
+            is_nearer: self.settle(begin.phase, self.requests != begin.requests, kit),
+            sees_to_memory: false,
         };
         #[cfg(test)]
         self.hold_meaning(kit);
@@ -336,13 +340,14 @@ impl<S: Socket> Connection<S> {
     /// The same for a connection that owns something, apart, so that the usual way is short.
     #[inline(never)]
     fn end_with_work(&mut self, begin: Begin, kit: &mut Kit) -> Turn {
-        let (wait, needs_worker) = self.put_work_away(kit);
-        let nearer = self.settle(begin.phase, self.requests != begin.requests, kit);
+        let (wait, sees_to_memory) = self.put_work_away(kit);
+        let is_nearer = self.settle(begin.phase, self.requests != begin.requests, kit);
         #[cfg(test)]
         self.hold_meaning(kit);
         Turn {
             wait,
-            urgent: nearer || needs_worker,
+            is_nearer,
+            sees_to_memory,
         }
     }
 

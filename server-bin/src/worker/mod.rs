@@ -265,6 +265,7 @@ impl<S: System> Worker<S> {
                 self.hold_census();
             }
             self.heed_admission();
+            self.see_to_memory();
         }
         Left { events: 0, yielded }
     }
@@ -276,6 +277,7 @@ impl<S: System> Worker<S> {
         self.owes_turn = true;
         self.kit.pace.go_on(began - self.kit.lent.now);
         self.enter(self.server_stage.stage());
+        self.see_to_memory();
         left
     }
 
@@ -340,6 +342,8 @@ impl<S: System> Worker<S> {
             Event::Acceptable(listener) => {
                 self.accept(listener);
                 self.acceptor.close_if_drained(&self.system);
+                // Somebody may have been closed for a newcomer.
+                self.see_to_memory();
             }
             Event::Ready(key, ready) => self.turn(key, ready, true),
         }
@@ -393,6 +397,17 @@ impl<S: System> Worker<S> {
     /// the rest is for the next one.
     fn ring(&mut self, at: Instant, began: Instant) {
         self.last_turn = None;
+        let is_all = self.ring_all(at, began);
+        // Those that were late have given back what they held.
+        self.see_to_memory();
+        match is_all {
+            true => self.deadlines.ask(self.kit.lent.now),
+            false => self.postponed = 1,
+        }
+    }
+
+    /// Returns `false` when the round's time is over before all has rung.
+    fn ring_all(&mut self, at: Instant, began: Instant) -> bool {
         let mut rung = 0;
         while let Some(alarm) = self.deadlines.due(at) {
             match alarm {
@@ -410,11 +425,10 @@ impl<S: System> Worker<S> {
             }
             rung += 1;
             if rung % ALARMS_PER_LOOK == 0 && self.has_taken_its_time(self.system.now(), began) {
-                self.postponed = 1;
-                return;
+                return false;
             }
         }
-        self.deadlines.ask(self.kit.lent.now);
+        true
     }
 
     /// Follows the server into its next stage.
