@@ -189,17 +189,22 @@ impl<S: Socket> Connection<S> {
             Some(elsewhere) => elsewhere.early.push(answer),
             None => super::held::discard(answer),
         }
-        self.resume(key, inlet, kit);
+        if !self.awaits_turn() {
+            self.resume(key, inlet, kit);
+        }
         self.end::<true>(begin, kit)
     }
 
     /// Hears that there is news for the request with this number. News for another request is ignored.
     pub(crate) fn notify(&mut self, key: usize, serial: Serial, inlet: &mut Inlet, kit: &mut Kit) -> Turn {
         let begin = self.begin(kit);
+        let awaits_turn = self.awaits_turn();
         if let Some(elsewhere) = self.elsewhere(serial) {
             elsewhere.take_news();
             self.news(Happened::Notified, kit);
-            self.resume(key, inlet, kit);
+            if !awaits_turn {
+                self.resume(key, inlet, kit);
+            }
         }
         self.end::<true>(begin, kit)
     }
@@ -239,9 +244,12 @@ impl<S: Socket> Connection<S> {
             };
         }
         let begin = self.begin(kit);
+        let awaits_turn = self.awaits_turn();
         self.tell_of_drain();
         self.news(Happened::Draining, kit);
-        self.resume(key, inlet, kit);
+        if !awaits_turn {
+            self.resume(key, inlet, kit);
+        }
         self.end::<true>(begin, kit)
     }
 
@@ -252,6 +260,12 @@ impl<S: Socket> Connection<S> {
         }
         self.report_all(end, kit);
         self.release(kit);
+    }
+
+    /// Whether it has yielded, so that its next turn is coming. What it hears meanwhile it finds there: a turn for that, too,
+    /// would be a second one in the same round.
+    fn awaits_turn(&self) -> bool {
+        self.phase().wait() == Wait::Yield
     }
 
     /// Ends a waiting for somebody else, if there is one.

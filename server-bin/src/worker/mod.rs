@@ -255,6 +255,8 @@ impl<S: System> Worker<S> {
         self.kit.begin(began, || self.system.wall());
         self.kit.pace.begin_round();
         let yielded = self.yielded.len();
+        #[cfg(test)]
+        self.expect_turns();
         self.held_before = self.held_back.len();
         if self.kit.lent.mailbox.wake_up() {
             self.counted.wakes += 1;
@@ -268,6 +270,13 @@ impl<S: System> Worker<S> {
             self.see_to_memory();
         }
         Left { events: 0, yielded }
+    }
+
+    #[cfg(test)]
+    fn expect_turns(&mut self) {
+        let residents = &mut self.residents;
+        let yielded = self.yielded.iter().copied();
+        simulator::turns::expect(yielded.filter(|&key| residents.get_mut(key).is_some()));
     }
 
     /// Goes on with what the round before has left. The mailbox has time; the end of the server has not.

@@ -178,6 +178,8 @@ impl<S: System> Worker<S> {
         };
         match self.residents.get_mut(key) {
             Some(resident) => {
+                #[cfg(test)]
+                super::simulator::turns::begin_yielded(key);
                 resident.connection.notes.queue = None;
                 self.turn(key, Ready::NOTHING, false);
             }
@@ -216,7 +218,13 @@ impl<S: System> Worker<S> {
     ) {
         self.last_turn = None;
         if let Some(resident) = self.residents.get_mut(key) {
+            #[cfg(test)]
+            let had_yielded = resident.connection.notes.queue == Some(Queue::Yielded);
             let turn = act(&mut resident.connection, &mut self.inlet, &mut self.kit);
+            #[cfg(test)]
+            if had_yielded && self.kit.moved > 0 {
+                super::simulator::turns::moved_in_queue(key);
+            }
             self.follow_up(key, turn, false);
         }
     }
@@ -399,6 +407,8 @@ impl<S: System> Worker<S> {
         let Some(mut resident) = self.residents.remove(key) else {
             return;
         };
+        #[cfg(test)]
+        super::simulator::turns::forget(key);
         if let Some(timer) = resident.timer {
             self.deadlines.dismiss(timer);
         }
