@@ -49,7 +49,10 @@ impl<S: System> Worker<S> {
                 return false;
             }
             Place::None { again } => {
-                self.admission.wait(&self.door);
+                // A place of all is of no use to a worker that can have no more: it would be called at once, again and again.
+                if !self.residents.is_full() {
+                    self.admission.wait(&self.door);
+                }
                 self.pause_accepting(again);
                 return false;
             }

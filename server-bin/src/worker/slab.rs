@@ -4,7 +4,7 @@
 //! has gone carries an old generation and finds nothing, even when its slot is taken again.
 
 /// Slots are made in chunks of this many: growing copies nothing, and wastes at most one chunk.
-const CHUNK: usize = 256;
+pub(super) const CHUNK: usize = 256;
 /// Digits of a key that hold the index. The two highest digits of a token belong to the poller.
 const INDEX_BITS: u32 = usize::BITS / 2;
 const INDEX_MASK: usize = (1 << INDEX_BITS) - 1;
@@ -83,7 +83,7 @@ impl<T> Default for Slab<T> {
 
 impl<T> Slab<T> {
     /// A slab for at most so many values.
-    fn with_room_for(most: usize) -> Self {
+    pub(super) fn with_room_for(most: usize) -> Self {
         Self {
             chunks: Vec::new(),
             vacant: NONE,

@@ -30,7 +30,7 @@ use crate::driver::socket::Ready;
 use crate::driver::tests::random::Random;
 use crate::driver::tests::rig::AnyMethod;
 use crate::worker::admission::Admission;
-use crate::worker::slab::Key;
+use crate::worker::slab::{CHUNK, Key, Slab};
 use crate::worker::system::{Event, System};
 
 const REQUEST: &[u8] = b"GET /empty.txt HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -380,6 +380,30 @@ fn accepting_without_a_descriptor_rests_until_the_first_idle_connection_can_make
     run.worker.deadlines.ask(now);
     let rest = run.worker.deadlines.timeout();
     assert!(!goes_on && rest <= Duration::from_millis(11), "{rest:?}");
+}
+
+#[test]
+fn a_worker_that_can_have_no_more_connections_sleeps_although_the_server_could() {
+    let mut run = run_with(Silent::default(), &Watching::default());
+    run.worker.residents = Slab::with_room_for(CHUNK);
+    let admission = Admission::new(usize::MAX);
+    run.worker.door = admission.add_door(run.worker.mailbox());
+    run.worker.admission = admission;
+    // The network pretends now and then that nobody has come.
+    while !run.worker.residents.is_full() {
+        let number = run.network.borrow_mut().connect().expect("somebody listens");
+        run.network.borrow_mut().wires[number].send(REQUEST);
+        run.worker.accept_one(0);
+    }
+    let keys: Vec<Key> = run.worker.residents.keys().collect();
+    // All of their heads are whole, so nobody is idle.
+    for &key in keys.iter().cycle().take(100 * CHUNK) {
+        run.worker.end_rest(key, true);
+    }
+    run.network.borrow_mut().connect();
+    assert!(!run.worker.accept_one(0) && run.worker.acceptor.is_paused());
+    assert!(run.worker.residents.is_full(), "nobody makes room");
+    assert!(run.worker.mailbox().fall_asleep(), "it calls itself");
 }
 
 #[test]
