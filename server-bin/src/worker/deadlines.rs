@@ -127,9 +127,10 @@ impl Deadlines {
         now >= self.nearest
     }
 
-    /// Notes whether the worker has stood still until now, before it calls anybody late.
+    /// Notes whether the worker has stood still until now, before it calls anybody late. It goes by the time at which it meant to
+    /// look on, and not by the nearest deadline: that may have been over when it was set.
     pub(crate) fn note_standstill(&mut self, now: Instant) {
-        if now.saturating_duration_since(self.nearest) >= STOOD_STILL {
+        if now.saturating_duration_since(self.asked + self.timeout) >= STOOD_STILL {
             self.stood = Some((self.asked, now));
         }
     }
@@ -265,6 +266,18 @@ mod tests {
         deadlines.ask(at(3000));
         deadlines.note_standstill(at(9000));
         assert_eq!(deadlines.after_standstill(at(1000), SECOND), at(1000));
+    }
+
+    #[test]
+    fn a_deadline_that_was_over_when_it_was_set_is_no_standstill() {
+        let start = Instant::now();
+        let at = |milliseconds| start + Duration::from_millis(milliseconds);
+        let mut deadlines = Deadlines::new(start);
+        deadlines.ask(start);
+        // The worker was woken for something else, and is not late.
+        deadlines.ring(start, Alarm::Stop);
+        deadlines.note_standstill(at(900));
+        assert_eq!(deadlines.after_standstill(at(800), SECOND), at(800));
     }
 
     #[test]
