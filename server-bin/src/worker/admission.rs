@@ -110,10 +110,18 @@ impl Admission {
         }
     }
 
-    /// This worker does not wait any more: it has a place, or nobody to take in.
+    /// This worker does not wait any more: it has a place, or nobody to take in. Called by no other, and nobody else lets it wait.
     pub(crate) fn stop_waiting(&self, door: &Door) {
-        if door.waits.swap(false, Ordering::AcqRel) {
+        if door.waits.load(Ordering::Relaxed) && door.waits.swap(false, Ordering::AcqRel) {
             self.waiting.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+
+    /// This worker ends. If it was called already, the next one is in its place.
+    pub(crate) fn close(&self, door: &Door) {
+        self.stop_waiting(door);
+        if door.is_called() {
+            self.pass_on();
         }
     }
 
@@ -248,6 +256,25 @@ mod tests {
         assert!(!doors[0].is_called() && doors[1].is_called());
         admission.stop_waiting(&doors[1]);
         assert!(!admission.is_waited_for(), "one that was called waits no more");
+    }
+
+    #[test]
+    fn a_worker_that_ends_takes_no_call_with_it_that_another_one_waits_for() {
+        for was_called in [false, true] {
+            let admission = Admission::new(1);
+            let doors = [(); 2].map(|()| door(&admission));
+            assert!(admission.enter());
+            admission.wait(&doors[0]);
+            admission.wait(&doors[1]);
+            if was_called {
+                admission.leave();
+                admission.close(&doors[0]);
+            } else {
+                admission.close(&doors[0]);
+                admission.leave();
+            }
+            assert!(doors[1].is_called(), "{was_called}");
+        }
     }
 
     #[test]

@@ -74,6 +74,7 @@ impl<S: System> Worker<S> {
     pub(super) fn cannot_accept(&mut self, listener: usize, error: io::Error) -> bool {
         match self.acceptor.failed(&error) {
             Reaction::Wait => {
+                self.wants_no_place();
                 self.acceptor.is_drained(listener);
                 false
             }

@@ -179,6 +179,8 @@ impl<S: System> Worker<S> {
 
     /// Lets go of all that is left. Returns how many connections are cut off by that.
     fn finish(mut self) -> usize {
+        // What becomes free from here on is for others.
+        self.admission.close(&self.door);
         let cut = self.cut_all();
         let now = self.system.now();
         self.kit.end_last_round(now);

@@ -109,7 +109,7 @@ impl<S: System> Worker<S> {
             }
             // The event may be an old one, and nobody is closed for nobody.
             if !self.acceptor.has_waiting(listener, &self.system) {
-                self.has_asked_enough();
+                self.wants_no_place();
                 return Place::NotWanted;
             }
             match self.make_room(self.room.has_asked) {
@@ -139,6 +139,15 @@ impl<S: System> Worker<S> {
     #[inline]
     fn has_asked_enough(&mut self) {
         if std::mem::take(&mut self.room.has_asked) && !self.acceptor.is_paused() {
+            self.admission.stop_waiting(&self.door);
+        }
+    }
+
+    /// The client has gone that a place was wanted for. Unless somebody waits at another listener, a call would wake this worker for
+    /// nothing, and who waits at another worker would not be called.
+    pub(super) fn wants_no_place(&mut self) {
+        self.room.has_asked = false;
+        if !self.acceptor.is_paused() {
             self.admission.stop_waiting(&self.door);
         }
     }

@@ -29,7 +29,7 @@ use crate::driver::settings::Settings;
 use crate::driver::socket::Ready;
 use crate::driver::tests::random::Random;
 use crate::driver::tests::rig::AnyMethod;
-use crate::worker::admission::Admission;
+use crate::worker::admission::{Admission, Door};
 use crate::worker::slab::{CHUNK, Key, Slab};
 use crate::worker::system::{Event, System};
 
@@ -404,6 +404,35 @@ fn a_worker_that_can_have_no_more_connections_sleeps_although_the_server_could()
     assert!(!run.worker.accept_one(0) && run.worker.acceptor.is_paused());
     assert!(run.worker.residents.is_full(), "nobody makes room");
     assert!(run.worker.mailbox().fall_asleep(), "it calls itself");
+}
+
+/// A worker that waits for the one place there is, and another door that waits behind it.
+fn waiting_for_a_place() -> (Run, Arc<Door>) {
+    let mut run = run();
+    let admission = Admission::new(1);
+    run.worker.door = admission.add_door(run.worker.mailbox());
+    let other = admission.add_door(Arc::new(Mailbox::new(None)));
+    assert!(admission.enter());
+    run.network.borrow_mut().connect();
+    run.worker.admission = Arc::clone(&admission);
+    assert!(!run.worker.accept_one(0) && admission.is_waited_for());
+    admission.wait(&other);
+    (run, other)
+}
+
+#[test]
+fn a_worker_whose_newcomer_has_gone_or_that_has_ended_is_called_for_no_place() {
+    let (mut run, other) = waiting_for_a_place();
+    run.network.borrow_mut().backlog.clear();
+    run.worker.resume_accepting();
+    assert!(!run.worker.accept_one(0));
+    run.worker.admission.leave();
+    assert!(other.is_called(), "who has nobody to take in is called");
+    let (run, other) = waiting_for_a_place();
+    let admission = Arc::clone(&run.worker.admission);
+    run.worker.finish();
+    admission.leave();
+    assert!(other.is_called(), "who has ended is called");
 }
 
 #[test]
