@@ -406,6 +406,34 @@ fn a_worker_that_can_have_no_more_connections_sleeps_although_the_server_could()
     assert!(run.worker.mailbox().fall_asleep(), "it calls itself");
 }
 
+#[test]
+fn behind_trusted_proxies_alone_a_scan_finds_places_for_many_newcomers() {
+    let mut run = visited(1_100, b"");
+    let count = run.worker.residents.len() as u32;
+    assert!(count >= 500, "{count}");
+    run.worker.trust = Some(Arc::new(|_| true));
+    let mut scans = Vec::new();
+    for _ in 0..10 {
+        run.worker.kit.lent.now += Duration::from_micros(20);
+        let idle_for = Duration::from_secs(1);
+        run.worker.kit.lent.now += if scans.is_empty() {
+            idle_for
+        } else {
+            Duration::ZERO
+        };
+        // Others are asked before one of them is closed.
+        assert_eq!(run.worker.make_room(false), Ok(false));
+        assert_eq!(run.worker.make_room(true), Ok(true));
+        scans.push(run.worker.room.scanned);
+    }
+    scans.dedup();
+    assert_eq!(scans.len(), 1, "of {count} connections, within 200 µs");
+    // One of others may be there by then.
+    run.worker.kit.lent.now += Duration::from_micros(1) * count;
+    assert_eq!(run.worker.make_room(false), Ok(false));
+    assert!(run.worker.room.scanned > scans[0]);
+}
+
 /// A worker that waits for the one place there is, and another door that waits behind it.
 fn waiting_for_a_place() -> (Run, Arc<Door>) {
     let mut run = run();
