@@ -23,6 +23,8 @@ pub(crate) enum Alarm {
     Memory,
     /// A connection may be idle for long enough to be closed for another worker.
     Room,
+    /// What is done for many connections goes on.
+    Many,
 }
 
 /// How long a worker sleeps at most. When it could not be woken, nobody tells it, so it looks by itself: also without a
@@ -43,6 +45,7 @@ const ACCEPT: usize = usize::MAX;
 const STOP: usize = usize::MAX - 1;
 const MEMORY: usize = usize::MAX - 2;
 const ROOM: usize = usize::MAX - 3;
+const MANY: usize = usize::MAX - 4;
 
 /// The deadlines of one worker.
 #[derive(Debug)]
@@ -81,6 +84,7 @@ impl Deadlines {
             Alarm::Stop => STOP,
             Alarm::Memory => MEMORY,
             Alarm::Room => ROOM,
+            Alarm::Many => MANY,
         };
         self.expect(at);
         self.wheel.insert(at, value)
@@ -152,6 +156,7 @@ impl Deadlines {
             STOP => Alarm::Stop,
             MEMORY => Alarm::Memory,
             ROOM => Alarm::Room,
+            MANY => Alarm::Many,
             key => Alarm::Connection(Key::from_value(key)),
         })
     }

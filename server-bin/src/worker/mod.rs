@@ -12,6 +12,7 @@ pub(crate) mod counters;
 pub(crate) mod deadlines;
 pub(crate) mod kernel;
 mod listening;
+mod many;
 mod memory;
 mod newcomers;
 mod residents;
@@ -34,10 +35,11 @@ use crate::driver::handler::AnyHandler;
 use crate::driver::handler::mailbox::{Letter, Mailbox};
 use crate::driver::held;
 use crate::driver::settings::{NEVER, Settings};
-use accept::{ACCEPTS_PER_EVENT, Acceptor};
+use accept::Acceptor;
 use admission::{Admission, Door};
 use counters::{Census, Counted};
 use deadlines::{Alarm, Deadlines};
+use many::Many;
 use newcomers::Eagerness;
 use residents::Resident;
 use room::{Room, Trust};
@@ -68,6 +70,7 @@ pub(crate) struct Worker<S: System> {
     held_back: VecDeque<Key>,
     /// How many of them, from the front, wait since before this round.
     held_before: usize,
+    many: Many,
     deadlines: Deadlines,
     inlet: Inlet,
     kit: Kit,
@@ -134,6 +137,7 @@ impl<S: System> Worker<S> {
             yielded: VecDeque::new(),
             held_back: VecDeque::new(),
             held_before: 0,
+            many: Many::new(),
             deadlines: Deadlines::new(now),
             inlet: Inlet::default(),
             kit,
@@ -426,12 +430,13 @@ impl<S: System> Worker<S> {
                     self.acceptor.alarm_rang();
                     self.resume_accepting();
                     if self.stage == Stage::Draining && !self.acceptor.is_closed() {
-                        self.accept_last(ACCEPTS_PER_EVENT);
+                        self.accept_last();
                     }
                 }
                 Alarm::Stop => self.stage = Stage::Stopped,
                 Alarm::Memory => self.look_at_memory(),
                 Alarm::Room => self.look_for_room_again(),
+                Alarm::Many => self.go_on_with_many(),
                 Alarm::Connection(key) => self.look_at(key, at),
             }
             rung += 1;

@@ -310,6 +310,10 @@ impl<S: System> Worker<S> {
             return;
         };
         resident.timer = None;
+        self.tell_of_drain_before_its_end(key);
+        let Some(resident) = self.residents.get_mut(key) else {
+            return;
+        };
         let is_late = resident.last_moment(&self.deadlines, &self.kit) <= at;
         if is_late && resident.waits_for_memory() {
             let later = self.kit.lent.now + MEMORY_PATIENCE;
@@ -351,16 +355,6 @@ impl<S: System> Worker<S> {
         self.drive(key, |connection, inlet, kit| {
             connection.turn(key.value(), Ready::BYTES, inlet, kit)
         });
-    }
-
-    /// Tells all connections that the server drains.
-    pub(super) fn tell_all_of_drain(&mut self) {
-        let keys: Vec<Key> = self.residents.keys().collect();
-        for key in keys {
-            self.drive(key, |connection, inlet, kit| {
-                connection.drain(key.value(), inlet, kit)
-            });
-        }
     }
 
     /// Counts how long after the wait's return a turn was over that has answered.

@@ -22,7 +22,9 @@ use crate::driver::budget::Pace;
 use crate::driver::buffers::{Kit, Watching};
 use crate::driver::connection::{Notes, Queue};
 use crate::driver::handler::mailbox::Mailbox;
-use crate::driver::handler::{Completer, Context, Decision, End, Handler, Notice, Outcome, Reply, Watch};
+use crate::driver::handler::{
+    BodySource, Completer, Context, Decision, End, Handler, Notice, Notifier, Outcome, Pulled, Reply, Watch,
+};
 use crate::driver::phase::{Phase, Wait};
 use crate::driver::preface::{Opening, Preamble, Preface};
 use crate::driver::settings::Settings;
@@ -404,6 +406,92 @@ fn a_worker_that_can_have_no_more_connections_sleeps_although_the_server_could()
     assert!(!run.worker.accept_one(0) && run.worker.acceptor.is_paused());
     assert!(run.worker.residents.is_full(), "nobody makes room");
     assert!(run.worker.mailbox().fall_asleep(), "it calls itself");
+}
+
+/// A source that waits for ever, and takes 100 µs to hear of a drain.
+struct Waits(
+    Clock,
+    Arc<AtomicUsize>,
+    #[expect(dead_code, reason = "it may come")] Notifier,
+);
+
+impl BodySource for Waits {
+    fn pull(&mut self, _: &mut Vec<u8>) -> Pulled {
+        Pulled::Wait
+    }
+
+    fn drain(&mut self) {
+        self.0.pass(Duration::from_micros(100));
+        self.1.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// What a worker has left goes on, until nothing happens any more. Returns the longest time that a part has taken.
+fn go_on_with_many(run: &mut Run) -> Duration {
+    let clock = run.network.borrow().clock.clone();
+    let parts = (0..100).map(|_| {
+        clock.pass(Duration::from_millis(2));
+        let now = clock.now();
+        run.worker.kit.lent.now = now;
+        run.worker.ring(now, now);
+        clock.now() - now
+    });
+    parts.max().expect("some")
+}
+
+/// A round's time, and that of the turns of 100 µs that are given without a look at the clock.
+const PART: Duration = Duration::from_micros(1_000 + 16 * 100);
+
+#[test]
+fn a_drain_tells_many_connections_of_it_in_parts() {
+    let (clock, told) = (
+        run().network.borrow().clock.clone(),
+        Arc::<AtomicUsize>::default(),
+    );
+    let place = Arc::new(Mutex::new(clock));
+    let (clock, count) = (Arc::clone(&place), Arc::clone(&told));
+    let handler = move |_: &Head<'_>, cx: &mut Context<'_>| {
+        let clock = clock.lock().unwrap().clone();
+        Decision::from(Box::new(Waits(clock, Arc::clone(&count), cx.notifier())) as Box<dyn BodySource>)
+    };
+    let mut run = run_with(handler, &Watching::default());
+    let clock = run.network.borrow().clock.clone();
+    *place.lock().unwrap() = clock.clone();
+    visit(&mut run, 600, REQUEST);
+    let starved = run.worker.residents.values();
+    let all = starved.filter(|resident| resident.connection.phase() == Phase::Starved);
+    let all = all.count();
+    assert!(all > 50, "{all}");
+    run.worker.kit.lent.now = clock.now();
+    let began = clock.now();
+    run.worker.drain();
+    assert!(clock.now() - began <= PART, "{:?}", clock.now() - began);
+    let first = told.load(Ordering::Relaxed);
+    assert!((1..all).contains(&first), "{first} of {all}");
+    let longest = go_on_with_many(&mut run);
+    assert!(longest <= PART, "{longest:?}");
+    assert!(told.load(Ordering::Relaxed) >= all);
+}
+
+#[test]
+fn a_drain_takes_those_from_the_backlog_in_turns() {
+    // The network pretends now and then that nobody waits any more.
+    let mut all = (1..100).map(|seed| {
+        let mut run = run_of(seed);
+        run.worker.admission = Admission::new(usize::MAX);
+        for _ in 0..20 {
+            run.network.borrow_mut().connect();
+        }
+        let clock = run.network.borrow().clock.clone();
+        run.worker.kit.preamble = Some(Arc::new(Slow(clock, None)));
+        run.worker.drain();
+        assert!(run.worker.counted.accepted <= 1, "each takes 600 µs");
+        while !run.worker.acceptor.is_closed() {
+            run.worker.react(Event::Acceptable(0));
+        }
+        run.worker.counted.accepted
+    });
+    assert!(all.any(|accepted| accepted == 20));
 }
 
 #[test]

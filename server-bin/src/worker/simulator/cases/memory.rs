@@ -145,6 +145,47 @@ fn what_a_late_client_gives_back_lets_others_go_on_at_once() {
 }
 
 #[test]
+fn many_connections_are_given_up_in_parts() {
+    /// Takes 100 µs to be dropped.
+    struct Slow(Arc<Mutex<Clock>>);
+    impl Drop for Slow {
+        fn drop(&mut self) {
+            self.0.lock().unwrap().pass(Duration::from_micros(100));
+        }
+    }
+    let place = Arc::new(Mutex::new(run().network.borrow().clock.clone()));
+    let slow = Arc::clone(&place);
+    let handler = move |_: &Head<'_>, _: &mut Context<'_>| {
+        let slow = Slow(Arc::clone(&slow));
+        Decision::buffer(30_000, move |_, _| {
+            drop(slow);
+            "taken".into()
+        })
+    };
+    let mut run = run_with(handler, &Watching::default());
+    let clock = run.network.borrow().clock.clone();
+    *place.lock().unwrap() = clock.clone();
+    visit(&mut run, 200, &half_a_body());
+    run.worker.kit.lent.now = clock.now();
+    let all = run.worker.residents.values();
+    let all = all
+        .filter(|resident| resident.connection.stands_still().is_some())
+        .count();
+    assert!(all > 50, "{all}");
+    let began = clock.now();
+    let most = run.worker.kit.memory.most();
+    // More than those can give back.
+    run.worker.kit.memory.change(0, most);
+    run.worker.see_to_memory();
+    assert!(clock.now() - began <= PART, "{:?}", clock.now() - began);
+    let first = run.worker.counted.given_up;
+    assert!((1..all as u64).contains(&first), "{first} of {all}");
+    let longest = go_on_with_many(&mut run);
+    assert!(longest <= PART, "{longest:?}");
+    assert!(run.worker.counted.given_up >= all as u64);
+}
+
+#[test]
 fn a_connection_whose_time_passes_while_it_waits_for_memory_is_not_called_late() {
     let handler = |_: &Head<'_>, _: &mut Context<'_>| Decision::buffer(30_000, |_, _| "taken".into());
     let mut run = run_with(handler, &Watching::default());
