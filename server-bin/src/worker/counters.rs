@@ -22,7 +22,8 @@ pub struct Counted {
     pub closed_for_others: u64,
     /// Connections that are there now, by what they are doing: in the order of [`PHASES`].
     pub phases: [u64; PHASES.len()],
-    /// Wakes from elsewhere: rounds that began with letters, a census, or the way to the end.
+    /// Wakes from elsewhere: rounds that began with letters, a census, a call for a place, a request of the log's, or the way to the
+    /// end.
     pub wakes: u64,
     /// Letters: answers and news from elsewhere.
     pub letters: u64,

@@ -1,10 +1,10 @@
-//! A worker: one thread, one poller, its own connections. Nothing here is shared with other workers but the
-//! listeners and the count of connections.
+//! A worker: one thread, one poller, its own connections. It shares its listeners with the others, and the places for connections
+//! with who waits for one (`admission`); whoever has something for it puts that into its mailbox and wakes it.
 //!
-//! A *round* is all that follows one wait: letters from elsewhere, events, connections that have yielded, and deadlines.
-//! A *turn* is one connection's part of it. When a round has taken its time, those that had no turn are kept for the next
-//! one, which does not wait: so each that was ready has its turn before any has a second one, and what else is due, the
-//! drain for example, waits for no more than a round.
+//! A *round* is one pass of the loop: a wait, and what follows it, which is letters from elsewhere, events, connections that have
+//! yielded, and deadlines. A *turn* is one connection's part of that. When a round has taken its time, those that had no turn are
+//! kept for the next one, which goes on with them and does not wait: so each that was ready has its turn before any has a second
+//! one, and what else is due, the drain for example, waits for no more than a round.
 
 pub(crate) mod accept;
 pub(crate) mod admission;
@@ -226,7 +226,7 @@ impl<S: System> Worker<S> {
         }
     }
 
-    /// Does all that follows one wait, or goes on with it. A call of its own would cost each request some 25 instructions.
+    /// Does what follows a wait, or goes on with what the round before has left of that. A call of its own would cost each request some 25 instructions.
     #[inline(always)]
     fn round(&mut self, interrupted: bool) {
         let began = self.system.now();
