@@ -63,6 +63,9 @@ impl<S: Socket> Connection<S> {
             self.refuse_with(503, text, None, Some(plain::RETRY), kit);
         }
         self.end_patience();
+        // It is not called late.
+        #[cfg(test)]
+        super::tests::edges::late();
         self.resume(key, inlet, kit);
         self.end::<true>(begin, kit)
     }

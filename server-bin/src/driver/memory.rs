@@ -70,6 +70,18 @@ impl Memory {
         self.held.saturating_add(self.kept)
     }
 
+    /// Bytes that connections hold.
+    #[cfg(test)]
+    pub(crate) fn of_connections(&self) -> usize {
+        self.held
+    }
+
+    /// Whether a look is set.
+    #[cfg(test)]
+    pub(crate) fn is_looked_after(&self) -> bool {
+        self.looked_after
+    }
+
     /// The most that one connection may collect: one that needs all would push out all others, for nothing.
     pub(crate) fn share(&self) -> usize {
         self.most / 2

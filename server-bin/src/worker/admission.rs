@@ -177,6 +177,7 @@ impl Admission {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::driver::handler::mailbox::Wake;
 
     fn door(admission: &Admission) -> Arc<Door> {
         admission.add_door(Arc::new(Mailbox::new(None)))
@@ -275,6 +276,43 @@ mod tests {
             }
             assert!(doors[1].is_called(), "{was_called}");
         }
+    }
+
+    #[test]
+    fn workers_that_share_one_place_all_have_it_in_the_end_whatever_the_order_of_their_calls() {
+        const TURNS: usize = 5_000;
+        struct Bell(std::sync::Mutex<std::sync::mpsc::Sender<()>>);
+        impl Wake for Bell {
+            fn wake(&self) -> std::io::Result<()> {
+                // Who has had all its turns hears nothing any more.
+                let _ = self.0.lock().expect("no panic").send(());
+                Ok(())
+            }
+        }
+        let admission = Admission::new(1);
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                let (bell, rings) = std::sync::mpsc::channel();
+                let bell = Box::new(Bell(std::sync::Mutex::new(bell)));
+                let door = admission.add_door(Arc::new(Mailbox::new(Some(bell))));
+                let admission = &admission;
+                scope.spawn(move || {
+                    for _ in 0..TURNS {
+                        while !admission.enter() {
+                            admission.wait(&door);
+                            while !door.mailbox.wake_up() && door.mailbox.fall_asleep() {
+                                let is_called = rings.recv_timeout(std::time::Duration::from_secs(20));
+                                is_called.expect("a call was lost");
+                            }
+                            door.is_called();
+                        }
+                        admission.leave();
+                    }
+                    admission.close(&door);
+                });
+            }
+        });
+        assert_eq!((admission.present(), admission.is_waited_for()), (0, false));
     }
 
     #[test]

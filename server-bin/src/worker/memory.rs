@@ -56,6 +56,8 @@ impl<S: System> Worker<S> {
         if let Some(resident) = self.residents.get_mut(key)
             && resident.connection.notes.queue.is_none()
         {
+            #[cfg(test)]
+            super::simulator::turns::hold_back();
             resident.connection.notes.queue = Some(Queue::HeldBack);
             // One that has left comes back to its place: it must not stand twice.
             if !std::mem::replace(&mut resident.connection.notes.keeps_place, true) {

@@ -204,6 +204,8 @@ impl<S: System> Worker<S> {
         while !self.is_done() {
             if self.left.is_none() {
                 let timeout = self.timeout();
+                #[cfg(test)]
+                self.hold_memory(timeout);
                 // The clock is read right after, so that waiting on after a signal is this loop's own matter.
                 interrupted = match self.system.wait(timeout) {
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => true,
@@ -276,6 +278,16 @@ impl<S: System> Worker<S> {
             self.see_to_memory();
         }
         Left { events: 0, yielded }
+    }
+
+    /// Holds that nobody sleeps who waits for memory while there is some, for every test.
+    #[cfg(test)]
+    fn hold_memory(&self, timeout: Option<Duration>) {
+        let sleeps = timeout != Some(Duration::ZERO);
+        assert!(
+            !sleeps || !self.kit.memory.can_go_on(),
+            "there is memory, and it sleeps"
+        );
     }
 
     #[cfg(test)]

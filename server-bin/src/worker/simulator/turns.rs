@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
+use super::luck::{Oddity, note};
 use super::network::Network;
 use crate::worker::slab::Key;
 use crate::worker::system::Event;
@@ -81,6 +82,11 @@ pub(in crate::worker) fn begin_yielded(key: Key) {
             turns.wrong.get_or_insert(text);
         }
     });
+}
+
+/// A connection waits for memory.
+pub(in crate::worker) fn hold_back() {
+    note(Oddity::HeldBack);
 }
 
 /// A connection has gone.
