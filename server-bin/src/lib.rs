@@ -38,7 +38,7 @@ pub use http_core;
 
 pub use address::{AcceptMode, Address, Bound};
 pub use driver::handler;
-pub use driver::preface::{Opening, Preamble, Preface};
+pub use driver::preamble::{Opening, Preamble, Preface};
 pub use driver::settings::Settings;
 pub use driver::tally::{LATENCY_BOUNDS, Tally};
 pub use pool::BlockingPool;

@@ -15,7 +15,7 @@ use multiplex::Fanout;
 use crate::address::{AcceptMode, Address, Bound};
 use crate::driver::buffers::Watching;
 use crate::driver::held;
-use crate::driver::preface::Preamble;
+use crate::driver::preamble::Preamble;
 use crate::driver::settings::{NEVER, Settings};
 use crate::handler::{AnyHandler, Context, Decision, Handler, Notice, function};
 use crate::sockets::{BindError, Options, Sockets};

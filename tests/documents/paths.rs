@@ -14,7 +14,9 @@ const FOLDERS: [&str; 5] = ["tests", "multiplex", "http-core", "server-bin", "be
 fn paths(line: &str) -> impl Iterator<Item = &str> {
     let is_named = |text: &&str| {
         let ordinary = |each: char| each.is_ascii_alphanumeric() || "_-./".contains(each);
-        let below = FOLDERS.iter().any(|folder| text.starts_with(&format!("{folder}/")));
+        let below = FOLDERS
+            .iter()
+            .any(|folder| text.starts_with(&format!("{folder}/")));
         text.chars().all(ordinary) && (below || text.ends_with(".rs"))
     };
     line.split('`').skip(1).step_by(2).filter(is_named)
@@ -65,6 +67,15 @@ fn a_path_from_the_root_on_is_not_looked_for_elsewhere() {
     let line = "`lib.rs`, `tests/budgets.rs`, `tests/budgets`, `GET /`, `a::b`, `src/*/mod.rs`";
     let found: Vec<&str> = paths(line).collect();
     assert_eq!(found, ["lib.rs", "tests/budgets.rs", "tests/budgets"]);
-    let files = [root().join("multiplex/tests/budgets.rs"), root().join("multiplex/src/lib.rs")];
-    assert_eq!(found.iter().map(|path| is_there(path, &files)).collect::<Vec<_>>(), [true, false, true]);
+    let files = [
+        root().join("multiplex/tests/budgets.rs"),
+        root().join("multiplex/src/lib.rs"),
+    ];
+    assert_eq!(
+        found
+            .iter()
+            .map(|path| is_there(path, &files))
+            .collect::<Vec<_>>(),
+        [true, false, true]
+    );
 }

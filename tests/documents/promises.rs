@@ -45,7 +45,10 @@ struct Place {
 impl Place {
     /// Where a file's test of this name is, the file being named from the root on.
     fn of(file: &Path, name: &str) -> Self {
-        let parts: Vec<&str> = file.iter().map(|part| part.to_str().expect("our names are text")).collect();
+        let parts: Vec<&str> = file
+            .iter()
+            .map(|part| part.to_str().expect("our names are text"))
+            .collect();
         let (package, within) = match parts[..] {
             ["tests", ..] => ("system-tests", &parts[..]),
             _ => (parts[0], &parts[1..]),
@@ -55,7 +58,9 @@ impl Place {
             "src" => ("lib", stems.collect()),
             _ => (within[1].trim_end_matches(".rs"), stems.skip(1).collect()),
         };
-        let modules = modules.into_iter().filter(|part| !["mod", "main", "lib"].contains(part));
+        let modules = modules
+            .into_iter()
+            .filter(|part| !["mod", "main", "lib"].contains(part));
         Self {
             package: package.to_owned(),
             target: target.to_owned(),
@@ -95,7 +100,10 @@ fn tests() -> BTreeMap<String, Vec<Place>> {
         for part in text.split("#[test]").skip(1) {
             let name = part.split_once("fn ").and_then(|(_, rest)| rest.split_once('('));
             if let Some((name, _)) = name {
-                tests.entry(name.to_owned()).or_default().push(Place::of(file, name));
+                tests
+                    .entry(name.to_owned())
+                    .or_default()
+                    .push(Place::of(file, name));
             }
         }
     }

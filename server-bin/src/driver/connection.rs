@@ -20,7 +20,7 @@ use super::current::Current;
 use super::handler::{Answer, End, Happened, Serial};
 use super::peer::Peer;
 use super::phase::{Happening, Phase, Wait};
-use super::preface::Opening;
+use super::preamble::Opening;
 use super::socket::{Ready, Socket};
 use super::work::Work;
 

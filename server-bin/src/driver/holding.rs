@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::buffers::{Inlet, Kit};
 use super::connection::{Connection, Turn};
-use super::handler::{End, plain};
+use super::handler::{End, status};
 use super::memory::LITTLE;
 use super::phase::{Phase, Timeout, Wait};
 use super::socket::Socket;
@@ -59,8 +59,8 @@ impl<S: Socket> Connection<S> {
         if self.phase().timeout() == Timeout::Protocol {
             self.report_all(End::Failed, kit);
         } else if self.owes_an_answer() {
-            let text = plain::text(503).as_bytes();
-            self.refuse_with(503, text, None, Some(plain::RETRY), kit);
+            let text = status::text(503).as_bytes();
+            self.refuse_with(503, text, None, Some(status::RETRY), kit);
         }
         self.end_patience();
         // It is not called late.

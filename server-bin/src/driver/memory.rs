@@ -94,6 +94,12 @@ impl Memory {
         self.peak = self.peak.max(self.held);
     }
 
+    /// So many bytes were taken for a turn, beside what connections hold. The allocator keeps them until they are given back to
+    /// the system.
+    pub(crate) fn was_taken(&mut self, bytes: usize) {
+        self.peak = self.peak.max(self.held.saturating_add(bytes));
+    }
+
     /// The handler keeps so many bytes.
     pub(crate) fn set_kept(&mut self, kept: usize) {
         self.kept = kept;
@@ -231,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_freed_is_given_back_once_when_little_was_held_for_a_period() {
+    fn what_was_taken_is_given_back_once_when_little_was_held_for_a_period() {
         let mut memory = Memory::new(64 * MIB);
         memory.change(0, SLACK - 1);
         assert!(!memory.wants_look(), "that is not worth it");

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use nix::errno::Errno;
 
 use super::path::Name;
-use super::resolve::status_of;
+use super::status::status_of;
 use crate::sys::{Kind, Root};
 
 /// A file that a client asked for and that cannot be sent, by its path below the root. Its text is one line.

@@ -11,8 +11,8 @@ use multiplex::{Events, Fanout, Interest, Poller, Token, Trigger, Waker};
 use super::accept::ACCEPTS_PER_EVENT;
 use super::slab::{self, Key};
 use super::system::{Event, System};
-use crate::driver::budget::Clock;
 use crate::driver::handler::mailbox::Wake;
+use crate::driver::pace::Clock;
 use crate::driver::socket::{Ready, Socket};
 use crate::sys::net::{Listener, Stream};
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use http_core::Head;
 
 use super::rig::{GET, Rig};
-use crate::driver::budget::Pace;
+use crate::driver::pace::Pace;
 use crate::driver::phase::Wait;
 use crate::driver::settings::{Settings, TURN_BYTES};
 use crate::driver::socket::Ready;

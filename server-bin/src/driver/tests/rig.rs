@@ -10,7 +10,7 @@ use http_core::Head;
 
 use crate::driver::buffers::{Inlet, Kit, Watching};
 use crate::driver::handler::mailbox::{Letter, Mailbox};
-use crate::driver::preface::Opening;
+use crate::driver::preamble::Opening;
 use crate::driver::settings::Settings;
 use crate::driver::{
     connection::{Connection, Turn},

@@ -14,7 +14,7 @@ use http_core::{FieldLine, Head};
 
 use super::options::Options;
 use super::path::Name;
-use super::resolve::status_of;
+use super::status::status_of;
 use super::trouble::Troubles;
 use crate::handler::{Context, Reply};
 use crate::sys::{Root, give_memory_back};

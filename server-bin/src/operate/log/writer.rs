@@ -4,16 +4,17 @@
 //! something over, so that it never wakes for nothing.
 
 use std::io::{self, IsTerminal as _};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::atomic::{Ordering, fence};
 use std::sync::mpsc::{self, Receiver, TryRecvError};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, Thread};
+use std::sync::{Arc, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::batch::{Lines, WriterEnd};
+use super::batch::Lines;
 use super::civil::Civil;
 use super::format::{Format, Stamp};
 use super::notice::{Notices, QUIET, Said, Silent};
+use super::shared::{Shared, WriterEnd};
 use super::sink::Sink;
 use super::target::Target;
 use crate::operate::plural;
@@ -39,57 +40,6 @@ impl Default for Settings {
         Self {
             access: None,
             notices: Target::Stderr,
-        }
-    }
-}
-
-/// What the writer shares with those who hand something over.
-#[derive(Debug, Default)]
-pub(super) struct Shared {
-    arrivals: Mutex<Vec<WriterEnd>>,
-    thread: Mutex<Option<Thread>>,
-    asleep: AtomicBool,
-    hurried: AtomicBool,
-    reopen: AtomicBool,
-    stop: AtomicBool,
-    lost_notices: AtomicU64,
-    dropped: AtomicU64,
-}
-
-impl Shared {
-    /// A worker to ask for lines.
-    pub(super) fn add(&self, worker: WriterEnd) {
-        self.arrivals
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(worker);
-        self.wake();
-    }
-
-    /// Takes the ends of the workers that have come since.
-    pub(super) fn take_arrivals(&self) -> Vec<WriterEnd> {
-        std::mem::take(&mut *self.arrivals.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// A worker has handed lines over; `are_many` says that more will soon find no room.
-    pub(super) fn handed_over(&self, are_many: bool) {
-        // Either this thread sees that the writer is asleep, or the writer sees the lines before it falls asleep.
-        fence(Ordering::SeqCst);
-        if self.asleep.load(Ordering::Relaxed) || (are_many && !self.hurried.swap(true, Ordering::Relaxed)) {
-            self.wake();
-        }
-    }
-
-    pub(super) fn lose_notice(&self) {
-        self.lost_notices.fetch_add(1, Ordering::Relaxed);
-    }
-
-    #[cold]
-    pub(super) fn wake(&self) {
-        self.asleep.store(false, Ordering::Relaxed);
-        // Held by nobody for longer than this takes.
-        if let Some(thread) = &*self.thread.lock().unwrap_or_else(PoisonError::into_inner) {
-            thread.unpark();
         }
     }
 }

@@ -18,15 +18,15 @@ use super::site::{self, Site};
 use super::themes;
 use super::wire::Wire;
 use super::world::Weather;
-use crate::driver::budget::Pace;
 use crate::driver::buffers::{Kit, Watching};
 use crate::driver::connection::{Notes, Queue};
 use crate::driver::handler::mailbox::Mailbox;
 use crate::driver::handler::{
     BodySource, Completer, Context, Decision, End, Handler, Notice, Notifier, Outcome, Pulled, Reply, Watch,
 };
+use crate::driver::pace::Pace;
 use crate::driver::phase::{Phase, Wait};
-use crate::driver::preface::{Opening, Preamble, Preface};
+use crate::driver::preamble::{Opening, Preamble, Preface};
 use crate::driver::settings::Settings;
 use crate::driver::socket::Ready;
 use crate::driver::tests::random::Random;

@@ -34,7 +34,7 @@ use super::stage::{CurrentStage, Handle, Stage};
 use super::{Plan, Worker};
 use crate::driver::buffers::Watching;
 use crate::driver::phase::{Happening, Phase};
-use crate::driver::preface::Preamble;
+use crate::driver::preamble::Preamble;
 use crate::driver::settings::Settings;
 use crate::driver::tests::edges;
 use crate::driver::tests::random::Random;

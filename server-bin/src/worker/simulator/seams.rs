@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use http_core::{Head, ResponseHead};
 
-use crate::driver::preface::{Opening, Preamble, Preface};
+use crate::driver::preamble::{Opening, Preamble, Preface};
 use crate::driver::tests::random::Random;
 use crate::handler::{
     BodySink, BodySource, Completer, Context, Decision, Happened, Io, Notifier, Protocol, Pulled, Reply,
