@@ -5,7 +5,7 @@
 //! often as the last look says is needed: before each one where they take long, and each eighth time at least.
 
 use super::buffers::Kit;
-use super::pace::nanoseconds;
+use super::tally::nanoseconds;
 
 /// Requests from one look at the clock to the next, at most.
 const LONGEST_STRIDE: u32 = 8;
@@ -96,7 +96,7 @@ fn end_turn(limit: Limit, kit: &mut Kit) -> bool {
     false
 }
 
-/// How long ago this turn began, in nanoseconds.
+/// How long ago this turn began, in nanoseconds: dividing durations takes longer than looking at the clock.
 fn look(kit: &mut Kit) -> u64 {
     kit.pace.look(kit.lent.now)
 }

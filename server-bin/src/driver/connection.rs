@@ -29,8 +29,10 @@ use super::work::Work;
 pub(crate) struct Turn {
     /// What the connection waits for.
     pub(crate) wait: Wait,
-    /// Whether its worker has to see to it: its deadline is nearer than the one before, or memory is short.
-    pub(crate) urgent: bool,
+    /// Its deadline is nearer than the one before.
+    pub(crate) is_nearer: bool,
+    /// Its worker has to see to its memory.
+    pub(crate) sees_to_memory: bool,
 }
 
 /// One connection.
@@ -187,17 +189,22 @@ impl<S: Socket> Connection<S> {
             Some(elsewhere) => elsewhere.early.push(answer),
             None => super::held::discard(answer),
         }
-        self.resume(key, inlet, kit);
+        if !self.awaits_turn() {
+            self.resume(key, inlet, kit);
+        }
         self.end::<true>(begin, kit)
     }
 
     /// Hears that there is news for the request with this number. News for another request is ignored.
     pub(crate) fn notify(&mut self, key: usize, serial: Serial, inlet: &mut Inlet, kit: &mut Kit) -> Turn {
         let begin = self.begin(kit);
+        let awaits_turn = self.awaits_turn();
         if let Some(elsewhere) = self.elsewhere(serial) {
             elsewhere.take_news();
             self.news(Happened::Notified, kit);
-            self.resume(key, inlet, kit);
+            if !awaits_turn {
+                self.resume(key, inlet, kit);
+            }
         }
         self.end::<true>(begin, kit)
     }
@@ -210,13 +217,19 @@ impl<S: Socket> Connection<S> {
         } else {
             kit.end = End::TimedOut;
             self.refuse_the_late(kit);
-            self.step(Happening::TimedOut);
-            if self.phase() == Phase::Closed {
-                self.socket.give_up();
-            }
+            self.end_patience();
         }
         self.resume(key, inlet, kit);
         self.end::<true>(begin, kit)
+    }
+
+    /// The peer is waited for no longer, because its time is over or its worker has no memory for it. Where nothing is left to be
+    /// said, the kernel does not wait for it, either.
+    pub(super) fn end_patience(&mut self) {
+        self.step(Happening::TimedOut);
+        if self.phase() == Phase::Closed {
+            self.socket.reset_on_close();
+        }
     }
 
     /// Hears that the server drains: an idle connection gets a moment for one more request, and whoever waits for news is
@@ -226,13 +239,17 @@ impl<S: Socket> Connection<S> {
             self.since = kit.lent.now;
             return Turn {
                 wait: self.phase().wait(),
-                urgent: true,
+                is_nearer: true,
+                sees_to_memory: false,
             };
         }
         let begin = self.begin(kit);
+        let awaits_turn = self.awaits_turn();
         self.tell_of_drain();
         self.news(Happened::Draining, kit);
-        self.resume(key, inlet, kit);
+        if !awaits_turn {
+            self.resume(key, inlet, kit);
+        }
         self.end::<true>(begin, kit)
     }
 
@@ -243,6 +260,12 @@ impl<S: Socket> Connection<S> {
         }
         self.report_all(end, kit);
         self.release(kit);
+    }
+
+    /// Whether it has yielded, so that its next turn is coming. What it hears meanwhile it finds there: a turn for that, too,
+    /// would be a second one in the same round.
+    fn awaits_turn(&self) -> bool {
+        self.phase().wait() == Wait::Yield
     }
 
     /// Ends a waiting for somebody else, if there is one.
@@ -320,7 +343,8 @@ impl<S: Socket> Connection<S> {
         }
         let turn = Turn {
             wait: self.phase().wait(),
-            urgent: self.settle(begin.phase, self.requests != begin.requests, kit),
+            is_nearer: self.settle(begin.phase, self.requests != begin.requests, kit),
+            sees_to_memory: false,
         };
         #[cfg(test)]
         self.hold_meaning(kit);
@@ -330,13 +354,14 @@ impl<S: Socket> Connection<S> {
     /// The same for a connection that owns something, apart, so that the usual way is short.
     #[inline(never)]
     fn end_with_work(&mut self, begin: Begin, kit: &mut Kit) -> Turn {
-        let (wait, needs_worker) = self.put_work_away(kit);
-        let nearer = self.settle(begin.phase, self.requests != begin.requests, kit);
+        let (wait, sees_to_memory) = self.put_work_away(kit);
+        let is_nearer = self.settle(begin.phase, self.requests != begin.requests, kit);
         #[cfg(test)]
         self.hold_meaning(kit);
         Turn {
             wait,
-            urgent: nearer || needs_worker,
+            is_nearer,
+            sees_to_memory,
         }
     }
 

@@ -7,7 +7,7 @@ use super::buffers::{Inlet, Kit};
 use super::connection::{Connection, Turn};
 use super::handler::{End, status};
 use super::memory::LITTLE;
-use super::phase::{Happening, Phase, Timeout, Wait};
+use super::phase::{Phase, Timeout, Wait};
 use super::socket::Socket;
 
 impl<S: Socket> Connection<S> {
@@ -62,7 +62,10 @@ impl<S: Socket> Connection<S> {
             let text = status::text(503).as_bytes();
             self.refuse_with(503, text, None, Some(status::RETRY), kit);
         }
-        self.step(Happening::TimedOut);
+        self.end_patience();
+        // It is not called late.
+        #[cfg(test)]
+        super::tests::edges::late();
         self.resume(key, inlet, kit);
         self.end::<true>(begin, kit)
     }

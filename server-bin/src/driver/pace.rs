@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::settings::Settings;
+use super::tally::nanoseconds;
 
 /// Looks at the clock.
 pub(crate) type Clock = Box<dyn Fn() -> Instant + Send>;
@@ -54,9 +55,4 @@ impl Pace {
         let since_round = (self.clock)().saturating_duration_since(round);
         nanoseconds(since_round.saturating_sub(self.begun_after))
     }
-}
-
-/// As a number, because dividing durations takes longer than looking at the clock.
-pub(super) fn nanoseconds(time: Duration) -> u64 {
-    time.as_secs().saturating_mul(1_000_000_000) + u64::from(time.subsec_nanos())
 }

@@ -109,7 +109,8 @@ pub trait Handler: Clone + Send + 'static {
         Watch::GoOn
     }
 
-    /// Hears that a round has ended: all that one wait reported has been handled.
+    /// Hears that a round of its worker has ended. Of what a wait has reported, some may be left for the next round, if this one has
+    /// taken its time.
     fn round_ended(&mut self) {}
 
     /// Returns how many bytes of memory this clone keeps that it could do without, as a cache does. They are counted in what

@@ -33,7 +33,7 @@ pub trait BodySource: Send {
 
     /// Appends the next bytes to `out`, some kilobytes at a time.
     ///
-    /// The bytes that one call appends beyond 256 KiB have to find room in the worker's memory, twice; else the source has failed, and
+    /// A call that appends more than 256 KiB needs twice its bytes free in the worker's memory; else the source has failed, and
     /// the server says so by [`Notice::PullTooLarge`](super::Notice::PullTooLarge).
     ///
     /// [`Pulled::More`] without a byte counts as [`Pulled::Failed`]: a source that has nothing yet returns

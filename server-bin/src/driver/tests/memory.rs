@@ -155,6 +155,10 @@ fn given_up_a_request_is_answered_with_503_and_any_other_connection_ends() {
     unread.arrive(GET);
     assert_eq!(give_up(&mut unread), Wait::Nothing);
     assert_eq!(unread.kit.memory.held(), 0);
+    assert!(
+        unread.wire().given_up,
+        "the kernel keeps for it what is given up here"
+    );
     // Between requests nothing is held, so there is nothing to give up.
     let mut idle = Rig::new(hello);
     idle.arrive(GET);

@@ -103,7 +103,7 @@ impl Socket for Wire {
         matches!(self.incoming.front(), Some(Incoming::Bytes(_)))
     }
 
-    fn give_up(&mut self) {
+    fn reset_on_close(&mut self) {
         self.given_up = true;
     }
 }
@@ -200,7 +200,7 @@ impl Rig {
             self.kit.out.is_empty(),
             "nothing of one connection stays in its worker's buffer"
         );
-        if turn.urgent {
+        if turn.is_nearer {
             self.alarm = self.connection.deadline(&self.kit);
         }
         self.kit.end_round(None, Instant::now);

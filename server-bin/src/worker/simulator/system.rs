@@ -185,7 +185,7 @@ impl Socket for ServerEnd {
         !self.network.borrow().wires[self.number].inbound.is_empty()
     }
 
-    fn give_up(&mut self) {
+    fn reset_on_close(&mut self) {
         self.network.borrow_mut().wires[self.number].outbound.clear();
     }
 }
