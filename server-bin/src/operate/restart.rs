@@ -93,6 +93,11 @@ impl Handover {
     }
 }
 
+/// Whether this process was started to take the place of another one, from which it gets its sockets.
+pub(super) fn has_predecessor() -> bool {
+    env::var_os(VARIABLE).is_some()
+}
+
 /// The process that has started this one to take its place.
 #[derive(Debug)]
 pub struct Predecessor(UnixStream);
@@ -104,7 +109,7 @@ impl Predecessor {
     ///
     /// When the predecessor does not hand over what it promised.
     pub fn find() -> io::Result<Option<(Self, Handover)>> {
-        if env::var_os(VARIABLE).is_none() {
+        if !has_predecessor() {
             return Ok(None);
         }
         let mut socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);

@@ -21,8 +21,8 @@ use logs::{LogFlags, ProxyFlags};
 pub use refusal::Ending;
 
 use super::descriptors::{self, Each};
-use super::log;
 use super::proxy_protocol::Trusted;
+use super::{log, restart};
 use crate::address::{AcceptMode, Address};
 use crate::driver::settings::Settings;
 use crate::files::Files;
@@ -199,9 +199,11 @@ impl Config {
 
     /// The admin listener needs an address of its own.
     fn check_admin(&self, addresses: &[Address]) -> Result<(), String> {
-        // Sockets of a service manager are in the place of the default.
-        let has_sockets = !self.names_addresses() && std::env::var_os("LISTEN_FDS").is_some();
-        let Some(admin) = self.admin().filter(|_| !has_sockets) else {
+        // Sockets of a service manager are in the place of the default. A successor gets them from its predecessor, and no
+        // variable tells it of the manager.
+        let gets_sockets = std::env::var_os("LISTEN_FDS").is_some() || restart::has_predecessor();
+        let binds = self.names_addresses() || !gets_sockets;
+        let Some(admin) = self.admin().filter(|_| binds) else {
             return Ok(());
         };
         match addresses.iter().find(|address| address.overlaps(admin)) {
