@@ -2,6 +2,9 @@
 //!
 //! A pipe, a socket or a terminal is asked whether it takes bytes before it gets some, and gets no more than it has room
 //! for, so that one that nobody reads cannot hold the writer either. A regular file always takes bytes or fails.
+//!
+//! Others may write to the same pipe: the process that is started in this one's place, or the notices beside the access log. What a
+//! pipe gets at once ends with a line, so they come between lines; only a line that is longer than a piece has another one within.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -185,7 +188,7 @@ impl Sink {
             if poll(&mut asked, PollTimeout::ZERO)? == 0 {
                 return Ok(0);
             }
-            rest = &rest[..rest.len().min(PIECE)];
+            rest = piece(rest);
         }
         let count = self.file.write(rest)?;
         if let Some(last) = count.checked_sub(1) {
@@ -196,6 +199,15 @@ impl Sink {
             }
         }
         Ok(count)
+    }
+}
+
+/// What goes at once: whole lines, as many as are sure to find room, or the beginning of one that is too long for that.
+fn piece(rest: &[u8]) -> &[u8] {
+    let piece = &rest[..rest.len().min(PIECE)];
+    match piece.iter().rposition(|&byte| byte == b'\n') {
+        Some(last) => &piece[..=last],
+        None => piece,
     }
 }
 
