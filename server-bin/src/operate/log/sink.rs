@@ -14,8 +14,9 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::target::Target;
 
-/// A pipe that is writable has room for as much (PIPE_BUF, pipe(7)), and so do sockets and terminals on Linux.
-const PIECE: usize = 4096;
+/// A pipe that is writable has room for as much, pipe(7): 4,096 bytes on Linux, 512 on the BSDs and macOS. Sockets and terminals
+/// have, too.
+const PIECE: usize = nix::libc::PIPE_BUF;
 /// After so many signals in the middle of it, a flush is left for later.
 const MAX_INTERRUPTIONS: usize = 16;
 /// What is kept of lines that wait for a pipe; more is left in the batches of the workers.
