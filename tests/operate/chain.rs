@@ -57,6 +57,11 @@ impl Chain {
         wait_longer_for(2 * support::PATIENCE, "a restart", || {
             self.takeovers().len() > before
         });
+        self.follow();
+    }
+
+    /// From now on the one is meant that has taken over last.
+    pub(crate) fn follow(&mut self) {
         self.present = *self.takeovers().last().expect("one took over");
     }
 

@@ -1,8 +1,11 @@
 //! Restarts under load, and those that fail.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use std::{fs, thread};
@@ -128,9 +131,7 @@ fn a_second_restart_meanwhile_is_refused_with_a_line() {
     let program = folder.path().join("server");
     std::os::unix::fs::symlink(support::server::executable(), &program).expect("a free name");
     let chain = Chain::start(Launch::new().by([program.to_str().expect("a path of text")]));
-    fs::remove_file(&program).expect("it is there");
-    fs::write(&program, "#!/bin/sh\nexec sleep 2\n").expect("a file");
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    put_script(&program, "exec sleep 2");
     chain.signal(Signal::SIGUSR2);
     wait_for("the first one is under way", || {
         chain.output().contains("restarting: ")
@@ -201,9 +202,7 @@ fn a_server_that_is_to_end_while_its_successor_starts_takes_that_with_it() {
             let program = folder.path().join("server");
             std::os::unix::fs::symlink(support::server::executable(), &program).expect("a free name");
             let mut chain = Chain::start(Launch::new().by([program.to_str().expect("a path of text")]));
-            fs::remove_file(&program).expect("it is there");
-            fs::write(&program, format!("#!/bin/sh\n{script}\n")).expect("a file");
-            fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("it is ours");
+            put_script(&program, script);
             let mut slow = Client::connect(chain.address());
             if with_request {
                 slow.send("GET /slow?ms=2000 HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -228,6 +227,80 @@ fn a_server_that_is_to_end_while_its_successor_starts_takes_that_with_it() {
             assert!(left.is_err(), "{script}: the new one serves");
         }
     }
+}
+
+/// Puts a script in the place of a program.
+fn put_script(program: &Path, script: &str) {
+    fs::remove_file(program).expect("it is there");
+    fs::write(program, format!("#!/bin/sh\n{script}\n")).expect("a file");
+    fs::set_permissions(program, fs::Permissions::from_mode(0o755)).expect("it is ours");
+}
+
+#[test]
+fn a_process_that_was_stopped_and_goes_on_still_waits_for_its_successor() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let program = folder.path().join("server");
+    std::os::unix::fs::symlink(support::server::executable(), &program).expect("a free name");
+    let mut chain = Chain::start(Launch::new().by([program.to_str().expect("a path of text")]));
+    let real = support::server::executable().display();
+    put_script(&program, &format!("sleep 1; exec {real} \"$@\""));
+    let first = chain.present();
+    let stopped = || {
+        wait_for("it is under way", || chain.output().contains("restarting: "));
+        thread::sleep(Duration::from_millis(200));
+        let first = nix::unistd::Pid::from_raw(first);
+        for signal in [Signal::SIGSTOP, Signal::SIGCONT] {
+            nix::sys::signal::kill(first, signal).expect("it runs");
+            thread::sleep(Duration::from_millis(50));
+        }
+    };
+    chain.signal(Signal::SIGUSR2);
+    stopped();
+    wait_for("it is replaced, or not", || {
+        chain.output().contains(" serves now") || chain.output().contains("no restart")
+    });
+    assert!(!chain.output().contains("no restart"), "{}", chain.output());
+    assert!(chain.first().ends_within(Duration::from_secs(10)).success());
+    let response = Client::connect(chain.address()).exchange(REQUEST);
+    assert_eq!(response.expect("an answer").status, 200);
+    chain.follow();
+    chain.stop();
+}
+
+/// A server that was started to take the place of this process, and the way to it. It has asked for the sockets.
+fn successor_of_this_process() -> (Child, UnixStream) {
+    let (mut here, there) = UnixStream::pair().expect("a pair");
+    let child = Command::new(support::server::executable())
+        .env("SERVER_HANDOVER", "1")
+        .stdin(OwnedFd::from(there))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let limit = Some(Duration::from_secs(20));
+    here.set_read_timeout(limit).expect("a socket");
+    let mut asked = [0];
+    here.read_exact(&mut asked).expect("it asks");
+    assert_eq!(&asked, b"?");
+    (child, here)
+}
+
+#[test]
+fn a_successor_that_was_stopped_and_goes_on_still_waits_for_the_sockets() {
+    let (mut child, mut way) = successor_of_this_process();
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a process id is positive"));
+    thread::sleep(Duration::from_millis(100));
+    for signal in [Signal::SIGSTOP, Signal::SIGCONT] {
+        nix::sys::signal::kill(pid, signal).expect("it runs");
+        thread::sleep(Duration::from_millis(50));
+    }
+    // That is all: there are no sockets.
+    let _ = way.write_all(b"E");
+    let mut said = String::new();
+    let mut stderr = child.stderr.take().expect("a pipe");
+    stderr.read_to_string(&mut said).expect("text");
+    let _ = child.wait();
+    assert!(!said.contains("cannot take over"), "{said}");
 }
 
 #[test]

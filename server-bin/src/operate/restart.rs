@@ -250,12 +250,19 @@ impl Successor {
 
     /// Waits for a byte of it.
     fn hear(&mut self, tag: u8, until: Instant) -> io::Result<()> {
-        let left = until.saturating_duration_since(Instant::now());
-        // None at all would be for ever.
-        self.socket
-            .set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
         let mut said = [0];
-        match self.socket.read(&mut said)? {
+        let count = loop {
+            let left = until.saturating_duration_since(Instant::now());
+            // None at all would be for ever.
+            self.socket
+                .set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
+            match self.socket.read(&mut said) {
+                // This process was stopped and goes on: then a read with a timeout fails without any handler, signal(7).
+                Err(error) if error.kind() == io::ErrorKind::Interrupted && Instant::now() < until => {}
+                read => break read?,
+            }
+        };
+        match count {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             _ if said[0] == tag => Ok(()),
             _ => Err(io::Error::other("it is no server of this kind")),
