@@ -229,6 +229,26 @@ fn a_server_that_is_to_end_while_its_successor_starts_takes_that_with_it() {
     }
 }
 
+#[test]
+fn a_server_with_all_the_connections_that_its_open_files_allow_is_restarted() {
+    let launch = Launch::new().args(["--workers", "16"]).open_files(160);
+    let mut chain = Chain::start(launch);
+    let most = || {
+        let output = chain.output();
+        let after = output.split("at most ").nth(1)?;
+        after.split(' ').next()?.parse::<usize>().ok()
+    };
+    wait_for("it says how many it holds", || most().is_some());
+    let most = most().expect("a number");
+    let mut clients: Vec<Client> = (0..most).map(|_| Client::connect(chain.address())).collect();
+    for client in &mut clients {
+        assert_eq!(client.exchange(REQUEST).expect("an answer").status, 200);
+    }
+    chain.restart();
+    drop(clients);
+    chain.stop();
+}
+
 /// Puts a script in the place of a program.
 fn put_script(program: &Path, script: &str) {
     fs::remove_file(program).expect("it is there");

@@ -14,7 +14,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use crate::sockets::Sockets;
@@ -54,18 +54,6 @@ pub struct Handover {
 }
 
 impl Handover {
-    /// The same sockets once more.
-    ///
-    /// # Errors
-    ///
-    /// When there are no descriptors left.
-    pub fn duplicate(&self) -> io::Result<Self> {
-        Ok(Self {
-            service: self.service.duplicate()?,
-            admin: self.admin.duplicate()?,
-        })
-    }
-
     fn send(&self, to: &UnixStream) -> io::Result<()> {
         for (sockets, tag) in [(&self.service, tag::SERVICE), (&self.admin, tag::ADMIN)] {
             for listener in sockets.listeners() {
@@ -224,18 +212,21 @@ impl Successor {
         self.child.id()
     }
 
-    /// Hands it the sockets when it asks, and waits until it serves.
+    /// Hands it the sockets when it asks, if they are still there, and waits until it serves.
     ///
     /// # Errors
     ///
     /// A line that says what it did instead. It is ended then.
-    pub fn take_over(mut self, sockets: Handover, patience: Duration) -> Result<u32, String> {
+    pub fn take_over(mut self, sockets: &Weak<Handover>, patience: Duration) -> Result<u32, String> {
         let until = Instant::now() + patience;
         let taken = self.hear(tag::ASK, until).and_then(|()| {
+            // Held for no longer than this: a server that drains has let go of them.
+            let sockets = sockets
+                .upgrade()
+                .ok_or_else(|| io::Error::other("the server ends"))?;
             self.socket.set_write_timeout(Some(MESSAGE))?;
             sockets.send(&self.socket)
         });
-        drop(sockets);
         match taken.and_then(|()| self.hear(tag::READY, until)) {
             Ok(()) => Ok(self.pid()),
             Err(error) => Err(match error.kind() {

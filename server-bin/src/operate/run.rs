@@ -66,7 +66,7 @@ pub fn run(config: &Config) -> Result<ExitCode, String> {
         tell,
         handle: started.handle,
         readiness: started.readiness,
-        sockets: Some(started.sockets),
+        sockets: Some(Arc::new(started.sockets)),
         stage: Stage::Serving,
         last: None,
         restart: None,
