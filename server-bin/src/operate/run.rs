@@ -150,7 +150,9 @@ struct Started {
 }
 
 fn start(config: &Config, log: &Log, sockets: Handover, tell: Sender<Call>) -> Result<Started, String> {
-    let (server, reopener, demo) = server(config, log)?;
+    // A name may have several, and a service manager gives as many as it likes.
+    let addresses = sockets.service.addresses().count();
+    let (server, reopener, demo) = server(config, addresses, log)?;
     let server = with_trust(with_notices(server, config, log), config).count(config.admin().is_some());
     let (workers, most) = (server.worker_count(), server.connection_limit());
     let no_room = |error: io::Error| format!("cannot duplicate a socket: {error}");
@@ -196,10 +198,14 @@ fn start(config: &Config, log: &Log, sockets: Handover, tell: Sender<Call>) -> R
 }
 
 /// The server, and what opens its root anew when it has one; else the demonstration, which shows what the server counts.
-fn server(config: &Config, log: &Log) -> Result<(Server, Option<Reopener>, Option<Demo>), String> {
+fn server(
+    config: &Config,
+    addresses: usize,
+    log: &Log,
+) -> Result<(Server, Option<Reopener>, Option<Demo>), String> {
     if config.root.is_none() {
         let demo = Demo::new().map_err(|error| format!("cannot start the demonstration: {error}"))?;
-        return Ok((logged(demo.clone(), config, log)?, None, Some(demo)));
+        return Ok((logged(demo.clone(), config, addresses, log)?, None, Some(demo)));
     }
     let [root, forbidden, dead, failed] = std::array::from_fn(|_| log.notices().topic());
     let files = config
@@ -217,14 +223,17 @@ fn server(config: &Config, log: &Log) -> Result<(Server, Option<Reopener>, Optio
         log.notices().say(line);
     }
     let reopener = files.reopener();
-    Ok((logged(files, config, log)?, Some(reopener), None))
+    Ok((logged(files, config, addresses, log)?, Some(reopener), None))
 }
 
 /// The server with the access log around its handler. Without a log there is nothing around it, which costs less.
-fn logged(handler: impl Handler, config: &Config, log: &Log) -> Result<Server, String> {
+fn logged(handler: impl Handler, config: &Config, addresses: usize, log: &Log) -> Result<Server, String> {
     match config.log().access {
-        Some(_) => config.server(Logged::new(handler, log.lines(), config.trusted_proxies())),
-        None => config.server(handler),
+        Some(_) => {
+            let handler = Logged::new(handler, log.lines(), config.trusted_proxies());
+            config.server(handler, addresses)
+        }
+        None => config.server(handler, addresses),
     }
 }
 

@@ -220,7 +220,7 @@ impl Config {
 
     /// What `--check` prints: also what only shows when the server is about to start.
     fn show(&self, command: &clap::Command, matches: &ArgMatches) -> Ending {
-        let server = match self.server(crate::handler::function(|_, _| "")) {
+        let server = match self.server(crate::handler::function(|_, _| ""), self.addresses().len()) {
             Ok(server) => server,
             Err(line) => return Ending::Unable(line),
         };
@@ -255,12 +255,12 @@ impl Config {
         Ending::Text(show::configuration(command, matches, &effective))
     }
 
-    /// The server that this command line describes, but for its sockets.
+    /// The server that this command line describes, but for its sockets, which are of so many addresses.
     ///
     /// # Errors
     ///
     /// A line that says what is wrong and what to do.
-    pub fn server(&self, handler: impl Handler) -> Result<Server, String> {
+    pub fn server(&self, handler: impl Handler, addresses: usize) -> Result<Server, String> {
         let mut server = Server::with(handler)
             .settings(self.settings())
             .defer_accept(self.defer_accept);
@@ -271,7 +271,6 @@ impl Config {
             server = server.accept(mode.into());
         }
         let most = self.limits.max_connections.map(|most| most as usize);
-        let addresses = self.addresses().len();
         let each = match self.root {
             Some(_) => Each::SocketAndFile,
             None => Each::Socket,

@@ -38,11 +38,34 @@ fn a_bad_flag_is_one_line_that_names_it() {
 fn a_server_knows_how_many_connections_fit_into_its_open_files() {
     let handler = |_: &http_core::Head<'_>, _: &mut crate::handler::Context<'_>| "hello".into();
     let config = read(&["--workers", "2"]).expect("a command line");
-    let all = config.server(handler).expect("room").connection_limit();
+    let limit = |config: &Config, addresses| {
+        config
+            .server(handler, addresses)
+            .expect("room")
+            .connection_limit()
+    };
+    let all = limit(&config, 1);
     let files = crate::sys::net::raise_descriptor_limit().expect("a limit");
-    assert_eq!(all, files - descriptors::reserved(2, 1, false));
+    assert_eq!(all, files - descriptors::reserved(2, 1, false, Each::Socket));
     let config = read(&["--max-connections", "7"]).expect("a command line");
-    assert_eq!(config.server(handler).expect("room").connection_limit(), 7);
+    assert_eq!(limit(&config, 1), 7);
+}
+
+#[test]
+fn each_address_that_is_listened_on_takes_descriptors_whoever_has_bound_it() {
+    let handler = |_: &http_core::Head<'_>, _: &mut crate::handler::Context<'_>| "hello".into();
+    let config = read(&["--workers", "2"]).expect("a command line");
+    let limit = |addresses| {
+        config
+            .server(handler, addresses)
+            .expect("room")
+            .connection_limit()
+    };
+    assert_eq!(
+        limit(1) - limit(3),
+        2 * 2 * 2,
+        "two sockets more for each worker, each of them twice"
+    );
 }
 
 #[test]
