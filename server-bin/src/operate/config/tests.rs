@@ -312,6 +312,10 @@ fn two_values_that_cannot_both_hold_are_refused() {
         (&["--admin", "127.0.0.1:8080"][..], "--admin 127.0.0.1:8080"),
         (&["--admin", ":9000", "-l", "127.0.0.1:9000"], "--admin :9000"),
         (&["--admin", "[::1]:9000", "-l", "[::]:9000"], "[::]:9000"),
+        (&["--admin", "[::1]:9000", "-l", "[0::0]:9000"], "[0::0]:9000"),
+        (&["--admin", "[0:0::1]:9000", "-l", "[::1]:9000"], "[0:0::1]:9000"),
+        (&["--admin", "localhost:9000", "-l", "[::]:9000"], "[::]:9000"),
+        (&["--admin", ":9000", "-l", "0.0.0.0:9000"], "0.0.0.0:9000"),
         (&["--admin", "unix:/a", "-l", "unix:/a"], "unix:/a"),
         (
             &["--idle-grace", "1m", "--drain-timeout", "10s"],
@@ -333,12 +337,27 @@ fn two_values_that_cannot_both_hold_are_refused() {
     for arguments in [
         &["--admin", "127.0.0.1:0", "-l", "127.0.0.1:0"][..],
         &["--admin", "127.0.0.1:8080", "-p", "8081"],
-        &["--admin", "127.0.0.1:9000", "-l", "[::]:9000"],
+        &["--admin", "127.0.0.2:9000", "-l", "127.0.0.1:9000"],
+        &["--admin", "[::1]:9000", "-l", "0.0.0.0:9000"],
+        &["--admin", "localhost:9000", "-l", "127.0.0.1:9000"],
         &["--admin", "unix:/a", "-l", "unix:/b"],
         &["--drain-timeout", "1s"],
         &["--max-body", "5M", "--max-memory", "20M", "-w", "2"],
         &["--max-body", "300M"],
     ] {
         assert!(read(arguments).is_ok(), "{arguments:?}");
+    }
+}
+
+#[test]
+#[cfg(not(target_os = "openbsd"))]
+fn every_address_of_ipv6_takes_those_of_ipv4_too() {
+    for (admin, listen) in [
+        ("127.0.0.1:9000", "[::]:9000"),
+        ("[::]:9000", "0.0.0.0:9000"),
+        ("[::]:9000", "127.0.0.1:9000"),
+    ] {
+        let line = refusal(&["--admin", admin, "-l", listen]);
+        assert!(line.contains(admin) && line.contains(listen), "{line}");
     }
 }
