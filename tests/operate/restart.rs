@@ -1,13 +1,13 @@
 //! Restarts under load, and those that fail.
 
-use std::io::{ErrorKind, Read as _, Write as _};
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::PermissionsExt as _;
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use nix::sys::signal::Signal;
@@ -231,7 +231,7 @@ fn a_server_that_is_to_end_while_its_successor_starts_takes_that_with_it() {
 
 #[test]
 fn a_server_with_all_the_connections_that_its_open_files_allow_is_restarted() {
-    let launch = Launch::new().args(["--workers", "16"]).open_files(160);
+    let launch = Launch::new().args(["--workers", "32"]).open_files(200);
     let mut chain = Chain::start(launch);
     let most = || {
         let output = chain.output();
@@ -321,6 +321,87 @@ fn a_successor_that_was_stopped_and_goes_on_still_waits_for_the_sockets() {
     stderr.read_to_string(&mut said).expect("text");
     let _ = child.wait();
     assert!(!said.contains("cannot take over"), "{said}");
+}
+
+#[test]
+fn a_signal_to_end_ends_a_successor_that_waits_for_the_sockets() {
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT] {
+        let (mut child, _way) = successor_of_this_process();
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a process id is positive"));
+        nix::sys::signal::kill(pid, signal).expect("it runs");
+        // By itself it gives up after ten seconds.
+        let started = Instant::now();
+        let status = child.wait().expect("it is ours");
+        assert!(started.elapsed() < Duration::from_secs(5), "{signal}");
+        assert_eq!(status.code(), Some(0), "{signal}");
+    }
+}
+
+/// Writes to a pipe until it takes not a byte more. It stays as it is for whoever else writes to it: this is by an opening of its own.
+fn fill(pipe: &impl AsRawFd) {
+    let mut options = fs::OpenOptions::new();
+    let path = format!("/proc/self/fd/{}", pipe.as_raw_fd());
+    let mut writer = options
+        .write(true)
+        .custom_flags(nix::libc::O_NONBLOCK)
+        .open(path)
+        .expect("it has a reader");
+    for piece in [4096, 1] {
+        while writer.write(&vec![b'x'; piece]).is_ok() {}
+    }
+}
+
+#[test]
+fn a_server_whose_log_nobody_reads_is_restarted() {
+    if !Path::new("/proc/self/fd").exists() {
+        return support::tools::skipped("a_server_whose_log_nobody_reads_is_restarted", "Linux's /proc");
+    }
+    let arguments = ["--listen", "127.0.0.1:0", "--workers", "1", "--access-log", "-"];
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let mut child = Command::new(support::server::executable())
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(writer.try_clone().expect("a descriptor"))
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut stdout = BufReader::new(reader);
+    let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+    let mut line = String::new();
+    stdout.read_line(&mut line).expect("text");
+    let address = line.trim().strip_prefix("listening on http://");
+    let address = address.expect("where it listens").trim_end_matches('/');
+    let address = address.parse().expect("an address");
+    fill(&writer);
+    let first = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a process id is positive"));
+    nix::sys::signal::kill(first, Signal::SIGUSR2).expect("it runs");
+    // It says in half a minute that there is none, at the latest.
+    let outcome = loop {
+        line.clear();
+        stderr.read_line(&mut line).expect("text");
+        if line.is_empty() || line.contains(" serves now") || line.contains("no restart") {
+            break line;
+        }
+    };
+    let successor = outcome
+        .split("process ")
+        .nth(1)
+        .and_then(|rest| rest.split(' ').next()?.parse().ok());
+    let Some(successor) = successor.filter(|_| outcome.contains(" serves now")) else {
+        let _ = child.kill();
+        panic!("{outcome}");
+    };
+    assert_eq!(
+        Client::connect(address)
+            .exchange(REQUEST)
+            .expect("an answer")
+            .status,
+        200
+    );
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(successor), Signal::SIGTERM).expect("it runs");
+    // Both give up what nobody reads.
+    assert!(child.wait().expect("it is ours").success());
+    wait_for("the successor ends", || crate::chain::is_dead(successor));
 }
 
 #[test]

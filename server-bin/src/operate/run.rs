@@ -1,7 +1,7 @@
 //! The program from its start to its end: it binds or takes over its sockets, starts the server, and ends with a code that
 //! tells how. What happens in between is in `life.rs`.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::panic;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -16,14 +16,15 @@ use super::log::Log;
 use super::logged::Logged;
 use super::proxy_protocol::Required;
 use super::restart::{Handover, Predecessor, Program};
-use super::{plural, signals, systemd, welcome};
+use super::signals::{self, Start};
+use super::{plural, systemd, welcome};
 use crate::address::Address;
 use crate::demo::Demo;
 use crate::files::{FileEvent, Reopener};
 use crate::handler::{Handler, Notice};
 use crate::server::{Running, Server};
 use crate::sockets::{Options, Sockets};
-use crate::sys::complain;
+use crate::sys::{complain, print};
 use crate::worker::stage::Handle;
 
 /// The command line is wrong.
@@ -44,7 +45,7 @@ pub fn run(config: &Config) -> Result<ExitCode, String> {
     let program = Program::of_this_process();
     let (tell, calls) = mpsc::channel();
     // Before anything else, so that no signal is missed.
-    signals::watch(tell.clone())?;
+    let starting = signals::watch(tell.clone())?;
     let predecessor =
         Predecessor::find().map_err(|error| format!("cannot take over the sockets: {error}"))?;
     let (predecessor, sockets) = predecessor.unzip();
@@ -54,12 +55,13 @@ pub fn run(config: &Config) -> Result<ExitCode, String> {
         Some(sockets) => sockets,
         None => bind(config)?,
     };
-    let started = start(config, &log, sockets, tell.clone())?;
-    print(&started.welcome);
+    let started = start(config, &log, sockets, tell.clone(), &starting)?;
     if let Some(predecessor) = predecessor {
         predecessor.replace();
     }
     systemd::notify("READY=1");
+    // Nobody may be reading, and that is no reason to stop serving.
+    print(&started.welcome);
     let mut life = Life {
         config,
         program,
@@ -149,7 +151,13 @@ struct Started {
     welcome: String,
 }
 
-fn start(config: &Config, log: &Log, sockets: Handover, tell: Sender<Call>) -> Result<Started, String> {
+fn start(
+    config: &Config,
+    log: &Log,
+    sockets: Handover,
+    tell: Sender<Call>,
+    starting: &Start,
+) -> Result<Started, String> {
     // A name may have several, and a service manager gives as many as it likes.
     let addresses = sockets.service.addresses().count();
     let (server, reopener, demo) = server(config, addresses, log)?;
@@ -158,6 +166,7 @@ fn start(config: &Config, log: &Log, sockets: Handover, tell: Sender<Call>) -> R
     let no_room = |error: io::Error| format!("cannot duplicate a socket: {error}");
     let own = sockets.service.duplicate().map_err(no_room)?;
     let asked = server.accept_mode();
+    starting.finish();
     let running = server.listen_on(own).spawn().map_err(|error| error.to_string())?;
     if let Some(demo) = demo {
         demo.show(running.counters());
@@ -270,9 +279,9 @@ fn with_trust(server: Server, config: &Config) -> Server {
     }
 }
 
-/// Nobody may be reading, and that is no reason to stop serving.
-fn print(text: &str) {
-    let _ = io::stdout().write_all(text.as_bytes());
+/// Says why the program ends, as the last that it does.
+pub fn say_at_the_end(line: &str) {
+    crate::sys::say_at_the_end(line);
 }
 
 #[cfg(test)]

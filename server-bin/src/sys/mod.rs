@@ -18,6 +18,8 @@ pub(crate) mod signals;
 mod stamp;
 
 pub(crate) use complaint::complain;
+#[cfg(feature = "cli")]
+pub(crate) use complaint::{print, say_at_the_end};
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub(crate) use ffi::give_memory_back;
 pub(crate) use open::{Place, Root};
