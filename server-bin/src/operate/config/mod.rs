@@ -234,7 +234,7 @@ impl Config {
             effective.push(("--index", "index.html".into()));
             effective.push(("--cache-control", "no-cache".into()));
         }
-        let body = self.settings().limits.body as usize;
+        let body = self.settings().limits.body;
         effective.push(("--max-body", units::spelled_size(body)));
         if !self.names_addresses() {
             effective.push(("--listen", "127.0.0.1:8080".into()));
@@ -249,8 +249,7 @@ impl Config {
             effective.push(("--max-connections", server.connection_limit().to_string()));
         }
         if self.limits.max_memory.is_none() {
-            let all = self.settings().worker_memory * server.worker_count();
-            effective.push(("--max-memory", units::spelled_size(all)));
+            effective.push(("--max-memory", units::spelled_size(self.memory())));
         }
         Ending::Text(show::configuration(command, matches, &effective))
     }
@@ -363,7 +362,6 @@ impl Config {
             limits,
             max_requests,
             max_body,
-            worker_memory,
             receive_buffer,
             turn_requests,
             turn_bytes,
@@ -376,10 +374,7 @@ impl Config {
             ("trailers_bytes", limits.trailers.into()),
             ("turn_requests", turn_requests.into()),
             ("turn_bytes", turn_bytes as u64),
-            (
-                "memory_bytes",
-                worker_memory.saturating_mul(self.worker_count()) as u64,
-            ),
+            ("memory_bytes", self.memory()),
             ("receive_buffer_bytes", receive_buffer as u64),
         ];
         // Without the flag there is no such limit.
@@ -394,13 +389,17 @@ impl Config {
     pub fn spelled_limits(&self) -> String {
         let settings = self.settings();
         let body = settings.max_body.unwrap_or(settings.limits.body);
-        let body = usize::try_from(body).unwrap_or(usize::MAX);
-        let memory = settings.worker_memory.saturating_mul(self.worker_count());
         format!(
             "bodies of {}, {} of memory",
             units::spelled_size(body),
-            units::spelled_size(memory)
+            units::spelled_size(self.memory())
         )
+    }
+
+    /// Bytes of memory that the connections of all workers may hold. On 32 bits that may be more than there are addresses.
+    fn memory(&self) -> u64 {
+        let workers = self.worker_count() as u64;
+        (self.settings().worker_memory as u64).saturating_mul(workers)
     }
 
     /// How long a drain may take.

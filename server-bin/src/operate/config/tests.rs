@@ -361,3 +361,28 @@ fn every_address_of_ipv6_takes_those_of_ipv4_too() {
         assert!(line.contains(admin) && line.contains(listen), "{line}");
     }
 }
+
+#[test]
+fn memory_beyond_what_32_bits_count_is_said_as_it_is() {
+    let Err(Ending::Text(text)) = read(&["--check", "-w", "32"]) else {
+        panic!("no text")
+    };
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("--max-memory "))
+        .expect("a line");
+    assert!(line.contains(" 4G "), "{line}");
+    let config = read(&["-w", "32"]).expect("a command line");
+    assert!(
+        config.limits().contains(&("memory_bytes", 4 << 30)),
+        "{:?}",
+        config.limits()
+    );
+    assert!(
+        config.spelled_limits().ends_with(" 4G of memory"),
+        "{}",
+        config.spelled_limits()
+    );
+    let line = refusal(&["-w", "1", "--max-body", "5G", "--max-memory", "1M"]);
+    assert!(line.contains("--max-body 5G"), "{line}");
+}
