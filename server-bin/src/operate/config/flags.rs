@@ -183,10 +183,11 @@ pub(super) struct TimeoutFlags {
 }
 
 impl TimeoutFlags {
-    /// A grace that was asked for and that the drain's end would cut short. The default of the one may be longer than the other.
+    /// A grace of more than the default that the drain's end would cut short. Up to the default nobody may have asked for it, and
+    /// the drain's end may come before.
     pub(super) fn check(&self) -> Result<(), String> {
-        let least = self.drain_timeout.max(Settings::default().drain_idle_timeout);
-        match self.idle_grace > least {
+        let most = self.drain_timeout.max(Settings::default().drain_idle_timeout);
+        match self.idle_grace > most {
             true => Err(
                 "--idle-grace is longer than --drain-timeout, which would cut it short: give it less".into(),
             ),
