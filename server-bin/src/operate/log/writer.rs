@@ -18,7 +18,7 @@ use super::shared::{Shared, WriterEnd};
 use super::sink::Sink;
 use super::target::Target;
 use crate::driver::handler::outcomes::records::Batch;
-use crate::operate::plural;
+use crate::operate::{plural, systemd};
 
 /// How long the writer leaves lines to gather.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -147,7 +147,7 @@ impl Log {
 
 /// Whether notices need the time before them: a terminal's reader knows it, and systemd's journal has its own.
 fn wants_time() -> bool {
-    !io::stderr().is_terminal() && std::env::var_os("JOURNAL_STREAM").is_none()
+    !io::stderr().is_terminal() && !systemd::is_the_journal(io::stderr())
 }
 
 /// Lines that were lost, said at once and then once a minute.
