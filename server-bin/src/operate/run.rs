@@ -80,29 +80,34 @@ pub fn run(config: &Config) -> Result<ExitCode, String> {
         // Whatever it says, the program ends now.
         let _ = admin::end(admin);
     }
-    let (code, line) = match &end {
-        Ok(Ended::Workers(0)) => (0, None),
-        Ok(Ended::Workers(cut)) => {
-            let cut = plural(*cut as u64, "connection");
+    let end = end.map(verdict);
+    if let Ok((_, Some(line))) = &end {
+        log.notices().say(line.as_str());
+    }
+    log.finish(LAST_LINES);
+    let (code, _) = end.map_err(|error| format!("a worker failed: {error}"))?;
+    Ok(ExitCode::from(code))
+}
+
+/// The code that tells how the server has ended, and what is said beside it.
+fn verdict(end: Ended) -> (u8, Option<String>) {
+    let connections = |cut: usize| plural(cut as u64, "connection");
+    match end {
+        Ended::Workers(0) => (0, None),
+        Ended::Workers(cut) => {
+            let cut = connections(cut);
             (
                 EXIT_CUT_OFF,
                 Some(format!("{cut} cut off in the middle of a request")),
             )
         }
-        Ok(Ended::Stuck(cut)) => {
-            let cut = plural(*cut as u64, "connection");
+        Ended::Stuck(cut) => {
+            let cut = connections(cut);
             let line =
                 format!("a handler does not return, and the time for it is over: ends with {cut} cut off");
             (EXIT_STUCK, Some(line))
         }
-        Err(_) => (0, None),
-    };
-    if let Some(line) = line {
-        log.notices().say(line);
     }
-    log.finish(LAST_LINES);
-    end.map_err(|error| format!("a worker failed: {error}"))?;
-    Ok(ExitCode::from(code))
 }
 
 /// The standard hook writes to standard error on the thread that panics, where a worker would wait for its reader. The program
@@ -290,6 +295,20 @@ mod tests {
 
     use super::*;
     use crate::operate::log::{Settings, Target};
+
+    #[test]
+    fn the_code_and_the_line_tell_how_the_server_has_ended() {
+        assert_eq!(verdict(Ended::Workers(0)), (0, None));
+        for (end, code, word) in [
+            (Ended::Workers(1), 3, "1 connection cut off"),
+            (Ended::Stuck(0), 4, "0 connections cut off"),
+            (Ended::Stuck(2), 4, "2 connections cut off"),
+        ] {
+            let (found, line) = verdict(end);
+            let line = line.expect("a line");
+            assert!(found == code && line.contains(word), "{found}: {line}");
+        }
+    }
 
     /// Not a test of its own: what the next one runs.
     #[test]
