@@ -203,11 +203,11 @@ impl Life<'_> {
     }
 
     fn start_program(&mut self, sockets: Weak<Handover>) {
-        let way = Way::new().and_then(|way| Ok((way.cutter()?, way)));
-        let (cutter, way) = match way {
+        let way = match Way::new() {
             Ok(way) => way,
             Err(error) => return self.say(format!("no restart: cannot make a socket: {error}")),
         };
+        let cutter = way.cutter();
         self.say("restarting: the new program is started".into());
         let (program, tell) = (self.program.clone(), self.tell.clone());
         let start = move || {
