@@ -57,6 +57,11 @@ impl Chain {
         wait_longer_for(2 * support::PATIENCE, "a restart", || {
             self.takeovers().len() > before
         });
+        self.follow();
+    }
+
+    /// From now on the one is meant that has taken over last.
+    pub(crate) fn follow(&mut self) {
         self.present = *self.takeovers().last().expect("one took over");
     }
 
@@ -71,7 +76,7 @@ impl Chain {
 }
 
 /// A process whose parent has gone may have nobody who asks for its end: then it stays as a zombie.
-fn is_dead(pid: i32) -> bool {
+pub(crate) fn is_dead(pid: i32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ")
         .is_none_or(|(_, rest)| rest.starts_with('Z'))

@@ -50,8 +50,8 @@ const ROWS: &[(End, Usage, &str, &str, &str)] = &[
     (Restart, Demo, "", "clone3", "EAGAIN"),
     (Restart, Demo, "", "socketpair", "EMFILE ENFILE"),
     (Restart, Demo, "", "execve", "ENOENT EACCES ENOEXEC ENOMEM EIO"),
-    (Restart, Demo, "", "sendmsg", "EPIPE ENOBUFS ENOMEM"),
-    (Restart, Demo, "", "recvmsg", "ENOMEM"),
+    (Restart, Demo, "", "sendmsg", "EPIPE ENOBUFS ENOMEM EINTR"),
+    (Restart, Demo, "", "recvmsg", "ENOMEM EINTR"),
     (Restart, Demo, "", "epoll_create1", "EMFILE ENOMEM"),
 ];
 

@@ -68,10 +68,11 @@ pub(super) fn send(
     // Before the content is read: a later change is stamped with this moment or a later one.
     let now = SystemTime::now();
     let read = read(&opened.file, opened.size(), buffer);
-    let (stamp, length) = read.map_err(|error| {
+    let (stamp, bytes) = read.map_err(|error| {
         site.troubles.failed(name.as_bytes(), &error, false);
         Refusal::of(status_of(&error))
     })?;
+    let length = bytes.map_or(stamp.size, |bytes| bytes.len() as u64);
     let settled = |stamp: &Stamp, tags| length == stamp.size && has_settled(stamp, now, tags);
     let negotiated = site.precompressed && opened.media.is_compressible();
     let facts = Facts {
@@ -86,12 +87,12 @@ pub(super) fn send(
     };
     let keeps = facts.settled && facts.stamp.modified.seconds <= facts.now.cast_signed();
     selected.describe(&facts, length, site.tags, &site.rules);
-    if length > IN_MEMORY as u64 {
+    let Some(bytes) = bytes else {
         let state = facts.settled.then(|| guard::of(stamp));
         return answer(selected, Body::Open(opened.file, state), page.asked, head, cx);
-    }
+    };
     let keeps = keeps && opened.can_be_watched(&stamp, |stamp| has_settled(stamp, now, Tags::Full));
-    let content = Arc::from(&buffer[..length as usize]);
+    let content = Arc::from(bytes);
     let reply = answer(selected, Body::Read(&content), page.asked, head, cx);
     if cache.is_on() {
         cache.insert(Entry::new(
@@ -105,15 +106,19 @@ pub(super) fn send(
     reply
 }
 
-/// Reads a file that seems to be small, and returns its stamp after that and how many bytes it has: those that were
-/// read, or those that it has of a large one.
-fn read(file: &File, size: u64, buffer: &mut Vec<u8>) -> io::Result<(Stamp, u64)> {
+/// Reads a file that is small, and returns its stamp after that and its bytes; none of a file that is too large for memory.
+///
+/// `size` is what it had when it was looked at, by its name: another file may have come into its place before it was opened.
+fn read<'a>(file: &File, size: u64, buffer: &'a mut Vec<u8>) -> io::Result<(Stamp, Option<&'a [u8]>)> {
     let mut size = size;
     let mut tries = 0;
     loop {
         if size > IN_MEMORY as u64 {
             let stamp = Stamp::of(file)?;
-            return Ok((stamp, stamp.size));
+            if stamp.size > IN_MEMORY as u64 {
+                return Ok((stamp, None));
+            }
+            size = stamp.size;
         }
         if buffer.len() < size as usize {
             buffer.resize(size as usize, 0);
@@ -124,7 +129,7 @@ fn read(file: &File, size: u64, buffer: &mut Vec<u8>) -> io::Result<(Stamp, u64)
         };
         let stamp = Stamp::of(file)?;
         if length as u64 == stamp.size || tries == 1 {
-            return Ok((stamp, length as u64));
+            return Ok((stamp, Some(&buffer[..length])));
         }
         // It was cut or it grew meanwhile.
         (size, tries) = (stamp.size, tries + 1);
@@ -242,4 +247,35 @@ fn part(body: Body<'_>, first: u64, length: u64) -> Reply {
 
 fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is read of a file of so many bytes that had another size when it was looked at.
+    #[track_caller]
+    fn read_of(bytes: usize, looked: u64, mut buffer: Vec<u8>) -> Option<Vec<u8>> {
+        let mut file = tempfile::tempfile().expect("a file");
+        io::Write::write_all(&mut file, &vec![b'n'; bytes]).expect("room");
+        let (stamp, read) = read(&file, looked, &mut buffer).expect("it can be read");
+        assert_eq!(stamp.size, bytes as u64);
+        read.map(<[u8]>::to_vec)
+    }
+
+    #[test]
+    fn the_bytes_are_the_files_own_though_it_had_another_size_when_it_was_looked_at() {
+        let old = || vec![b'o'; IN_MEMORY];
+        for bytes in [0, 1, 10, IN_MEMORY] {
+            for looked in [0, 10, IN_MEMORY as u64, IN_MEMORY as u64 + 1, 100_000, u64::MAX] {
+                for buffer in [old(), Vec::new()] {
+                    let read = read_of(bytes, looked, buffer);
+                    assert_eq!(read, Some(vec![b'n'; bytes]), "{bytes}, and it had {looked}");
+                }
+            }
+        }
+        for looked in [0, 10, 100_000] {
+            assert_eq!(read_of(IN_MEMORY + 1, looked, old()), None, "it had {looked}");
+        }
+    }
 }

@@ -23,12 +23,12 @@ pub(super) fn serve(site: &Options, local: &mut Local, head: &Head<'_>, cx: &mut
     if head.method() == Method::Options {
         return methods(site, head, cx);
     }
-    let Some(path) = site.below_prefix(head.path()) else {
-        return instead::answer(site, local, Refusal::of(404), head, cx);
-    };
     if local.root.refresh(cx.now()) {
         local.cache.clear();
     }
+    let Some(path) = site.below_prefix(head.path()) else {
+        return instead::answer(site, local, Refusal::of(404), head, cx);
+    };
     let asked = Asked::read(site.precompressed, &mut local.codings, head);
     let served = match local.cache.find(local.root.directory(), path, asked.wanted) {
         // By far the most usual one, apart, as it cannot be refused: 17 instructions fewer than by `answer`.

@@ -17,7 +17,8 @@ use super::notice::{Notices, QUIET, Said, Silent};
 use super::shared::{Shared, WriterEnd};
 use super::sink::Sink;
 use super::target::Target;
-use crate::operate::plural;
+use crate::driver::handler::outcomes::records::Batch;
+use crate::operate::{plural, systemd};
 
 /// How long the writer leaves lines to gather.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -146,7 +147,7 @@ impl Log {
 
 /// Whether notices need the time before them: a terminal's reader knows it, and systemd's journal has its own.
 fn wants_time() -> bool {
-    !io::stderr().is_terminal() && std::env::var_os("JOURNAL_STREAM").is_none()
+    !io::stderr().is_terminal() && !systemd::is_the_journal(io::stderr())
 }
 
 /// Lines that were lost, said at once and then once a minute.
@@ -219,26 +220,13 @@ impl Writer {
         let stamp = Stamp::new(*format, SystemTime::now());
         let (shared, lost) = (&self.shared, &mut self.lost);
         self.workers.retain(|worker| {
-            let dropped = worker.take_dropped();
+            let (goes_on, dropped) = take_from(worker, sink, |batch, text| {
+                worked = true;
+                batch.outcomes().for_each(|outcome| stamp.write(&outcome, text));
+            });
             shared.dropped.fetch_add(dropped, Ordering::Relaxed);
             lost.count += dropped;
-            loop {
-                if sink.is_full() {
-                    return true;
-                }
-                match worker.take() {
-                    Ok(mut batch) => {
-                        worked = true;
-                        batch
-                            .outcomes()
-                            .for_each(|outcome| stamp.write(&outcome, sink.buffer()));
-                        worker.give_back(batch);
-                    }
-                    Err(TryRecvError::Empty) => break worker.ask(),
-                    Err(TryRecvError::Disconnected) => return false,
-                }
-            }
-            true
+            goes_on
         });
         worked
     }
@@ -371,6 +359,33 @@ impl Writer {
         }
         self.shared.asleep.store(false, Ordering::Relaxed);
     }
+}
+
+/// Writes what a worker has handed over, as long as there is room for it, and asks for more. Returns whether more may come, and
+/// how many lines the worker has dropped.
+fn take_from(
+    worker: &WriterEnd,
+    sink: &mut Sink,
+    mut write: impl FnMut(&mut Batch, &mut Vec<u8>),
+) -> (bool, u64) {
+    let goes_on = loop {
+        if sink.is_full() {
+            break true;
+        }
+        match worker.take() {
+            Ok(mut batch) => {
+                write(&mut batch, sink.buffer());
+                worker.give_back(batch);
+            }
+            Err(TryRecvError::Empty) => {
+                worker.ask();
+                break true;
+            }
+            Err(TryRecvError::Disconnected) => break false,
+        }
+    };
+    // Asked for last: a worker that ends counts what finds no room before it can be seen to have gone.
+    (goes_on, worker.take_dropped())
 }
 
 #[cfg(test)]
