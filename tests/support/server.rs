@@ -81,6 +81,7 @@ pub struct Launch {
     wrapper: Vec<OsString>,
     program: Option<OsString>,
     listens: bool,
+    patience: Option<Duration>,
 }
 
 impl Launch {
@@ -154,11 +155,18 @@ impl Launch {
         self
     }
 
+    /// Sets for how long its start is waited for: under another program that may take much longer than [`PATIENCE`].
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = Some(patience);
+        self
+    }
+
     /// Starts it and waits until it says where it listens.
     ///
     /// # Panics
     ///
-    /// When it ends, or says nothing for [`PATIENCE`].
+    /// When it ends, or says nothing for [`PATIENCE`] or the patience that was set.
     #[must_use]
     #[track_caller]
     pub fn start(self) -> Server {
@@ -175,7 +183,7 @@ impl Launch {
             lines,
             readers: readers.into(),
         };
-        match announced.recv_timeout(PATIENCE) {
+        match announced.recv_timeout(self.patience.unwrap_or(PATIENCE)) {
             Ok(address) => server.address = address,
             Err(_) => panic!("the server does not say where it listens: {}", server.output()),
         }
