@@ -200,9 +200,7 @@ mod tests {
         drop(go);
     }
 
-    #[test]
-    fn a_pool_without_a_bound_takes_work() {
-        let pool = BlockingPool::new(1, usize::MAX).expect("a thread");
+    fn wait_for_a_free_thread(pool: &BlockingPool) {
         let start = Instant::now();
         while pool.0.0.lock().free == 0 {
             assert!(
@@ -211,6 +209,35 @@ mod tests {
             );
             thread::yield_now();
         }
+    }
+
+    #[test]
+    fn a_pool_without_room_to_wait_takes_work_for_its_free_threads_and_no_more() {
+        let pool = BlockingPool::new(1, 0).expect("a thread");
+        wait_for_a_free_thread(&pool);
+        let (go, gate) = mpsc::channel::<()>();
+        let (began, begun) = mpsc::channel();
+        let mut detached = Detached::new(Instant::now());
+        let mut cx = detached.context();
+        let taken = pool.run(&mut cx, move |_| {
+            began.send(()).expect("the test waits");
+            let _ = gate.recv_timeout(Duration::from_secs(10));
+            "taken"
+        });
+        assert!(matches!(taken, Reply::Later(_)), "its thread is free");
+        begun
+            .recv_timeout(Duration::from_secs(10))
+            .expect("the thread has begun");
+        let full = pool.run(&mut cx, |_| "one too many");
+        assert!(matches!(full, Reply::Bytes(_)), "its thread works");
+        assert_eq!(cx.status(), 503);
+        drop(go);
+    }
+
+    #[test]
+    fn a_pool_without_a_bound_takes_work() {
+        let pool = BlockingPool::new(1, usize::MAX).expect("a thread");
+        wait_for_a_free_thread(&pool);
         let mut detached = Detached::new(Instant::now());
         let reply = pool.run(&mut detached.context(), |_| "done");
         assert!(matches!(reply, Reply::Later(_)));

@@ -422,6 +422,38 @@ mod tests {
     }
 
     #[test]
+    fn a_drain_cuts_off_what_is_not_finished_in_its_time_and_counts_it() {
+        use std::io::{Read as _, Write as _};
+        let settings = Settings {
+            drain_timeout: Duration::from_millis(200),
+            ..Settings::default()
+        };
+        let server = Server::new(|_, _| "hello").workers(1).settings(settings);
+        let running = server
+            .listen("127.0.0.1:0".parse().expect("an address"))
+            .spawn()
+            .expect("a server");
+        let address = running.addresses()[0].tcp().expect("a port");
+        let mut client = std::net::TcpStream::connect(address).expect("a connection");
+        client
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .expect("a time that is not zero");
+        // The answer to the first request says that the server has the beginning of the second one, too.
+        client
+            .write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HT")
+            .expect("the kernel takes it");
+        client.read_exact(&mut [0; 12]).expect("an answer");
+        running.handle().drain();
+        let start = Instant::now();
+        assert_eq!(running.join().expect("an orderly end"), 1, "it was not finished");
+        let took = start.elapsed();
+        assert!(
+            took >= Duration::from_millis(150) && took < Duration::from_secs(5),
+            "{took:?}"
+        );
+    }
+
+    #[test]
     fn an_address_that_cannot_be_had_is_named_with_what_to_do() {
         let folder = tempfile::tempdir().expect("a directory");
         let lost = Address::Unix(folder.path().join("nowhere/socket"));

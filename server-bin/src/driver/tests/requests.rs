@@ -213,6 +213,22 @@ fn what_a_handler_would_refuse_anyway_is_said_before_413() {
 }
 
 #[test]
+fn a_method_that_is_not_served_is_said_before_an_expectation_that_nobody_fulfils() {
+    for (line, status) in [
+        ("GET /", 405),
+        ("BREW /b", 405),
+        ("CONNECT b:1", 405),
+        ("POST /", 417),
+        ("OPTIONS /", 417),
+        ("OPTIONS *", 417),
+    ] {
+        let mut rig = Rig::of_its_methods(Posts);
+        rig.arrive(format!("{line} HTTP/1.1\r\nHost: b:1\r\nExpect: tea\r\n\r\n"));
+        assert_eq!(rig.statuses(), [status], "{line}");
+    }
+}
+
+#[test]
 fn a_rejection_names_the_rule_and_its_clause() {
     for (request, status, words) in [
         ("GET / HTTP/1.1\r\n\r\n", 400, "Host"),

@@ -126,6 +126,21 @@ fn each_listener_of_a_group_gets_connections_and_nobody_else_can_join() {
     );
 }
 
+/// Else the second of two small answers waits for the acknowledgement of the first one, which a client may put off for 40 ms.
+#[test]
+fn an_accepted_socket_sends_small_packets_at_once() {
+    let own =
+        Listener::bind_tcp(([127, 0, 0, 1], 0).into(), Sharing::Alone, Families::Own).expect("a free port");
+    let other = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let inherited = Listener::inherited(other.into(), None).expect("it listens");
+    for listener in [own, inherited] {
+        let address = listener.address().expect("an address").expect("a TCP address");
+        let _peer = std::net::TcpStream::connect(address).expect("a connection");
+        let (stream, _) = listener.accept().expect("it was there");
+        assert!(stream.0.tcp_nodelay().expect("it can be read"), "{address}");
+    }
+}
+
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[test]
 fn an_accepted_socket_holds_little_that_is_unsent() {
