@@ -196,12 +196,18 @@ fn a_server_that_is_to_end_while_its_successor_starts_takes_that_with_it() {
     // Should the test fail, what is left behind ends by itself.
     let starts_late = format!("sleep 1; exec timeout -s KILL 10 {real} \"$@\"");
     // The last one leaves a process behind that was never asked for, and holds no socket.
-    for script in [&starts_late[..], "exec sleep 10", "sleep 4; exit 1"] {
+    for (number, script) in [&starts_late[..], "exec sleep 10", "sleep 4; exit 1"]
+        .into_iter()
+        .enumerate()
+    {
         for with_request in [false, true] {
+            // An address where nobody else listens: on the usual one the port would be anybody's as soon as it is free.
+            let nobody_elses = format!("127.83.{number}.{}:0", 1 + u8::from(with_request));
             let folder = tempfile::tempdir().expect("a directory");
             let program = folder.path().join("server");
             std::os::unix::fs::symlink(support::server::executable(), &program).expect("a free name");
-            let mut chain = Chain::start(Launch::new().by([program.to_str().expect("a path of text")]));
+            let launch = Launch::new().by([program.to_str().expect("a path of text")]);
+            let mut chain = Chain::start(launch.args(["--listen", &nobody_elses]));
             put_script(&program, script);
             let mut slow = Client::connect(chain.address());
             if with_request {
