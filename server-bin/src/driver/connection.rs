@@ -29,10 +29,34 @@ use super::work::Work;
 pub(crate) struct Turn {
     /// What the connection waits for.
     pub(crate) wait: Wait,
-    /// Its deadline is nearer than the one before.
-    pub(crate) is_nearer: bool,
-    /// Its worker has to see to its memory.
-    pub(crate) sees_to_memory: bool,
+    /// What else its worker has to see to.
+    pub(crate) needs: Needs,
+}
+
+/// What a worker has to see to behind a turn: in one byte, for the usual turn asks once whether there is anything.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Needs(u8);
+
+impl Needs {
+    const DEADLINE: u8 = 1;
+    const MEMORY: u8 = 2;
+
+    #[inline(always)]
+    const fn new(has_nearer_deadline: bool, wants_memory: bool) -> Self {
+        Self((has_nearer_deadline as u8 * Self::DEADLINE) | (wants_memory as u8 * Self::MEMORY))
+    }
+
+    /// Whether it is anything.
+    #[inline(always)]
+    pub(crate) const fn are_any(self) -> bool {
+        self.0 != 0
+    }
+
+    /// The connection's deadline is nearer than the one before.
+    #[inline(always)]
+    pub(crate) const fn has_nearer_deadline(self) -> bool {
+        self.0 & Self::DEADLINE != 0
+    }
 }
 
 /// One connection.
@@ -239,8 +263,7 @@ impl<S: Socket> Connection<S> {
             self.since = kit.lent.now;
             return Turn {
                 wait: self.phase().wait(),
-                is_nearer: true,
-                sees_to_memory: false,
+                needs: Needs::new(true, false),
             };
         }
         let begin = self.begin(kit);
@@ -343,8 +366,10 @@ impl<S: Socket> Connection<S> {
         }
         let turn = Turn {
             wait: self.phase().wait(),
-            is_nearer: self.settle(begin.phase, self.requests != begin.requests, kit),
-            sees_to_memory: false,
+            needs: Needs::new(
+                self.settle(begin.phase, self.requests != begin.requests, kit),
+                false,
+            ),
         };
         #[cfg(test)]
         self.hold_meaning(kit);
@@ -354,14 +379,13 @@ impl<S: Socket> Connection<S> {
     /// The same for a connection that owns something, apart, so that the usual way is short.
     #[inline(never)]
     fn end_with_work(&mut self, begin: Begin, kit: &mut Kit) -> Turn {
-        let (wait, sees_to_memory) = self.put_work_away(kit);
+        let (wait, wants_memory) = self.put_work_away(kit);
         let is_nearer = self.settle(begin.phase, self.requests != begin.requests, kit);
         #[cfg(test)]
         self.hold_meaning(kit);
         Turn {
             wait,
-            is_nearer,
-            sees_to_memory,
+            needs: Needs::new(is_nearer, wants_memory),
         }
     }
 

@@ -103,10 +103,9 @@ impl<S: System> Worker<S> {
         let turn = resident.turn(key, ready, &mut self.inlet, &mut self.kit);
         let is_fruitless = reported && self.kit.moved == 0;
         let notes = &resident.connection.notes;
-        let waits_as_before = Some(turn.wait) == notes.registered;
         // Who was doubted and has moved is doubted no more, which is noted there.
         let is_odd = is_fruitless || notes.is_doubted;
-        if turn.is_nearer || turn.sees_to_memory || !waits_as_before || is_odd {
+        if turn.needs.are_any() || Some(turn.wait) != notes.registered || is_odd {
             self.look_after(key, turn, ready.readable, is_fruitless);
         }
         if self.kit.counts() {
@@ -237,7 +236,7 @@ impl<S: System> Worker<S> {
         if self.kit.moved > 0 {
             resident.connection.notes.is_doubted = false;
         }
-        if turn.is_nearer
+        if turn.needs.has_nearer_deadline()
             && let Some(timer) = resident.timer
         {
             self.deadlines

@@ -200,7 +200,7 @@ impl Rig {
             self.kit.out.is_empty(),
             "nothing of one connection stays in its worker's buffer"
         );
-        if turn.is_nearer {
+        if turn.needs.has_nearer_deadline() {
             self.alarm = self.connection.deadline(&self.kit);
         }
         self.kit.end_round(None, Instant::now);
