@@ -2,9 +2,10 @@
 
 use std::ffi::OsString;
 use std::io::Read as _;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
@@ -48,24 +49,29 @@ impl Tracer {
     #[track_caller]
     fn start(pid: u32, threads: &[u32], arguments: impl Iterator<Item = OsString>) -> Self {
         assert!(!threads.is_empty(), "there is no such thread");
+        let arguments: Vec<OsString> = arguments.collect();
+        let output = arguments.iter().skip_while(|word| *word != "-o").nth(1);
         let strace = Command::new("strace")
-            .args(arguments)
+            .args(&arguments)
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .expect("strace starts");
         let mut tracer = Self { strace, holds: false };
-        tracer.wait_until_attached(pid, threads);
+        tracer.wait_until_attached(pid, threads, output.map(Path::new));
         tracer
     }
 
     #[track_caller]
-    fn wait_until_attached(&mut self, pid: u32, threads: &[u32]) {
+    fn wait_until_attached(&mut self, pid: u32, threads: &[u32], output: Option<&Path>) {
         let deadline = Instant::now() + PATIENCE;
         // It attaches itself to a thread by PTRACE_SEIZE, which proc(5) shows, and sees no call of that thread before
-        // PTRACE_INTERRUPT, which proc(5) does not show. Behind the last of both it sleeps until one of them has made a call.
+        // PTRACE_INTERRUPT, which proc(5) does not show. Behind the last of both it sleeps until one of them makes a call, if not all
+        // the time one does, and writes that down.
+        let has_seen_one = || output.is_some_and(|path| fs::metadata(path).is_ok_and(|file| file.len() > 0));
         let is_attached = |strace: &Child| {
-            threads.iter().all(|&id| process::is_traced(pid, id)) && process::state(strace.id()) == Some('S')
+            threads.iter().all(|&id| process::is_traced(pid, id))
+                && (process::state(strace.id()) == Some('S') || has_seen_one())
         };
         while !is_attached(&self.strace) {
             if let Ok(Some(_)) = self.strace.try_wait() {
