@@ -1,15 +1,16 @@
 //! Clients that are slow, silent, greedy or malicious, and a machine that runs out of file descriptors.
 
-use std::io::Read;
+use std::io::{self, ErrorKind, Read};
 use std::net::TcpStream;
 use std::os::unix::fs::symlink;
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
-use support::{Client, Launch, PATIENCE, Server, find, process};
+use support::{Client, Launch, PATIENCE, Server, find, is_once_in_time, process};
 
 const REQUEST: &str = "GET /plaintext HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -17,17 +18,18 @@ fn get(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")
 }
 
-/// That the server answers others, and soon.
+/// That the server answers others, and soon: what holds it up does so each time.
 #[track_caller]
 fn serves_others(server: &Server, path: &str) {
-    let started = Instant::now();
-    let response = server.connect().exchange(get(path)).expect("others are answered");
-    assert_eq!(response.status, 200);
-    assert!(
-        started.elapsed() < Duration::from_secs(1),
-        "others waited for {:?}",
-        started.elapsed()
-    );
+    let mut waited = Duration::ZERO;
+    let is_soon = is_once_in_time(|| {
+        let started = Instant::now();
+        let response = server.connect().exchange(get(path)).expect("others are answered");
+        assert_eq!(response.status, 200);
+        waited = started.elapsed();
+        waited < Duration::from_secs(1)
+    });
+    assert!(is_soon, "others waited for {waited:?}");
 }
 
 /// A root with a secret beside it and every kind of file in it.
@@ -177,8 +179,8 @@ fn odd_paths_are_no_error_of_the_server() {
     );
 }
 
-/// That this connection is closed, with nothing or a 408 before the end, between two times after it was opened.
-fn ends_between(mut client: Client, started: Instant, from: Duration, to: Duration, what: &str) {
+/// Whether this connection, which was opened then, is closed before `to`. Never before `from`, and with nothing or a 408 before the end.
+fn ends_between(mut client: Client, started: Instant, from: Duration, to: Duration, what: &str) -> bool {
     let rest = client
         .rest()
         .unwrap_or_else(|error| panic!("{what}: no orderly end: {error}"));
@@ -188,7 +190,9 @@ fn ends_between(mut client: Client, started: Instant, from: Duration, to: Durati
         "{what}: {}",
         rest.escape_ascii()
     );
-    assert!(took >= from && took <= to, "{what} ended after {took:?}");
+    assert!(took >= from, "{what} ended after {took:?}");
+    println!("{what} ended after {took:?}, and should by {to:?}");
+    took <= to
 }
 
 #[test]
@@ -202,64 +206,75 @@ fn slow_heads_silent_and_idle_connections_end_by_their_deadlines() {
         "1",
     ];
     let server = Launch::new().args(timeouts).args(["--workers", "1"]).start();
+    assert!(is_once_in_time(|| all_end_by_their_deadlines(&server)));
+    serves_others(&server, "/plaintext");
+}
+
+fn all_end_by_their_deadlines(server: &Server) -> bool {
     let (second, slack) = (Duration::from_secs(1), Duration::from_millis(1500));
     let early = Duration::from_millis(20);
     thread::scope(|scope| {
-        scope.spawn(|| {
-            let started = Instant::now();
-            ends_between(
-                server.connect(),
-                started,
-                second - early,
-                2 * second + slack,
-                "a silent connection",
-            );
+        let clients = [
+            scope.spawn(|| {
+                let (started, from) = (Instant::now(), second - early);
+                let client = server.connect();
+                ends_between(client, started, from, 2 * second + slack, "a silent connection")
+            }),
+            scope.spawn(|| {
+                let (mut client, started) = (server.connect(), Instant::now());
+                client
+                    .send("GET / HTTP/1.1\r\nHost: a\r\n")
+                    .expect("the server reads");
+                ends_between(client, started, second - early, second + slack, "half a head")
+            }),
+            scope.spawn(|| a_slow_head_ends_within(second + slack, server)),
+            scope.spawn(|| {
+                let mut client = server.connect();
+                assert_eq!(client.exchange(REQUEST).expect("an answer").status, 200);
+                let (started, from) = (Instant::now(), 2 * second - early);
+                ends_between(client, started, from, 2 * second + slack, "an idle connection")
+            }),
+            scope.spawn(|| {
+                let mut client = server.connect();
+                client
+                    .send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe")
+                    .expect("the server reads");
+                let (started, from) = (Instant::now(), second - early);
+                ends_between(client, started, from, second + slack, "half a body")
+            }),
+        ];
+        let ends = clients.map(|client| client.join().unwrap_or_else(|cause| resume_unwind(cause)));
+        ends.into_iter().all(|is_in_time| is_in_time)
+    })
+}
+
+/// A byte now and then does not renew the head's deadline, and what comes behind it does not destroy the answer. Returns whether
+/// that has come before `to`.
+fn a_slow_head_ends_within(to: Duration, server: &Server) -> bool {
+    let (mut client, started) = (server.connect(), Instant::now());
+    let stream = client.stream().try_clone().expect("a second handle");
+    thread::scope(|scope| {
+        let came = scope.spawn(move || {
+            stream
+                .set_read_timeout(Some(PATIENCE))
+                .expect("a deadline can be set");
+            let first = stream.peek(&mut [0]).expect("an answer, though bytes come");
+            assert_eq!(first, 1, "an answer before the end");
+            started.elapsed()
         });
-        scope.spawn(|| {
-            let (mut client, started) = (server.connect(), Instant::now());
-            client
-                .send("GET / HTTP/1.1\r\nHost: a\r\n")
-                .expect("the server reads");
-            ends_between(client, started, second - early, second + slack, "half a head");
-        });
-        scope.spawn(|| {
-            let (mut client, started) = (server.connect(), Instant::now());
-            // A byte now and then does not renew the head's deadline, and what comes behind it does not destroy the answer.
-            while started.elapsed() < second + slack / 2 && client.send("G").is_ok() {
-                thread::sleep(Duration::from_millis(100));
-            }
-            assert_eq!(client.response().expect("an answer").status, 408);
-            assert!(
-                started.elapsed() < second + slack,
-                "a slow head is taken for ever"
-            );
-        });
-        scope.spawn(|| {
-            let mut client = server.connect();
-            assert_eq!(client.exchange(REQUEST).expect("an answer").status, 200);
-            ends_between(
-                client,
-                Instant::now(),
-                2 * second - early,
-                2 * second + slack,
-                "an idle connection",
-            );
-        });
-        scope.spawn(|| {
-            let mut client = server.connect();
-            client
-                .send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe")
-                .expect("the server reads");
-            ends_between(
-                client,
-                Instant::now(),
-                second - early,
-                second + slack,
-                "half a body",
-            );
-        });
-    });
-    serves_others(&server, "/plaintext");
+        while !came.is_finished() && client.send("G").is_ok() {
+            thread::sleep(Duration::from_millis(100));
+        }
+        for _ in 0..5 {
+            thread::sleep(Duration::from_millis(100));
+            // By now the server may have closed for good.
+            let _ = client.send("G");
+        }
+        assert_eq!(client.response().expect("an answer").status, 408);
+        let came = came.join().unwrap_or_else(|cause| resume_unwind(cause));
+        println!("a slow head was answered after {came:?}, and should be by {to:?}");
+        came <= to
+    })
 }
 
 #[test]
@@ -276,14 +291,22 @@ fn out_of_file_descriptors_it_serves_what_it_has_and_recovers() {
     thread::sleep(Duration::from_millis(300));
     let before = process::cpu_time(server.pid());
     let started = Instant::now();
+    let mut lost = vec![0; kept.len()];
     while started.elapsed() < Duration::from_secs(2) {
-        for client in &mut kept {
-            // At the limit the place of one that is idle may have gone to a newcomer.
-            if client.exchange(REQUEST).is_err() {
-                *client = server.connect();
-                let answer = client.exchange(REQUEST).expect("what it has is served");
-                assert_eq!(answer.status, 200);
-            }
+        for (client, lost) in kept.iter_mut().zip(&mut lost) {
+            let Err(error) = client.exchange(REQUEST) else {
+                continue;
+            };
+            // At the limit the place of one that is idle may have gone to a newcomer: before there was a request, and once, because
+            // those that came later have been idle for longer by now.
+            *lost += 1;
+            assert!(
+                was_closed_before_an_answer(client, &error) && *lost == 1,
+                "{lost}: {error}"
+            );
+            *client = server.connect();
+            let answer = client.exchange(REQUEST).expect("what it has is served");
+            assert_eq!(answer.status, 200);
         }
         thread::sleep(Duration::from_millis(500));
     }
@@ -304,13 +327,24 @@ fn out_of_file_descriptors_it_serves_what_it_has_and_recovers() {
             .status,
         200
     );
+    // As soon as the server has looked at them, and not when the time of their heads is over, which is ten seconds.
     assert!(
-        recovered.elapsed() < Duration::from_secs(1),
+        recovered.elapsed() < Duration::from_secs(5),
         "it recovered after {:?}",
         recovered.elapsed()
     );
     drop(kept);
     server.stop();
+}
+
+/// Whether the server has closed the connection without a word, and not while it answered, nor let the client wait in vain.
+fn was_closed_before_an_answer(client: &Client, error: &io::Error) -> bool {
+    let is_closed = match error.kind() {
+        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => true,
+        ErrorKind::InvalidData => error.to_string().contains("ended inside a response head"),
+        _ => false,
+    };
+    is_closed && client.unread().is_empty()
 }
 
 #[test]

@@ -280,6 +280,7 @@ fn an_idle_server_costs_no_cpu() {
 fn a_connection_that_somebody_else_still_has_is_heard_of_no_more_when_it_is_closed() {
     use std::collections::BTreeSet;
 
+    use rustix::io::Errno;
     use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 
     let server = Launch::new().args(["--workers", "1"]).start();
@@ -297,8 +298,17 @@ fn a_connection_that_somebody_else_still_has_is_heard_of_no_more_when_it_is_clos
     // A child that was forked and has started no program would have it the same way.
     let served = *open().difference(&before).next().expect("its descriptor");
     let process = Pid::from_raw(pid as i32).expect("a process");
-    let process = pidfd_open(process, PidfdFlags::empty()).expect("it runs");
-    let copy = pidfd_getfd(&process, served, PidfdGetfdFlags::empty()).expect("as a debugger may");
+    let copy = pidfd_open(process, PidfdFlags::empty())
+        .and_then(|process| pidfd_getfd(&process, served, PidfdGetfdFlags::empty()));
+    let copy = match copy {
+        Ok(copy) => copy,
+        // Yama or a filter of system calls may keep debuggers out, and a kernel before 5.6 does not know the call.
+        Err(error @ (Errno::PERM | Errno::ACCESS | Errno::NOSYS)) => {
+            let needs = format!("pidfd_getfd(2), which the system refuses ({error}); nothing was tested");
+            return support::tools::skipped("a_connection_that_somebody_else_still_has", &needs);
+        }
+        Err(error) => panic!("no copy of descriptor {served}: {error}"),
+    };
     let last = REQUEST.replace("Host", "Connection: close\r\nHost");
     assert_eq!(client.exchange(last).expect("an answer").status, 200);
     let deadline = Instant::now() + PATIENCE;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Barrier, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use std::{hint, mem, thread};
 
 use http_core::Head;
@@ -15,6 +15,13 @@ use support::{Client, PATIENCE};
 
 const THREADS: usize = 100;
 const ROUNDS: usize = 1_000;
+/// A round in which a wake was lost takes as long as the worker sleeps from then on, which is a second or nearly. Otherwise a round
+/// takes a few milliseconds; that a busy machine takes as long as this for one is rare.
+const SLOW: Duration = Duration::from_millis(500);
+/// How many rounds may be slow.
+const FEW: usize = 15;
+/// How long all rounds may take together, however busy the machine is.
+const ALL_ROUNDS: Duration = Duration::from_secs(180);
 
 /// What the source of one request and the test know of each other.
 #[derive(Default)]
@@ -108,15 +115,15 @@ fn takes_part(thread: usize, round: usize) -> bool {
 
 /// In each round some threads have an event at once, each fires its clone, and the next round begins when all events have been
 /// taken. So the last wake of a round has no other one behind it that would make up for its loss. The worker looks into its
-/// mailbox once a second in any case: if wakes were lost often, the rounds would take too long together.
+/// mailbox once a second in any case: so a round whose wake was lost ends all the same, late, and is counted.
 #[test]
 fn each_event_of_a_hundred_threads_arrives_once_and_in_its_threads_order() {
     let (running, all) = start();
-    let mut client = connect(&running);
+    let mut client = connect(&running).patience(ALL_ROUNDS + PATIENCE);
     let (shared, notifier) = begin(&mut client, &all);
     let reader = thread::spawn(move || client.response().expect("a whole body").text());
     let barrier = Barrier::new(THREADS + 1);
-    let start = Instant::now();
+    let (start, mut slow) = (Instant::now(), 0);
     thread::scope(|scope| {
         for thread in 0..THREADS {
             let (shared, notifier, barrier) = (&shared, notifier.clone(), &barrier);
@@ -135,14 +142,29 @@ fn each_event_of_a_hundred_threads_arrives_once_and_in_its_threads_order() {
         let mut expected = 0;
         for round in 0..ROUNDS {
             barrier.wait();
+            let begin = Instant::now();
             expected += (0..THREADS).filter(|thread| takes_part(*thread, round)).count();
-            // No panic in here: the threads would wait at the barrier for ever.
-            while shared.taken.load(SeqCst) < expected && start.elapsed() < PATIENCE {
+            // No panic in here: the threads would wait at the barrier for ever. So what is decided already is not waited for.
+            while shared.taken.load(SeqCst) < expected
+                && slow < FEW
+                && begin.elapsed() < PATIENCE
+                && start.elapsed() < ALL_ROUNDS
+            {
                 thread::yield_now();
             }
+            slow += match begin.elapsed() {
+                // It would never have ended.
+                took if took >= PATIENCE => FEW,
+                took => usize::from(took > SLOW),
+            };
         }
     });
-    let is_in_time = start.elapsed() < PATIENCE;
+    let took = start.elapsed();
+    println!("{ROUNDS} rounds took {took:?}, {slow} of them more than {SLOW:?}");
+    assert!(
+        slow < FEW && took < ALL_ROUNDS,
+        "{slow} rounds took more than {SLOW:?}, and all together {took:?}: only the worker's look once a second has found the news"
+    );
     shared.ended.store(true, SeqCst);
     notifier.notify();
 
@@ -160,10 +182,6 @@ fn each_event_of_a_hundred_threads_arrives_once_and_in_its_threads_order() {
             "of thread {thread}"
         );
     }
-    assert!(
-        is_in_time,
-        "news was lost, or only the worker's look once a second has found it"
-    );
     end(running);
 }
 

@@ -29,6 +29,7 @@ pub(crate) fn tables(context: &mut Context) -> io::Result<Vec<Table>> {
     if context.servers.contains(&Server::Nginx) {
         let setup = Setup::files(context.pages.root());
         running.push(Running::start_in(
+            Server::Nginx,
             folder()?,
             &context.programs,
             &setup,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+#[cfg(feature = "cli")]
+use std::net::{IpAddr, Ipv6Addr};
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -57,13 +59,45 @@ impl Address {
         else {
             return false;
         };
-        let covers = |every: &str, host: &str| match every {
-            "" => true,
-            "0.0.0.0" => !host.starts_with('['),
-            "[::]" => host.starts_with('['),
-            _ => every == host,
-        };
-        !self.is_any_port() && port == same && (covers(one, another) || covers(another, one))
+        let (one, another) = (Host::of(one), Host::of(another));
+        let [port, same] = [port, same].map(str::parse::<u16>);
+        let is_same_port = port == same && port.is_ok_and(|port| port > 0);
+        is_same_port && (one.covers(&another) || another.covers(&one))
+    }
+}
+
+/// What stands before the port of a TCP address.
+#[cfg(feature = "cli")]
+#[derive(PartialEq, Eq)]
+enum Host<'a> {
+    /// An IP address, in whatever way it is spelled; no text is every one.
+    Ip(IpAddr),
+    Name(&'a str),
+}
+
+#[cfg(feature = "cli")]
+impl<'a> Host<'a> {
+    fn of(text: &'a str) -> Self {
+        let within = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+        match within.unwrap_or(text).parse() {
+            Ok(address) => Self::Ip(address),
+            Err(_) if text.is_empty() => Self::Ip(Ipv6Addr::UNSPECIFIED.into()),
+            Err(_) => Self::Name(text),
+        }
+    }
+
+    /// Whether who listens here takes connections to the other host, too.
+    fn covers(&self, other: &Self) -> bool {
+        match self {
+            Self::Ip(IpAddr::V4(every)) if every.is_unspecified() => {
+                !matches!(other, Self::Ip(IpAddr::V6(_)))
+            }
+            // A server listens there for both families, where the system has such sockets: OpenBSD has none.
+            Self::Ip(IpAddr::V6(every)) if every.is_unspecified() => {
+                !cfg!(target_os = "openbsd") || !matches!(other, Self::Ip(IpAddr::V4(_)))
+            }
+            host => host == other,
+        }
     }
 }
 

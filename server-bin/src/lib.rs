@@ -15,6 +15,9 @@
 //! # }
 //! ```
 //!
+//! With glibc, a server that has held much memory gives it back to the system, and sets two thresholds of the allocator for the
+//! whole process by that (mallopt(3): M_TRIM_THRESHOLD to 1 MiB, M_MMAP_THRESHOLD to 4 MiB).
+//!
 //! The layers below are [`multiplex`] (readiness) and [`http_core`] (the protocol, without any I/O). `worker` (threads,
 //! pollers, accepting) and `driver` (one connection, from its first byte to its last) join the two: read them in this order
 //! to follow a request from accept to close.
@@ -38,7 +41,7 @@ pub use http_core;
 
 pub use address::{AcceptMode, Address, Bound};
 pub use driver::handler;
-pub use driver::preface::{Opening, Preamble, Preface};
+pub use driver::preamble::{Opening, Preamble, Preface};
 pub use driver::settings::Settings;
 pub use driver::tally::{LATENCY_BOUNDS, Tally};
 pub use pool::BlockingPool;

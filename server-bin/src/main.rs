@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
 use server_bin::operate::config::{Config, Ending};
-use server_bin::operate::run::{EXIT_USAGE, run};
+use server_bin::operate::run::{EXIT_USAGE, run, say_at_the_end};
 
 fn main() -> ExitCode {
     let config = match Config::read(std::env::args_os()) {
@@ -31,6 +31,6 @@ fn print(text: &str) -> ExitCode {
 }
 
 fn fail(line: &str, code: ExitCode) -> ExitCode {
-    let _ = writeln!(std::io::stderr(), "server-bin: {line}");
+    say_at_the_end(line);
     code
 }

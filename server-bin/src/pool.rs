@@ -9,7 +9,7 @@ use std::thread;
 use http_core::ResponseHead;
 
 use crate::driver::held;
-use crate::handler::{Completed, Completer, Context, Reply, plain};
+use crate::handler::{Completed, Completer, Context, Reply, plain, status};
 
 /// A bounded number of threads for work that blocks: reading a database, a slow disk, a lookup of names.
 ///
@@ -87,7 +87,7 @@ impl BlockingPool {
     ) -> Reply {
         self.try_run(cx, work).unwrap_or_else(|| {
             let reply = plain::reply(cx, 503);
-            cx.line(plain::RETRY);
+            cx.line(status::RETRY);
             reply
         })
     }

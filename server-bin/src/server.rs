@@ -15,8 +15,8 @@ use multiplex::Fanout;
 use crate::address::{AcceptMode, Address, Bound};
 use crate::driver::buffers::Watching;
 use crate::driver::held;
-use crate::driver::preface::Preamble;
-use crate::driver::settings::Settings;
+use crate::driver::preamble::Preamble;
+use crate::driver::settings::{NEVER, Settings};
 use crate::handler::{AnyHandler, Context, Decision, Handler, Notice, function};
 use crate::sockets::{BindError, Options, Sockets};
 use crate::sys;
@@ -151,7 +151,7 @@ impl Server {
     /// that time and half a second. Before the drain of a server that hands its sockets on, call
     /// [`Handle::hand_over`].
     pub fn defer_accept(mut self, time: Duration) -> Self {
-        self.deferral = time;
+        self.deferral = time.min(NEVER);
         self
     }
 
@@ -201,55 +201,21 @@ impl Server {
     /// # Errors
     ///
     /// [`SpawnError`], when an address cannot be had or the system is short of something.
-    pub fn spawn(self) -> Result<Running, SpawnError> {
-        let options = Options {
-            workers: self.workers,
-            accept: self.accept,
-            mode: None,
-        };
-        let mut sockets = self.sockets;
-        sockets.append(Sockets::bind(&self.addresses, &options)?);
-        if sockets.is_empty() {
-            return Err(SpawnError::NoAddress);
-        }
+    pub fn spawn(mut self) -> Result<Running, SpawnError> {
+        let sockets = self.bind()?;
         let addresses = sockets.addresses().cloned().collect();
         let locked = sockets.locked_paths();
-        let shares = sockets.shares(self.workers).map_err(SpawnError::Worker)?;
-        prepare(
-            shares.iter().flatten(),
-            self.settings.receive_buffer,
-            self.deferral,
-        )?;
-        if let Some(listener) = shares.iter().flatten().next() {
-            // Each connection may hold a file beside its socket.
-            make_room(listener, self.max_connections.saturating_mul(2));
-        }
-        let stage = CurrentStage::new();
-        let admission = Admission::new(self.max_connections);
-        let plan = Plan {
-            handler: self.handler,
-            settings: Arc::new(self.settings),
-            admission,
-            stage: Arc::clone(&stage),
-            watching: self.watching,
-            trust: self.trust,
-            deferral: self.deferral,
-            fanout: match self.accept {
-                AcceptMode::Exclusive => Fanout::Exclusive,
-                AcceptMode::Reuseport | AcceptMode::Shared => Fanout::Shared,
-            },
-        };
-        let workers: io::Result<Vec<Worker<Kernel>>> = shares
+        let shares = self.share(sockets)?;
+        let (count, accept) = (self.workers, self.accept);
+        let plan = self.plan();
+        let workers = shares
             .into_iter()
-            .map(|listeners| Worker::new(&plan, Kernel::new()?, listeners))
-            .collect();
+            .map(|listeners| Worker::new(&plan, Kernel::new()?, listeners));
+        let workers: io::Result<Vec<Worker<Kernel>>> = workers.collect();
         let workers = workers.map_err(SpawnError::Worker)?;
         let fanout = workers.first().map_or(Fanout::Shared, Worker::fanout);
-        let handle = Handle::new(
-            stage,
-            workers.iter().map(Worker::mailbox).collect(),
-            Arc::clone(&plan.admission),
-        );
+        let mailboxes = workers.iter().map(Worker::mailbox).collect();
+        let handle = Handle::new(plan.stage, mailboxes, plan.admission);
         let counted = workers.iter().map(|worker| (worker.census(), worker.mailbox()));
         let counters = Counters::new(counted.collect());
         // Those that did start must not serve on for a server that nobody got.
@@ -261,9 +227,53 @@ impl Server {
             addresses,
             locked,
             ends,
-            workers: self.workers,
-            accept: self.accept.in_force(fanout),
+            workers: count,
+            accept: accept.in_force(fanout),
         })
+    }
+
+    /// All its sockets: those that it was given, and those of its addresses.
+    fn bind(&mut self) -> Result<Sockets, SpawnError> {
+        let options = Options {
+            workers: self.workers,
+            accept: self.accept,
+            mode: None,
+        };
+        let mut sockets = std::mem::take(&mut self.sockets);
+        sockets.append(Sockets::bind(&self.addresses, &options)?);
+        match sockets.is_empty() {
+            true => Err(SpawnError::NoAddress),
+            false => Ok(sockets),
+        }
+    }
+
+    /// Each worker's share of the sockets, which are made ready for what the server is set to.
+    fn share(&self, sockets: Sockets) -> Result<Vec<Vec<Listener>>, SpawnError> {
+        let shares = sockets.shares(self.workers).map_err(SpawnError::Worker)?;
+        let receive_buffer = self.settings.receive_buffer;
+        prepare(shares.iter().flatten(), receive_buffer, self.deferral)?;
+        if let Some(listener) = shares.iter().flatten().next() {
+            // Each connection may hold a file beside its socket.
+            make_room(listener, self.max_connections.saturating_mul(2));
+        }
+        Ok(shares)
+    }
+
+    /// What each worker is made from.
+    fn plan(self) -> Plan {
+        Plan {
+            handler: self.handler,
+            settings: Arc::new(self.settings),
+            admission: Admission::new(self.max_connections),
+            stage: CurrentStage::new(),
+            watching: self.watching,
+            trust: self.trust,
+            deferral: self.deferral,
+            fanout: match self.accept {
+                AcceptMode::Exclusive => Fanout::Exclusive,
+                AcceptMode::Reuseport | AcceptMode::Shared => Fanout::Shared,
+            },
+        }
     }
 }
 
@@ -402,6 +412,13 @@ mod tests {
             told.try_recv().is_err(),
             "there is nothing that an operator should know"
         );
+    }
+
+    #[test]
+    fn connections_may_be_held_back_for_any_time() {
+        let server = Server::new(|_, _| "hello").defer_accept(Duration::MAX);
+        let longest = sys::net::longest_deferral(server.deferral);
+        assert!(longest > Duration::from_secs(1 << 28), "{longest:?}");
     }
 
     #[test]

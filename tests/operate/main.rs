@@ -21,15 +21,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use support::{PATIENCE, Server};
+use support::{Server, wait_for};
 
 const REQUEST: &str = "GET /plaintext HTTP/1.1\r\nHost: a\r\n\r\n";
-
-/// Waits until it is so.
-#[track_caller]
-fn wait_for(what: &str, condition: impl FnMut() -> bool) {
-    wait_longer_for(PATIENCE, what, condition);
-}
 
 #[track_caller]
 fn wait_longer_for(patience: Duration, what: &str, mut condition: impl FnMut() -> bool) {
@@ -44,19 +38,9 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_default()
 }
 
-/// Waits for the admin listener's address in what the server says.
 #[track_caller]
 fn admin_address(server: &Server) -> SocketAddr {
-    let mut address = None;
-    wait_for("the admin listener's address", || {
-        let output = server.output();
-        let line = output
-            .lines()
-            .find_map(|line| line.split_once("readiness on http://"));
-        address = line.and_then(|(_, rest)| rest.trim_end_matches('/').parse().ok());
-        address.is_some()
-    });
-    address.expect("it was found")
+    server.admin_address()
 }
 
 /// The status and the body that a path of this address answers with.

@@ -52,6 +52,29 @@ fn sigquit_drains_and_however_often_it_comes_cuts_nothing_off() {
     assert_eq!(server.ends_within(Duration::from_secs(5)).code(), Some(0));
 }
 
+/// Linux keeps a signal that is ignored and held back; others throw it away. So it must not be ignored.
+#[test]
+#[cfg(target_os = "linux")]
+fn signals_that_were_ignored_before_the_start_are_followed() {
+    let script = "trap '' HUP INT QUIT TERM USR1 USR2; exec \"$0\" \"$@\"";
+    let mut server = Launch::new().under(["/bin/sh", "-c", script]).start();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("it runs");
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = u64::from_str_radix(ignored.expect("Linux tells it").trim(), 16).expect("a set");
+    for signal in [
+        Signal::SIGHUP,
+        Signal::SIGUSR1,
+        Signal::SIGUSR2,
+        Signal::SIGINT,
+        Signal::SIGQUIT,
+        Signal::SIGTERM,
+    ] {
+        assert_eq!(ignored >> (signal as u32 - 1) & 1, 0, "{signal}");
+    }
+    server.signal(Signal::SIGQUIT);
+    assert_eq!(server.ends_within(Duration::from_secs(10)).code(), Some(0));
+}
+
 #[test]
 fn signals_that_reopen_end_nothing() {
     let server = Launch::new().start();

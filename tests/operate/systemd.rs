@@ -1,16 +1,18 @@
 //! With systemd's own tools.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::net::TcpListener;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use support::{Client, Launch, tools};
 
-use crate::chain::Chain;
-use crate::{REQUEST, wait_for};
+use crate::chain::{Chain, is_dead};
+use crate::{REQUEST, get, wait_for};
 
 /// A process that ends with its guard.
 struct Guard(Child);
@@ -55,6 +57,77 @@ fn sockets_of_systemd_are_served() {
     let mut answer = [0; 15];
     unix.read_exact(&mut answer).expect("an answer");
     assert_eq!(&answer, b"HTTP/1.1 200 OK");
+}
+
+/// The lines that a program writes to both of its outputs, as far as they have come.
+fn lines_of(child: &mut Child) -> Arc<Mutex<String>> {
+    let text = Arc::<Mutex<String>>::default();
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    let pipes = [
+        out.map(|pipe| Box::new(pipe) as Box<dyn Read + Send>),
+        err.map(|pipe| Box::new(pipe) as Box<dyn Read + Send>),
+    ];
+    for pipe in pipes.into_iter().flatten() {
+        let text = Arc::clone(&text);
+        std::thread::spawn(move || {
+            for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+                let mut text = text.lock().expect("nobody panics with it");
+                text.push_str(&line);
+                text.push('\n');
+            }
+        });
+    }
+    text
+}
+
+/// The address that the server listens on when nobody says where, and systemd's sockets are in the place of.
+const DEFAULT: &str = "127.0.0.1:8080";
+
+#[test]
+fn sockets_of_systemd_are_handed_on_and_leave_the_default_address_to_the_admin_listener() {
+    let Some(activate) = tools::tool("systemd-socket-activate") else {
+        return;
+    };
+    let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = free.local_addr().expect("an address");
+    drop(free);
+    // It has to be that one, and somebody else may have it.
+    if TcpListener::bind(DEFAULT).is_err() {
+        return tools::skipped("sockets_of_systemd_are_handed_on", "a free 127.0.0.1:8080");
+    }
+    let mut child = Command::new(activate)
+        .args(["-l", &address.to_string()])
+        .arg(support::server::executable())
+        .args(["--workers", "2", "--admin", DEFAULT])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let lines = lines_of(&mut child);
+    let said = || lines.lock().expect("nobody panics with it").clone();
+    let first = i32::try_from(child.id()).expect("a process id is positive");
+    let _guard = Guard(child);
+    wait_for("it listens", || std::net::TcpStream::connect(address).is_ok());
+    let response = Client::connect(address).exchange(REQUEST).expect("an answer");
+    assert_eq!(response.status, 200);
+    kill(Pid::from_raw(first), Signal::SIGUSR2).expect("it runs");
+    wait_for("it is restarted, or not", || {
+        said().contains(" serves now") || said().contains("no restart")
+    });
+    let said = said();
+    let successor = said
+        .split(" serves now")
+        .next()
+        .and_then(|text| text.rsplit(' ').next()?.parse().ok());
+    let successor = Pid::from_raw(successor.unwrap_or_else(|| panic!("no process serves: {said}")));
+    let response = Client::connect(address).exchange(REQUEST).expect("an answer");
+    let status = get(DEFAULT.parse().expect("an address"), "/readyz").0;
+    kill(successor, Signal::SIGTERM).expect("it runs");
+    assert_eq!((response.status, status), (200, 200));
+    wait_for("the successor ends", || {
+        kill(successor, None).is_err() || is_dead(successor.as_raw())
+    });
 }
 
 /// What the manager was told, as far as it has come.

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use std::{fmt, fs, thread};
 
-use crate::{Client, Launch, PATIENCE, Response, Server};
+use crate::{Client, Launch, Response, Server};
 use tempfile::TempDir;
 
 /// A way in which the server is used.
@@ -223,7 +223,7 @@ impl Load {
             _ => Step::demo(),
         };
         if usage == Usage::Admin {
-            let address = admin_address(server);
+            let address = server.admin_address();
             for (path, text) in [("/metrics", "process_start_time_seconds"), ("/readyz", "ready")] {
                 let mut step = Step::get(path, move |response| response.text().contains(text));
                 step.address = Some(address);
@@ -368,21 +368,4 @@ fn first_line(request: &[u8]) -> String {
         .position(|&byte| byte == b'\r')
         .unwrap_or(request.len());
     String::from_utf8_lossy(&request[..end]).into_owned()
-}
-
-/// Where the admin listener is, as the server says.
-fn admin_address(server: &Server) -> SocketAddr {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let output = server.output();
-        let found = output.lines().find_map(|line| {
-            let (_, address) = line.split_once("metrics, health and readiness on http://")?;
-            address.trim_end_matches('/').parse().ok()
-        });
-        if let Some(address) = found {
-            return address;
-        }
-        assert!(Instant::now() < deadline, "it names no admin listener: {output}");
-        thread::sleep(Duration::from_millis(5));
-    }
 }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
 
-use crate::{Client, PATIENCE, tools};
+use crate::{Client, PATIENCE, tools, wait_for};
 
 /// The server's executable, built as users build it, once per test program.
 ///
@@ -81,6 +81,7 @@ pub struct Launch {
     wrapper: Vec<OsString>,
     program: Option<OsString>,
     listens: bool,
+    patience: Option<Duration>,
 }
 
 impl Launch {
@@ -154,11 +155,18 @@ impl Launch {
         self
     }
 
+    /// Sets for how long its start is waited for: under another program that may take much longer than [`PATIENCE`].
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = Some(patience);
+        self
+    }
+
     /// Starts it and waits until it says where it listens.
     ///
     /// # Panics
     ///
-    /// When it ends, or says nothing for [`PATIENCE`].
+    /// When it ends, or says nothing for [`PATIENCE`] or the patience that was set.
     #[must_use]
     #[track_caller]
     pub fn start(self) -> Server {
@@ -175,7 +183,7 @@ impl Launch {
             lines,
             readers: readers.into(),
         };
-        match announced.recv_timeout(PATIENCE) {
+        match announced.recv_timeout(self.patience.unwrap_or(PATIENCE)) {
             Ok(address) => server.address = address,
             Err(_) => panic!("the server does not say where it listens: {}", server.output()),
         }
@@ -232,7 +240,10 @@ impl Launch {
     }
 }
 
-/// A running server. Dropping it kills the process.
+/// How long the last of what a server has printed may take from its pipes to us, when all that can print have ended.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// A running server. Dropping it kills the process, and those that have taken its place.
 #[derive(Debug)]
 pub struct Server {
     child: Child,
@@ -263,6 +274,50 @@ impl Server {
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// Where its admin listener is, as it says behind the line that the start waits for.
+    ///
+    /// # Panics
+    ///
+    /// When it names none.
+    #[must_use]
+    #[track_caller]
+    pub fn admin_address(&self) -> SocketAddr {
+        let mut address = None;
+        wait_for("the admin listener's address", || {
+            let output = self.output();
+            let rest = output
+                .lines()
+                .find_map(|line| line.split_once("readiness on http://"));
+            address = rest.and_then(|(_, rest)| rest.trim_end_matches('/').parse().ok());
+            address.is_some()
+        });
+        address.expect("it was waited for")
+    }
+
+    /// What its admin listener tells.
+    ///
+    /// # Panics
+    ///
+    /// When it has none, or that does not answer.
+    #[must_use]
+    #[track_caller]
+    pub fn metrics(&self) -> String {
+        let mut client = Client::connect(self.admin_address());
+        let metrics = client.exchange("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
+        metrics.expect("metrics").text()
+    }
+
+    /// Waits until so many of its connections are in a phase, as its metrics say.
+    ///
+    /// # Panics
+    ///
+    /// When that does not become so.
+    #[track_caller]
+    pub fn wait_for_phase(&self, phase: &str, connections: usize) {
+        let line = format!("server_connections{{phase=\"{phase}\"}} {connections}\n");
+        wait_for(&line, || self.metrics().contains(&line));
     }
 
     /// Its process id.
@@ -344,11 +399,45 @@ impl Drop for Server {
         // It may have ended already; both calls then do nothing.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        for reader in self.readers.drain(..) {
-            let _ = reader.join();
-        }
+        self.end_those_that_hold_the_outputs();
         if thread::panicking() {
             eprintln!("the server printed: {}", self.output());
+        }
+    }
+}
+
+impl Server {
+    /// The processes that have taken its place, one after the other, as they are named in what it has printed. They share its
+    /// outputs.
+    #[must_use]
+    pub fn successors(&self) -> Vec<i32> {
+        let output = self.output();
+        let lines = output.lines().filter(|line| line.ends_with(" serves now"));
+        lines
+            .filter_map(|line| line.split("process ").nth(1)?.split(' ').next()?.parse().ok())
+            .collect()
+    }
+
+    /// Ends its successors, and waits until its outputs have ended with them. A program that holds them and is no successor, or
+    /// is not known as one yet, makes no test wait for ever: then the threads that read are left to themselves.
+    fn end_those_that_hold_the_outputs(&mut self) {
+        let deadline = Instant::now() + LAST_WORDS;
+        let mut ended = 0;
+        while !self.readers.iter().all(thread::JoinHandle::is_finished) {
+            if Instant::now() > deadline {
+                eprintln!("somebody holds the outputs of a server that has ended");
+                return;
+            }
+            // Each once, and only while somebody holds the outputs: the number of one that has ended may be another's by now.
+            let successors = self.successors();
+            for &pid in successors.iter().skip(ended) {
+                let _ = signal::kill(Pid::from_raw(pid), Signal::SIGKILL);
+            }
+            ended = successors.len();
+            thread::sleep(Duration::from_millis(1));
+        }
+        for reader in self.readers.drain(..) {
+            let _ = reader.join();
         }
     }
 }

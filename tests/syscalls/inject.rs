@@ -4,13 +4,10 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use support::PATIENCE;
+use support::{PATIENCE, Tracer, process};
 use tempfile::TempDir;
 
 /// Which calls of one name fail.
@@ -110,9 +107,9 @@ impl Log {
     }
 }
 
-/// strace beside a process that runs already. Dropping it lets the process go on alone.
+/// strace that makes calls of a process fail which runs already. Dropping it lets the process go on alone.
 pub(crate) struct Injection {
-    strace: Child,
+    strace: Tracer,
     pub(crate) log: Log,
 }
 
@@ -125,90 +122,17 @@ impl Injection {
         if let Some(path) = path {
             arguments.extend(["-P".into(), path.into()]);
         }
-        Self::attach(pid, thread, arguments, log)
-    }
-
-    fn attach(pid: u32, thread: &str, arguments: Vec<OsString>, log: Log) -> Self {
-        let threads = threads(pid, thread);
-        assert!(!threads.is_empty(), "the server has no thread {thread:?}");
-        let mut command = Command::new("strace");
-        command.args(arguments);
-        if thread.is_empty() {
-            command.args(["-f", "-p", &pid.to_string()]);
-        } else {
-            // Without -f: a thread that one of these starts is another one.
-            command.args(threads.iter().flat_map(|id| ["-p".to_owned(), id.to_string()]));
-        }
-        let strace = command
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("strace starts");
-        let mut injection = Self { strace, log };
-        injection.wait_until_attached(pid, &threads);
-        injection
-    }
-
-    fn wait_until_attached(&mut self, pid: u32, threads: &[u32]) {
-        let deadline = Instant::now() + PATIENCE;
-        let is_traced = |id: &u32| {
-            let status = fs::read_to_string(format!("/proc/{pid}/task/{id}/status")).unwrap_or_default();
-            !status.contains("TracerPid:\t0\n")
+        let strace = match thread {
+            "" => Tracer::of_all(pid, arguments),
+            // A thread that one of these starts is another one.
+            _ => Tracer::of_threads(pid, &process::threads(pid, thread), arguments),
         };
-        while !threads.iter().all(is_traced) {
-            if let Ok(Some(_)) = self.strace.try_wait() {
-                let mut said = String::new();
-                if let Some(mut stderr) = self.strace.stderr.take() {
-                    let _ = std::io::Read::read_to_string(&mut stderr, &mut said);
-                }
-                panic!("strace cannot attach itself; it needs CAP_SYS_PTRACE: {said}");
-            }
-            assert!(Instant::now() < deadline, "strace does not attach itself");
-            thread::sleep(Duration::from_millis(2));
-        }
+        Self { strace, log }
     }
 
     /// Ends it, and returns what it has written.
-    pub(crate) fn end(mut self) -> String {
-        self.detach();
+    pub(crate) fn end(self) -> String {
+        drop(self.strace);
         self.log.text()
     }
-
-    fn detach(&mut self) {
-        let pid = i32::try_from(self.strace.id()).expect("a process id is positive");
-        // It may have ended with the server.
-        let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
-        let deadline = Instant::now() + PATIENCE;
-        while let Ok(None) = self.strace.try_wait() {
-            if Instant::now() > deadline {
-                let _ = self.strace.kill();
-                let _ = self.strace.wait();
-                return;
-            }
-            thread::sleep(Duration::from_millis(2));
-        }
-    }
-}
-
-impl Drop for Injection {
-    fn drop(&mut self) {
-        self.detach();
-    }
-}
-
-/// The threads of a process whose names begin so.
-pub(crate) fn threads(pid: u32, name: &str) -> Vec<u32> {
-    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else {
-        return Vec::new();
-    };
-    let mut found: Vec<u32> = tasks
-        .filter_map(|task| {
-            let path = task.ok()?.path();
-            let comm = fs::read_to_string(path.join("comm")).ok()?;
-            comm.starts_with(name)
-                .then(|| path.file_name()?.to_str()?.parse().ok())?
-        })
-        .collect();
-    found.sort_unstable();
-    found
 }

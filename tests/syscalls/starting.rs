@@ -75,6 +75,7 @@ const ROWS: &[(Usage, &str, About, &str, When, Then)] = &[
     (Files, "openat", Root, "EACCES ELOOP EMFILE ENAMETOOLONG ENFILE ENOENT ENOMEM ENOTDIR EPERM", Always, Ends),
     (Files, "statx", Root, "EACCES EFAULT ELOOP ENOENT ENOMEM ENOTDIR", Always, Ends),
     (Files, "openat2", Anything, "ENOSYS EPERM", Always, Serves),
+    (Files, "openat2", Anything, "EMFILE ENFILE ENOMEM", Always, Ends),
     // open(2), stat(2): the log.
     (Usage::Log, "openat", About::Log, "EROFS EACCES EDQUOT EISDIR ELOOP EMFILE ENFILE ENOENT ENOMEM ENOSPC ENOTDIR EPERM", Always, Ends),
     // open(2), flock(2), chmod(2), stat(2): a Unix socket and its lock.

@@ -66,17 +66,19 @@ mod tests {
     use std::hint::black_box;
     use std::time::Instant;
 
+    /// For how long the kernel may say that nothing was worked.
+    const PATIENCE: Duration = Duration::from_secs(20);
+
     #[test]
     fn processor_time_grows_by_what_was_worked() {
         let process = [std::process::id()];
-        let before = cpu(&process).expect("we are alive");
-        let start = Instant::now();
-        while start.elapsed() < Duration::from_millis(50) {
-            black_box(0);
+        let now = || cpu(&process).expect("we are alive");
+        let (before, start) = (now(), Instant::now());
+        // However long that takes: others may have the processors for most of the time.
+        while now() - before < Duration::from_millis(20) {
+            assert!(start.elapsed() < PATIENCE, "only {:?}", now() - before);
+            (0..100_000).for_each(|number| _ = black_box(number));
         }
-        let worked = cpu(&process).expect("we are alive") - before;
-        // Another process may have had the processor for a part of it.
-        assert!(worked > Duration::from_millis(5), "{worked:?}");
     }
 
     #[test]

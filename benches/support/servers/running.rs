@@ -1,7 +1,9 @@
 //! A server that runs, pinned to its processors, and that ends with its guard.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 use std::{fs, io, thread};
 
@@ -13,6 +15,8 @@ use crate::measure::{cpu, descendants, resident};
 
 /// How long a server may take until it listens.
 const START: Duration = Duration::from_secs(20);
+/// How often a server is started, if somebody else has taken its address each time.
+const TRIES: usize = 3;
 
 /// A server that listens.
 pub struct Running {
@@ -20,9 +24,7 @@ pub struct Running {
     pub server: Server,
     /// Where it listens.
     pub address: SocketAddr,
-    child: Child,
-    /// It and its children.
-    processes: Vec<u32>,
+    process: Process,
     /// Its configuration and what it wrote.
     folder: TempDir,
 }
@@ -39,14 +41,30 @@ impl Running {
         setup: &Setup<'_>,
         processors: &str,
     ) -> io::Result<Self> {
-        let program = server.program(programs).map_err(io::Error::other)?;
         let folder = TempDir::with_prefix("compare-server-")?;
-        let address = free_address()?;
-        let mut command = pinned(processors);
-        command
-            .arg(program)
-            .args(configuration::arguments(server, setup, address, folder.path())?);
-        Self::spawn(server, command, address, folder)
+        Self::start_in(server, folder, programs, setup, processors)
+    }
+
+    /// Does the same with this folder for its configuration, its temporary files and what is put there.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start) has.
+    pub fn start_in(
+        server: Server,
+        folder: TempDir,
+        programs: &Programs,
+        setup: &Setup<'_>,
+        processors: &str,
+    ) -> io::Result<Self> {
+        let program = server.program(programs).map_err(io::Error::other)?;
+        Self::spawn(server, folder, |address, folder| {
+            let mut command = pinned(processors);
+            command
+                .arg(&program)
+                .args(configuration::arguments(server, setup, address, folder)?);
+            Ok(command)
+        })
     }
 
     /// Starts the example of server-bin that takes uploads, which writes into its folder.
@@ -55,74 +73,51 @@ impl Running {
     ///
     /// As [`start`](Self::start) has.
     pub fn start_upload(programs: &Programs, folder: TempDir, processors: &str) -> io::Result<Self> {
-        let address = free_address()?;
-        let mut command = pinned(processors);
-        command
-            .arg(&programs.upload)
-            .arg(address.to_string())
-            .arg(folder.path());
-        Self::spawn(Server::Ours, command, address, folder)
+        Self::spawn(Server::Ours, folder, |address, folder| {
+            let mut command = pinned(processors);
+            command.arg(&programs.upload).arg(address.to_string()).arg(folder);
+            Ok(command)
+        })
     }
 
-    /// Starts nginx with this folder for its configuration, its temporary files and what is put there.
-    ///
-    /// # Errors
-    ///
-    /// As [`start`](Self::start) has.
-    pub fn start_in(
+    /// Starts what `command` makes for an address and the folder, and anew with another address where somebody else has taken that
+    /// one meanwhile.
+    fn spawn(
+        server: Server,
         folder: TempDir,
-        programs: &Programs,
-        setup: &Setup<'_>,
-        processors: &str,
+        command: impl Fn(SocketAddr, &Path) -> io::Result<Command>,
     ) -> io::Result<Self> {
-        let program = Server::Nginx.program(programs).map_err(io::Error::other)?;
-        let address = free_address()?;
-        let mut command = pinned(processors);
-        command.arg(program).args(configuration::arguments(
-            Server::Nginx,
-            setup,
-            address,
-            folder.path(),
-        )?);
-        Self::spawn(Server::Nginx, command, address, folder)
-    }
-
-    fn spawn(server: Server, mut command: Command, address: SocketAddr, folder: TempDir) -> io::Result<Self> {
         let said = folder.path().join("said");
-        let output = fs::File::create(&said)?;
-        command
-            .stdin(Stdio::null())
-            .stdout(output.try_clone()?)
-            .stderr(output)
-            .current_dir(folder.path());
-        let child = command.spawn()?;
-        let processes = vec![child.id()];
-        let mut running = Self {
-            server,
-            address,
-            child,
-            processes,
-            folder,
-        };
-        let start = Instant::now();
-        while TcpStream::connect(address).is_err() {
-            let ended = running.child.try_wait()?.is_some();
-            if ended || start.elapsed() > START {
-                let text = fs::read_to_string(&said).unwrap_or_default();
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let address = free_address()?;
+            let mut process = Process::spawn(command(address, folder.path())?, folder.path(), &said)?;
+            if process.listens_at(address)? {
+                return Ok(Self {
+                    server,
+                    address,
+                    process,
+                    folder,
+                });
+            }
+            let text = fs::read_to_string(&said).unwrap_or_default();
+            // libc's words, Rust's, and server-bin's own.
+            let is_taken = ["already in use", "Address in use", "is taken"]
+                .iter()
+                .any(|words| text.contains(words));
+            if !is_taken || tries == TRIES {
                 return Err(io::Error::other(format!(
                     "{} does not start: {text}",
                     server.name()
                 )));
             }
-            thread::sleep(Duration::from_millis(10));
         }
-        running.processes = descendants(running.child.id());
-        Ok(running)
     }
 
-    /// Its processes.
+    /// Its processes: the one that was started, and those that it has started.
     pub fn processes(&self) -> &[u32] {
-        &self.processes
+        &self.process.all
     }
 
     /// The processor time that it took so far.
@@ -131,7 +126,7 @@ impl Running {
     ///
     /// When it has ended.
     pub fn cpu(&self) -> io::Result<Duration> {
-        cpu(&self.processes)
+        cpu(&self.process.all)
     }
 
     /// Its resident memory in bytes.
@@ -140,21 +135,16 @@ impl Running {
     ///
     /// When it has ended.
     pub fn resident(&self) -> io::Result<u64> {
-        resident(&self.processes)
+        resident(&self.process.all)
     }
 
     /// Sends each of its processes a signal.
     pub fn signal(&self, signal: Signal) {
-        for process in &self.processes {
-            if let Some(pid) = i32::try_from(*process).ok().and_then(Pid::from_raw) {
-                // It may have ended.
-                let _ = kill_process(pid, signal);
-            }
-        }
+        self.process.signal(signal);
     }
 
     /// Where it writes what it is sent.
-    pub fn folder(&self) -> &std::path::Path {
+    pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
@@ -162,7 +152,7 @@ impl Running {
     pub fn has_ended_within(&mut self, patience: Duration) -> bool {
         let start = Instant::now();
         loop {
-            match self.child.try_wait() {
+            match self.process.child.try_wait() {
                 Ok(None) if start.elapsed() < patience => thread::sleep(Duration::from_millis(5)),
                 ended => return !matches!(ended, Ok(None)),
             }
@@ -170,14 +160,62 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+/// The processes of a server, which end with this guard.
+struct Process {
+    child: Child,
+    /// It and its children.
+    all: Vec<u32>,
+}
+
+impl Process {
+    /// Starts it in this folder. What it writes goes to the file `said`.
+    fn spawn(mut command: Command, folder: &Path, said: &Path) -> io::Result<Self> {
+        let output = fs::File::create(said)?;
+        command
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .current_dir(folder);
+        let child = command.spawn()?;
+        let all = vec![child.id()];
+        Ok(Self { child, all })
+    }
+
+    /// Waits until somebody listens there; false if it has ended before, or the time is over.
+    fn listens_at(&mut self, address: SocketAddr) -> io::Result<bool> {
+        let start = Instant::now();
+        loop {
+            if TcpStream::connect(address).is_ok() {
+                self.all = descendants(self.child.id());
+                return Ok(true);
+            }
+            if self.child.try_wait()?.is_some() || start.elapsed() > START {
+                return Ok(false);
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        self.all.iter().for_each(|process| send(*process, signal));
+    }
+}
+
+impl Drop for Process {
     fn drop(&mut self) {
         // Once it was waited for, its number may be another process's.
         if matches!(self.child.try_wait(), Ok(None)) {
-            self.processes = descendants(self.child.id());
+            self.all = descendants(self.child.id());
             self.signal(Signal::KILL);
             let _ = self.child.wait();
         }
+    }
+}
+
+fn send(process: u32, signal: Signal) {
+    if let Some(pid) = i32::try_from(process).ok().and_then(Pid::from_raw) {
+        // It may have ended.
+        let _ = kill_process(pid, signal);
     }
 }
 
@@ -188,11 +226,64 @@ fn pinned(processors: &str) -> Command {
     command
 }
 
-/// Returns an address on which nobody listens at the moment.
+/// Returns a loopback address of its own, with a port that is free on it.
+///
+/// The port is bound some milliseconds later by another process. On 127.0.0.1 it could be somebody else's by then: every
+/// connection to a loopback address comes from a port there, and every test listens there. An address that nobody else uses
+/// leaves only those in the way who listen on all addresses.
 ///
 /// # Errors
 ///
 /// When there is no port left.
 pub fn free_address() -> io::Result<SocketAddr> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+    static NEXT: AtomicU8 = AtomicU8::new(0);
+    let [.., high, low] = std::process::id().to_be_bytes();
+    let number = 64 + NEXT.fetch_add(1, Ordering::Relaxed) % 128;
+    TcpListener::bind((Ipv4Addr::new(127, number, high, low), 0))?.local_addr()
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use super::*;
+    use std::cell::{Cell, RefCell};
+
+    fn folder() -> TempDir {
+        TempDir::with_prefix("compare-server-").expect("a folder")
+    }
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    #[test]
+    fn a_server_whose_address_was_taken_is_started_anew_on_another_one() {
+        let (starts, listener) = (Cell::new(0), RefCell::new(None));
+        let running = Running::spawn(Server::Floor, folder(), |address, _| {
+            starts.set(starts.get() + 1);
+            if starts.get() < TRIES {
+                return Ok(shell("echo 'bind() failed (98: Address already in use)'; exit 1"));
+            }
+            *listener.borrow_mut() = Some(TcpListener::bind(address)?);
+            Ok(shell("exec sleep 100"))
+        });
+        let address = running.expect("the last one listens").address;
+        let listener = listener.take().expect("it was made");
+        assert_eq!(listener.local_addr().expect("an address"), address);
+        assert!(address.ip() != Ipv4Addr::LOCALHOST);
+    }
+
+    #[test]
+    fn a_server_that_does_not_start_for_another_reason_is_started_once_and_says_why() {
+        let starts = Cell::new(0);
+        let running = Running::spawn(Server::Floor, folder(), |_, _| {
+            starts.set(starts.get() + 1);
+            Ok(shell("echo no such thing; exit 1"))
+        });
+        let error = running.map(drop).expect_err("it does not listen").to_string();
+        assert_eq!(starts.get(), 1);
+        assert!(error.contains("no such thing"), "{error}");
+    }
 }

@@ -27,9 +27,6 @@ const KEPT: usize = 60;
 /// The most who watch at once.
 const WATCHERS: usize = 1000;
 
-/// How long rounds took: at `n` those of less than 2 to the power of `n` microseconds.
-pub(super) type Latencies = [u64; 24];
-
 /// What one worker counts: it alone writes, and whoever looks at the server reads.
 #[derive(Default, Debug)]
 struct Slot {

@@ -3,9 +3,11 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::live::Latencies;
 use crate::Counted;
 use crate::PHASES;
+
+/// How long rounds took: at `n` those of less than 2 to the power of `n` microseconds.
+pub(super) type Latencies = [u64; 24];
 
 /// One look at the server.
 pub(super) struct Sample {

@@ -6,14 +6,14 @@ use http_core::{Body, FieldLine, Head, Method, Misuse, Rule, response_has_body};
 
 use super::buffers::Kit;
 use super::connection::Connection;
-use super::handler::{BodySource, Content, End, Notice, Prepared, Reply, Ticket, plain};
+use super::handler::outcomes::records::Answered;
+use super::handler::{BodySource, Content, End, Notice, Prepared, Reply, Ticket, status};
 use super::held::{self, Held};
 use super::phase::{Happening, Phase, Timeout};
-use super::records::Answered;
 use super::run::Part;
-use super::send::Outgoing;
 use super::settings::COPIED_BODY;
 use super::socket::Socket;
+use super::work::Outgoing;
 
 impl<S: Socket> Connection<S> {
     /// Answers the request with `reply`, under the status and fields in the kit's head.
@@ -222,19 +222,19 @@ impl<S: Socket> Connection<S> {
 
     /// Answers with an error that a later request on this connection can survive.
     pub(super) fn refuse_request(&mut self, status: u16, kit: &mut Kit) -> Happening {
-        plain::refusal(&mut kit.lent.head, &kit.lent.kept, status);
-        self.answer(plain::text(status).into(), kit)
+        status::refusal(&mut kit.lent.head, &kit.lent.kept, status);
+        self.answer(status::text(status).into(), kit)
     }
 
     /// Answers with an error and closes.
     pub(super) fn refuse(&mut self, status: u16, kit: &mut Kit) -> Happening {
-        self.refuse_with(status, plain::text(status).as_bytes(), None, None, kit)
+        self.refuse_with(status, status::text(status).as_bytes(), None, None, kit)
     }
 
     /// Answers a request that broke a rule: with its status, its sentence and its clause; and closes.
     #[cold]
     pub(super) fn refuse_for(&mut self, rule: Rule, kit: &mut Kit) -> Happening {
-        let text = plain::explanation(rule);
+        let text = status::explanation(rule);
         self.refuse_with(rule.status(), text.as_bytes(), Some(rule), None, kit)
     }
 
@@ -250,7 +250,7 @@ impl<S: Socket> Connection<S> {
         self.drop_taker();
         self.drop_elsewhere();
         self.close_after_response();
-        plain::refusal(&mut kit.lent.head, &kit.lent.kept, status);
+        status::refusal(&mut kit.lent.head, &kit.lent.kept, status);
         if let Some(line) = line {
             kit.lent.head.push_line(line);
         }

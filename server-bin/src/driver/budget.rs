@@ -4,13 +4,8 @@
 //! alike. A look at the clock costs some 75 instructions, so a turn begins without one, and looks between two requests as
 //! often as the last look says is needed: before each one where they take long, and each eighth time at least.
 
-use std::time::{Duration, Instant};
-
 use super::buffers::Kit;
-use super::settings::Settings;
-
-/// Looks at the clock.
-pub(crate) type Clock = Box<dyn Fn() -> Instant + Send>;
+use super::tally::nanoseconds;
 
 /// Requests from one look at the clock to the next, at most.
 const LONGEST_STRIDE: u32 = 8;
@@ -21,48 +16,6 @@ enum Limit {
     Requests,
     Bytes,
     Time,
-}
-
-/// What a worker's turns may do, and how often they look at the clock.
-pub(crate) struct Pace {
-    clock: Clock,
-    /// Requests and bytes of a turn, as its settings say: here they are at hand.
-    turn_requests: u32,
-    pub(super) turn_bytes: usize,
-    /// Requests from one look to the next, never more than a turn has.
-    stride: u32,
-    /// A turn of this round has looked: it was a long one.
-    pub(crate) has_looked: bool,
-    /// When this turn began, or a few short ones before it: so long after the round's own reading of the clock.
-    begun_after: Duration,
-}
-
-impl Pace {
-    pub(crate) fn new(clock: Clock, settings: &Settings) -> Self {
-        Self {
-            clock,
-            turn_requests: settings.turn_requests.max(1),
-            turn_bytes: settings.turn_bytes.max(1),
-            stride: 1,
-            has_looked: false,
-            begun_after: Duration::ZERO,
-        }
-    }
-
-    /// A round begins with the clock reading that its connections share.
-    #[inline(always)]
-    pub(crate) fn begin_round(&mut self) {
-        if self.has_looked {
-            self.go_on(Duration::ZERO);
-            self.has_looked = false;
-        }
-    }
-
-    /// A turn begins so long after that reading.
-    pub(crate) fn go_on(&mut self, begun_after: Duration) {
-        self.begun_after = begun_after;
-        self.has_looked = true;
-    }
 }
 
 /// What a turn has done of what it may do.
@@ -143,14 +96,7 @@ fn end_turn(limit: Limit, kit: &mut Kit) -> bool {
     false
 }
 
-/// How long ago this turn began, in nanoseconds.
+/// How long ago this turn began, in nanoseconds: dividing durations takes longer than looking at the clock.
 fn look(kit: &mut Kit) -> u64 {
-    kit.pace.has_looked = true;
-    let since_round = (kit.pace.clock)().saturating_duration_since(kit.lent.now);
-    nanoseconds(since_round.saturating_sub(kit.pace.begun_after))
-}
-
-/// As a number, because dividing durations takes longer than looking at the clock.
-fn nanoseconds(time: Duration) -> u64 {
-    time.as_secs().saturating_mul(1_000_000_000) + u64::from(time.subsec_nanos())
+    kit.pace.look(kit.lent.now)
 }

@@ -8,15 +8,15 @@ use std::time::{Duration, Instant, SystemTime};
 
 use http_core::{DateLine, Fields, Head};
 
-use super::budget::{Clock, Pace};
 use super::handler::mailbox::Mailbox;
 use super::handler::notice::{Notice, NoticeHook};
+use super::handler::outcomes::records::Records;
 use super::handler::{AnyHandler, Context, Decision, End, Lent, Methods, Watch};
 use super::held;
 use super::memory::Memory;
+use super::pace::{Clock, Pace};
 use super::peer::Peer;
-use super::preface::Preamble;
-use super::records::Records;
+use super::preamble::Preamble;
 use super::settings::{Settings, TURN_BYTES};
 use super::tally::Tally;
 use super::work::Pool;
@@ -251,11 +251,19 @@ impl Kit {
         self.memory.set_kept(kept.unwrap_or(0));
         // One answer may have been larger than all others.
         if self.out.capacity() > KEPT_CAPACITY {
+            self.memory.was_taken(self.out.capacity());
             self.out.shrink_to(TURN_BYTES);
         }
         if self.scratch.capacity() > KEPT_CAPACITY {
-            self.scratch = Vec::new();
+            self.drop_scratch();
         }
+    }
+
+    /// Frees what a source has made, because it was much.
+    #[cold]
+    pub(crate) fn drop_scratch(&mut self) {
+        self.memory.was_taken(self.scratch.capacity());
+        self.scratch = Vec::new();
     }
 
     /// Gives up what the worker could do without.

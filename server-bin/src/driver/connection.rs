@@ -20,7 +20,7 @@ use super::current::Current;
 use super::handler::{Answer, End, Happened, Serial};
 use super::peer::Peer;
 use super::phase::{Happening, Phase, Wait};
-use super::preface::Opening;
+use super::preamble::Opening;
 use super::socket::{Ready, Socket};
 use super::work::Work;
 
@@ -29,8 +29,34 @@ use super::work::Work;
 pub(crate) struct Turn {
     /// What the connection waits for.
     pub(crate) wait: Wait,
-    /// Whether its worker has to see to it: its deadline is nearer than the one before, or memory is short.
-    pub(crate) urgent: bool,
+    /// What else its worker has to see to.
+    pub(crate) needs: Needs,
+}
+
+/// What a worker has to see to behind a turn: in one byte, for the usual turn asks once whether there is anything.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Needs(u8);
+
+impl Needs {
+    const DEADLINE: u8 = 1;
+    const MEMORY: u8 = 2;
+
+    #[inline(always)]
+    const fn new(has_nearer_deadline: bool, wants_memory: bool) -> Self {
+        Self((has_nearer_deadline as u8 * Self::DEADLINE) | (wants_memory as u8 * Self::MEMORY))
+    }
+
+    /// Whether it is anything.
+    #[inline(always)]
+    pub(crate) const fn are_any(self) -> bool {
+        self.0 != 0
+    }
+
+    /// The connection's deadline is nearer than the one before.
+    #[inline(always)]
+    pub(crate) const fn has_nearer_deadline(self) -> bool {
+        self.0 & Self::DEADLINE != 0
+    }
 }
 
 /// One connection.
@@ -187,17 +213,22 @@ impl<S: Socket> Connection<S> {
             Some(elsewhere) => elsewhere.early.push(answer),
             None => super::held::discard(answer),
         }
-        self.resume(key, inlet, kit);
+        if !self.awaits_turn() {
+            self.resume(key, inlet, kit);
+        }
         self.end::<true>(begin, kit)
     }
 
     /// Hears that there is news for the request with this number. News for another request is ignored.
     pub(crate) fn notify(&mut self, key: usize, serial: Serial, inlet: &mut Inlet, kit: &mut Kit) -> Turn {
         let begin = self.begin(kit);
+        let awaits_turn = self.awaits_turn();
         if let Some(elsewhere) = self.elsewhere(serial) {
             elsewhere.take_news();
             self.news(Happened::Notified, kit);
-            self.resume(key, inlet, kit);
+            if !awaits_turn {
+                self.resume(key, inlet, kit);
+            }
         }
         self.end::<true>(begin, kit)
     }
@@ -210,13 +241,19 @@ impl<S: Socket> Connection<S> {
         } else {
             kit.end = End::TimedOut;
             self.refuse_the_late(kit);
-            self.step(Happening::TimedOut);
-            if self.phase() == Phase::Closed {
-                self.socket.give_up();
-            }
+            self.end_patience();
         }
         self.resume(key, inlet, kit);
         self.end::<true>(begin, kit)
+    }
+
+    /// The peer is waited for no longer, because its time is over or its worker has no memory for it. Where nothing is left to be
+    /// said, the kernel does not wait for it, either.
+    pub(super) fn end_patience(&mut self) {
+        self.step(Happening::TimedOut);
+        if self.phase() == Phase::Closed {
+            self.socket.reset_on_close();
+        }
     }
 
     /// Hears that the server drains: an idle connection gets a moment for one more request, and whoever waits for news is
@@ -226,13 +263,16 @@ impl<S: Socket> Connection<S> {
             self.since = kit.lent.now;
             return Turn {
                 wait: self.phase().wait(),
-                urgent: true,
+                needs: Needs::new(true, false),
             };
         }
         let begin = self.begin(kit);
+        let awaits_turn = self.awaits_turn();
         self.tell_of_drain();
         self.news(Happened::Draining, kit);
-        self.resume(key, inlet, kit);
+        if !awaits_turn {
+            self.resume(key, inlet, kit);
+        }
         self.end::<true>(begin, kit)
     }
 
@@ -243,6 +283,12 @@ impl<S: Socket> Connection<S> {
         }
         self.report_all(end, kit);
         self.release(kit);
+    }
+
+    /// Whether it has yielded, so that its next turn is coming. What it hears meanwhile it finds there: a turn for that, too,
+    /// would be a second one in the same round.
+    fn awaits_turn(&self) -> bool {
+        self.phase().wait() == Wait::Yield
     }
 
     /// Ends a waiting for somebody else, if there is one.
@@ -320,7 +366,10 @@ impl<S: Socket> Connection<S> {
         }
         let turn = Turn {
             wait: self.phase().wait(),
-            urgent: self.settle(begin.phase, self.requests != begin.requests, kit),
+            needs: Needs::new(
+                self.settle(begin.phase, self.requests != begin.requests, kit),
+                false,
+            ),
         };
         #[cfg(test)]
         self.hold_meaning(kit);
@@ -330,13 +379,13 @@ impl<S: Socket> Connection<S> {
     /// The same for a connection that owns something, apart, so that the usual way is short.
     #[inline(never)]
     fn end_with_work(&mut self, begin: Begin, kit: &mut Kit) -> Turn {
-        let (wait, needs_worker) = self.put_work_away(kit);
-        let nearer = self.settle(begin.phase, self.requests != begin.requests, kit);
+        let (wait, wants_memory) = self.put_work_away(kit);
+        let is_nearer = self.settle(begin.phase, self.requests != begin.requests, kit);
         #[cfg(test)]
         self.hold_meaning(kit);
         Turn {
             wait,
-            urgent: nearer || needs_worker,
+            needs: Needs::new(is_nearer, wants_memory),
         }
     }
 

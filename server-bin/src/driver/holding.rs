@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use super::buffers::{Inlet, Kit};
 use super::connection::{Connection, Turn};
-use super::handler::{End, plain};
+use super::handler::{End, status};
 use super::memory::LITTLE;
-use super::phase::{Happening, Phase, Timeout, Wait};
+use super::phase::{Phase, Timeout, Wait};
 use super::socket::Socket;
 
 impl<S: Socket> Connection<S> {
@@ -59,10 +59,13 @@ impl<S: Socket> Connection<S> {
         if self.phase().timeout() == Timeout::Protocol {
             self.report_all(End::Failed, kit);
         } else if self.owes_an_answer() {
-            let text = plain::text(503).as_bytes();
-            self.refuse_with(503, text, None, Some(plain::RETRY), kit);
+            let text = status::text(503).as_bytes();
+            self.refuse_with(503, text, None, Some(status::RETRY), kit);
         }
-        self.step(Happening::TimedOut);
+        self.end_patience();
+        // It is not called late.
+        #[cfg(test)]
+        super::tests::edges::late();
         self.resume(key, inlet, kit);
         self.end::<true>(begin, kit)
     }

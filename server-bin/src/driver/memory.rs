@@ -67,7 +67,19 @@ impl Memory {
 
     /// Bytes that are held, by connections and by the handler.
     pub(crate) fn held(&self) -> usize {
-        self.held + self.kept
+        self.held.saturating_add(self.kept)
+    }
+
+    /// Bytes that connections hold.
+    #[cfg(test)]
+    pub(crate) fn of_connections(&self) -> usize {
+        self.held
+    }
+
+    /// Whether a look is set.
+    #[cfg(test)]
+    pub(crate) fn is_looked_after(&self) -> bool {
+        self.looked_after
     }
 
     /// The most that one connection may collect: one that needs all would push out all others, for nothing.
@@ -75,11 +87,17 @@ impl Memory {
         self.most / 2
     }
 
-    /// Counts that a connection holds so many bytes now, instead of so many before.
+    /// Counts that a connection holds so many bytes now, instead of so many before. A handler's source may say any number.
     pub(crate) fn change(&mut self, before: usize, now: usize) {
-        self.held = self.held.saturating_sub(before) + now;
+        self.held = self.held.saturating_sub(before).saturating_add(now);
         self.high = self.high.max(self.held);
         self.peak = self.peak.max(self.held);
+    }
+
+    /// So many bytes were taken for a turn, beside what connections hold. The allocator keeps them until they are given back to
+    /// the system.
+    pub(crate) fn was_taken(&mut self, bytes: usize) {
+        self.peak = self.peak.max(self.held.saturating_add(bytes));
     }
 
     /// The handler keeps so many bytes.
@@ -195,6 +213,18 @@ mod tests {
     }
 
     #[test]
+    fn whatever_a_handler_says_that_it_holds_memory_is_over_and_not_empty() {
+        let mut memory = Memory::new(8 * MIB);
+        memory.change(0, MIB);
+        memory.change(0, usize::MAX);
+        memory.set_kept(usize::MAX);
+        assert!(memory.is_over() && !memory.allows(1));
+        memory.change(usize::MAX, 0);
+        memory.set_kept(0);
+        assert!(memory.is_eased());
+    }
+
+    #[test]
     fn connections_are_not_looked_through_in_each_round_where_that_frees_too_little() {
         let (mut memory, now) = (Memory::new(8 * MIB), Instant::now());
         assert!(memory.can_be_freed(now));
@@ -207,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_freed_is_given_back_once_when_little_was_held_for_a_period() {
+    fn what_was_taken_is_given_back_once_when_little_was_held_for_a_period() {
         let mut memory = Memory::new(64 * MIB);
         memory.change(0, SLACK - 1);
         assert!(!memory.wants_look(), "that is not worth it");

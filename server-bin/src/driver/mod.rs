@@ -9,7 +9,7 @@
 //! out) and `switch` (other protocols); `timing` says how long it may take.
 
 mod answer;
-pub(crate) mod budget;
+mod budget;
 pub(crate) mod buffers;
 pub(crate) mod connection;
 mod current;
@@ -18,20 +18,13 @@ pub(crate) mod held;
 mod holding;
 pub(crate) mod idle;
 pub(crate) mod memory;
-#[cfg_attr(
-    not(feature = "cli"),
-    expect(
-        dead_code,
-        reason = "the access log keeps outcomes, and comes with the command line"
-    )
-)]
-pub(crate) mod outcomes;
+pub(crate) mod pace;
 mod peer;
 pub(crate) mod phase;
-pub(crate) mod preface;
+pub(crate) mod preamble;
+mod preface;
 mod receive;
 mod recording;
-pub(crate) mod records;
 mod run;
 mod send;
 pub(crate) mod settings;
@@ -41,6 +34,5 @@ mod take;
 pub(crate) mod tally;
 #[cfg(test)]
 pub(crate) mod tests;
-mod texts;
 mod timing;
 mod work;

@@ -5,7 +5,7 @@ use http_core::{Event, Expectation, Fields, Framing, Head, Method, Received, Rej
 use super::budget::Budget;
 use super::buffers::{Inlet, Kit, MAX_FIELDS};
 use super::connection::Connection;
-use super::handler::{Decision, Elsewhere, Methods, Reply, Serial, plain};
+use super::handler::{Decision, Elsewhere, Methods, Reply, Serial, status};
 use super::held;
 use super::phase::{Happening, Phase};
 use super::run::Part;
@@ -162,9 +162,9 @@ impl<S: Socket> Connection<S> {
         if is_options {
             return self.answer(Reply::EMPTY, kit);
         }
-        kit.lent.head.push_line(plain::TYPE);
-        kit.lent.head.push_line(plain::NO_CACHE);
-        self.answer(plain::text(405).into(), kit)
+        kit.lent.head.push_line(status::TYPE);
+        kit.lent.head.push_line(status::NO_CACHE);
+        self.answer(status::text(405).into(), kit)
     }
 
     /// A body that nobody asked for is dropped where that is cheap, else the connection closes: when it is long, or

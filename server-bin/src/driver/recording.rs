@@ -4,10 +4,10 @@ use http_core::Head;
 
 use super::buffers::Kit;
 use super::connection::Connection;
+use super::handler::outcomes::records::{Answered, Records};
 use super::handler::{End, Prepared};
 use super::peer::Peer;
 use super::phase::Phase;
-use super::records::{Answered, Records};
 use super::socket::Socket;
 
 impl<S: Socket> Connection<S> {

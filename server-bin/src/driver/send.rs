@@ -12,20 +12,7 @@ use super::phase::{Happening, Phase};
 use super::run::Part;
 use super::settings::TURN_BYTES;
 use super::socket::{Socket, is_about_peer, is_temporary};
-
-/// Where the rest of a response body comes from.
-pub(crate) enum Outgoing {
-    Content {
-        content: Content,
-        at: usize,
-    },
-    File(FileSlice),
-    /// A source, and whether it was pulled already.
-    Pull {
-        source: Held<Box<dyn BodySource>>,
-        begun: bool,
-    },
-}
+use super::work::Outgoing;
 
 /// How a body went on.
 enum Sent {
@@ -361,7 +348,7 @@ fn pull(
     };
     // It was copied once: beside the source's own bytes there are those in the output.
     if made > TURN_BYTES && !kit.memory.allows(2 * made) {
-        kit.scratch = Vec::new();
+        kit.drop_scratch();
         kit.notify(&Notice::PullTooLarge(made));
         return Sent::Broken;
     }
@@ -369,7 +356,7 @@ fn pull(
         return Sent::Broken;
     }
     if made > TURN_BYTES {
-        kit.scratch = Vec::new();
+        kit.drop_scratch();
     }
     kit.note_body(made as u64);
     match pulled {

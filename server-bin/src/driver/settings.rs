@@ -33,7 +33,8 @@ pub struct Settings {
     /// How long an idle connection gets for one more request while the server drains.
     pub drain_idle_timeout: Duration,
     /// For one turn of a connection while others wait for theirs; a round of all those that are ready, after which a worker
-    /// looks at what else is due, has ten times as much. It is looked at between requests and between sends.
+    /// looks at what else is due, has ten times as much. It is looked at between requests and between sends, so also with no time
+    /// a turn does one of them; `Duration::MAX` is no bound.
     pub turn_time: Duration,
     /// Requests of a pipeline that are answered in one turn of their connection; the next ones wait for its next turn, and
     /// none is refused. 0 is taken as 1.

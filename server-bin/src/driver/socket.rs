@@ -24,7 +24,7 @@ pub(crate) trait Socket {
     fn has_unread(&self) -> bool;
     /// Lets the kernel reset the connection when the socket closes, if the peer has not acknowledged all bytes: else the
     /// kernel keeps them for minutes, and goes on offering them to a peer that is given up here.
-    fn give_up(&mut self);
+    fn reset_on_close(&mut self);
 }
 
 /// What a socket is ready for, as its worker was told.

@@ -8,10 +8,9 @@ use super::handler::{BodySink, Context, Decision, Protocol, Reply, Took};
 use super::held::Held;
 use super::phase::Happening;
 use super::run::Part;
-use super::send::Outgoing;
 use super::settings::MAX_DISCARD;
 use super::socket::Socket;
-use super::work::{Taker, Taking};
+use super::work::{Outgoing, Taker, Taking};
 
 /// The most that a body is trusted to be as long as its Content-Length says, when room is made for it.
 const TRUSTED_LENGTH: usize = 64 * 1024;

@@ -21,9 +21,9 @@ const NANOSECONDS: [u64; LATENCY_BOUNDS.len()] = {
     bounds
 };
 
-/// A time that a program can have run, which is less than 584 years.
+/// A time in nanoseconds; of one beyond 584 years, the most that fit.
 #[inline(always)]
-fn nanoseconds(time: Duration) -> u64 {
+pub(super) fn nanoseconds(time: Duration) -> u64 {
     time.as_secs()
         .saturating_mul(1_000_000_000)
         .saturating_add(time.subsec_nanos().into())
@@ -45,9 +45,9 @@ pub struct Tally {
     pub latency_sum: u64,
     /// Turns that a limit has ended while their connection had more to do: by the limit of requests, of bytes, of time.
     pub turns_ended: [u64; 3],
-    /// Rounds: waits, each with all that followed it.
+    /// Rounds: waits with what followed them, and each time that a worker went on with what had no time in the round before.
     pub rounds: u64,
-    /// The longest round, in nanoseconds, up to the end of what connections had to do in it.
+    /// The longest round, in nanoseconds, up to the end of what connections had to do in it. A connection may wait for several.
     pub longest_round: u64,
     /// There was a response since this was asked last.
     has_answered: bool,

@@ -4,11 +4,10 @@ use std::time::{Duration, Instant};
 
 use http_core::{FieldBlock, ResponseHead};
 
-use super::handler::{BodySink, Collected, Content, Elsewhere, Happened, Protocol};
+use super::handler::outcomes::records::Records;
+use super::handler::{BodySink, BodySource, Collected, Content, Elsewhere, FileSlice, Happened, Protocol};
 use super::held::Held;
 use super::memory::LITTLE;
-use super::records::Records;
-use super::send::Outgoing;
 
 /// What a connection owns only while it has something unfinished.
 #[derive(Default)]
@@ -135,6 +134,20 @@ impl Untold {
     pub(crate) fn is_anything(&self) -> bool {
         self.upgraded || self.draining || self.notified
     }
+}
+
+/// Where the rest of a response body comes from.
+pub(crate) enum Outgoing {
+    Content {
+        content: Content,
+        at: usize,
+    },
+    File(FileSlice),
+    /// A source, and whether it was pulled already.
+    Pull {
+        source: Held<Box<dyn BodySource>>,
+        begun: bool,
+    },
 }
 
 /// A request body on its way to its handler.

@@ -9,47 +9,16 @@
 //! make it slow by choosing names.
 
 use std::cell::OnceCell;
-use std::ffi::CString;
 use std::sync::Arc;
 
 use super::coding::Wanted;
 use super::selected::Selected;
+use super::watch::Watch;
 use crate::handler::Prepared;
-use crate::sys::{Root, Stamp};
+use crate::sys::Root;
 
 /// Places for names of one hash.
 const WAYS: usize = 4;
-
-/// The things that an answer was made of: while they are as they were, the answer is right.
-#[derive(Debug)]
-pub(super) struct Watch {
-    /// The directory's name below the root.
-    pub(super) place: CString,
-    /// The directory's own stamp, if the answer rests on names that are not in it.
-    pub(super) directory: Option<Stamp>,
-    /// The names in it, each with its stamp: the file, and the sibling that was chosen instead.
-    pub(super) file: (CString, Stamp),
-    pub(super) sibling: Option<(CString, Stamp)>,
-}
-
-impl Watch {
-    /// Whether all of it is as it was: three system calls, and one more each for names that are not there and a sibling.
-    #[inline]
-    fn holds(&self, root: &Root) -> bool {
-        let Ok(place) = root.place(&self.place) else {
-            return false;
-        };
-        let is_same = |name: &CString, stamp: &Stamp| place.look(name).is_ok_and(|found| found == *stamp);
-        self.directory
-            .as_ref()
-            .is_none_or(|stamp| Stamp::of(&place).is_ok_and(|found| found == *stamp))
-            && is_same(&self.file.0, &self.file.1)
-            && self
-                .sibling
-                .as_ref()
-                .is_none_or(|(name, stamp)| is_same(name, stamp))
-    }
-}
 
 /// The answer that is remembered for one path and the codings that were wanted.
 #[derive(Debug)]

@@ -5,15 +5,16 @@
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | `serve` | leads the way, and puts the answer together |
+//! | `serve` | leads the way |
 //! | `root` | the directory that the root's path leads to, looked at anew at most once a second |
 //! | `asked`, `coding` | *pure*: whether the request has conditions, and which siblings (`.br`, `.zst`, `.gz`) it wants |
-//! | `cache` | what the worker remembers, and the look that says whether it is still so |
+//! | `cache`, `watch` | what the worker remembers, and the look that says whether it is still so |
 //! | `path` | *pure*: from the request's path to a name below the root, or 400 or 404 |
 //! | `resolve` | looks the name up and opens it: a file, an index, a redirect to the directory's slash, a status |
 //! | `selected` | *pure*: the field lines of a file, made once: `mime` (its type), `etag`, `rules` (what the operator adds) |
 //! | `conditional`, `range` | *pure*: 200, 206, 304, 412 or 416 (RFC 9110 §13 and §14) |
-//! | `refusal` | errors and redirects, the fallback page, pages for errors |
+//! | `send` | reads the file, and puts the answer together |
+//! | `refusal`, `instead` | why there is no file to send; errors and redirects, the fallback page, pages for errors |
 //! | `trouble` | what the operator is told of files that are there and cannot be sent |
 //! | `listing`, `escape` | the page for a directory without an index, if that is switched on |
 //!
@@ -77,7 +78,9 @@ mod conditional;
 mod escape;
 mod etag;
 mod guard;
+mod instead;
 mod listing;
+mod local;
 mod media_types;
 mod mime;
 mod options;
@@ -88,11 +91,14 @@ mod resolve;
 mod root;
 mod rules;
 mod selected;
+mod send;
 mod serve;
+mod status;
 #[cfg(test)]
 mod tests;
 mod text;
 mod trouble;
+mod watch;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -102,11 +108,11 @@ use http_core::Head;
 
 use crate::handler::{Context, Decision, Handler, Methods};
 pub use etag::Tags;
+use local::Local;
 use options::Options;
 use root::ServedRoot;
 pub use root::{Reopener, RootEvent};
 pub use rules::RuleError;
-use serve::Local;
 pub use trouble::FileEvent;
 
 /// How many files a worker remembers, and how many bytes of them, unless [`Files::with_cache`] says otherwise.

@@ -6,13 +6,12 @@
 use std::fs::File;
 use std::io;
 
-use nix::errno::Errno;
-
-use super::cache::Watch;
 use super::coding::{Coding, Wanted};
 use super::mime::{self, Media};
 use super::path::Name;
+use super::status::status_of;
 use super::trouble::Troubles;
+use super::watch::Watch;
 use crate::sys::{Kind, Place, Root, Stamp};
 
 /// The result of looking a name up.
@@ -38,8 +37,8 @@ pub(super) struct Opened {
     sibling: Option<(Coding, Stamp)>,
     /// The directory's stamp, if the answer rests on names that are not in it.
     directory: Option<Stamp>,
-    /// Whether a symbolic link was followed in the last step.
-    linked: bool,
+    /// Whether the answer serves its round only: a symbolic link was followed in the last step, or a sibling could not be opened.
+    passing: bool,
 }
 
 impl Opened {
@@ -56,7 +55,10 @@ impl Opened {
     /// of the opened file after it was read.
     pub(super) fn can_be_watched(&self, read: &Stamp, settled: impl Fn(&Stamp) -> bool) -> bool {
         let looked = self.sibling.map_or(self.plain, |(_, stamp)| stamp);
-        !self.linked && looked == *read && settled(&self.plain) && self.directory.as_ref().is_none_or(settled)
+        !self.passing
+            && looked == *read
+            && settled(&self.plain)
+            && self.directory.as_ref().is_none_or(settled)
     }
 
     /// Returns what has to be as it was for this file, looked up by `name`, to be the right one.
@@ -173,6 +175,7 @@ fn find_in(
         root: lookup.root,
         place,
         linked: false,
+        failed: false,
     };
     let plain = match follow.look(name) {
         Ok(stamp) => stamp,
@@ -183,21 +186,22 @@ fn find_in(
         Kind::Directory => return Ok(Some(Found::NeedsSlash)),
         Kind::Link | Kind::Other => return Ok(None),
     }
-    let length = name.len();
-    let sibling = follow.find_sibling(name, &plain, wanted);
-    let file = follow.open(name);
-    name.truncate(length);
-    match file {
-        Ok(file) => Ok(Some(Found::File(Opened {
-            file,
-            media,
-            plain,
-            sibling,
-            directory,
-            linked: follow.linked,
-        }))),
-        Err(error) => lookup.refuse(name, &error, false),
-    }
+    let sibling = follow.open_sibling(name, &plain, wanted, lookup.troubles);
+    let (file, sibling) = match sibling {
+        Some((file, coding, stamp)) => (file, Some((coding, stamp))),
+        None => match follow.open(name) {
+            Ok(file) => (file, None),
+            Err(error) => return lookup.refuse(name, &error, false),
+        },
+    };
+    Ok(Some(Found::File(Opened {
+        file,
+        media,
+        plain,
+        sibling,
+        directory,
+        passing: follow.linked || follow.failed,
+    })))
 }
 
 /// Looks at names in one directory, and follows the links among them.
@@ -206,6 +210,8 @@ struct Follow<'a> {
     place: &'a Place<'a>,
     /// Whether a link was followed.
     linked: bool,
+    /// Whether a sibling is there and could not be opened.
+    failed: bool,
 }
 
 impl Follow<'_> {
@@ -232,73 +238,41 @@ impl Follow<'_> {
         file
     }
 
-    /// Finds the most wanted coding in which the file lies beside itself; the name has grown by its suffix then.
+    /// Opens the file in the most wanted coding in which it lies beside itself.
     ///
     /// A sibling that is older than its file is left over from an earlier one, and does not count. Whatever keeps a
-    /// sibling from being looked at, the file itself is there to be sent.
-    fn find_sibling(&mut self, name: &mut Name, plain: &Stamp, wanted: Wanted) -> Option<(Coding, Stamp)> {
+    /// sibling from being looked at or opened, the file itself is there to be sent.
+    fn open_sibling(
+        &mut self,
+        name: &mut Name,
+        plain: &Stamp,
+        wanted: Wanted,
+        troubles: &Troubles,
+    ) -> Option<(File, Coding, Stamp)> {
         let length = name.len();
         for coding in wanted.iter() {
             name.push_bytes(coding.suffix()).ok()?;
-            match self.look(name) {
+            let opened = match self.look(name) {
                 Ok(stamp) if stamp.is_file() && stamp.modified.seconds >= plain.modified.seconds => {
-                    return Some((coding, stamp));
+                    self.try_sibling(name, troubles).map(|file| (file, coding, stamp))
                 }
-                _ => name.truncate(length),
+                _ => None,
+            };
+            name.truncate(length);
+            if opened.is_some() {
+                return opened;
             }
         }
         None
     }
-}
 
-/// Returns the status that tells the client of a failed call.
-///
-/// Without permission it is 403 rather than 404: the name was found below the root and is not hidden by any rule of
-/// ours, so this is most likely the operator's mistake, which 404 would only make harder to find.
-pub(super) fn status_of(error: &io::Error) -> u16 {
-    match Errno::from_raw(error.raw_os_error().unwrap_or(0)) {
-        Errno::EACCES | Errno::EPERM => 403,
-        // Nothing of that name, or no name that a file can have.
-        Errno::ENOENT
-        | Errno::ENOTDIR
-        | Errno::EISDIR
-        | Errno::ENAMETOOLONG
-        | Errno::EINVAL
-        | Errno::EILSEQ => 404,
-        // Outside of the root, or in circles.
-        Errno::EXDEV | Errno::ELOOP => 404,
-        // A socket, or a device without a driver.
-        Errno::ENXIO | Errno::ENODEV | Errno::EOPNOTSUPP => 404,
-        // It may be there, but not now: no descriptors, no memory, or a way that kept changing.
-        Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::EAGAIN => 503,
-        _ => 500,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn errors_of_open_become_statuses() {
-        let table = [
-            (Errno::EACCES, 403),
-            (Errno::EPERM, 403),
-            (Errno::ENOENT, 404),
-            (Errno::ENOTDIR, 404),
-            (Errno::ELOOP, 404),
-            (Errno::EXDEV, 404),
-            (Errno::ENAMETOOLONG, 404),
-            (Errno::ENXIO, 404),
-            (Errno::EMFILE, 503),
-            (Errno::ENFILE, 503),
-            (Errno::ENOMEM, 503),
-            (Errno::EAGAIN, 503),
-            (Errno::EIO, 500),
-        ];
-        for (errno, status) in table {
-            assert_eq!(status_of(&errno.into()), status, "{errno}");
+    fn try_sibling(&mut self, name: &mut Name, troubles: &Troubles) -> Option<File> {
+        let opened = self.open(name);
+        if let Err(error) = &opened {
+            // Nothing that is watched changes when it can be opened again.
+            self.failed = true;
+            troubles.failed(name.as_bytes(), error, false);
         }
-        assert_eq!(status_of(&io::Error::other("no number")), 500);
+        opened.ok()
     }
 }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use http_core::{FieldBlock, FieldLine, Name as FieldName, ResponseHead};
 
-use super::etag::ETag;
+use super::etag::{ETag, Tags};
 use super::mime::Media;
-use super::options::Options;
+use super::rules::Rules;
 use super::text::Text;
 use crate::date::{Date, LAST};
-use crate::handler::{Prepared, plain};
+use crate::handler::{Prepared, status};
 use crate::sys::{Stamp, Time};
 
 const CONTENT_ENCODING: FieldName = FieldName::from_static("content-encoding");
@@ -19,7 +19,7 @@ const LAST_MODIFIED: FieldName = FieldName::from_static("last-modified");
 
 const ACCEPT_RANGES: FieldLine = FieldLine::from_static("accept-ranges: bytes");
 /// Caches keep it, and ask each time whether it is still the one: a 304 is cheap, and an old page is not.
-pub(super) const NO_CACHE: FieldLine = plain::NO_CACHE;
+pub(super) const NO_CACHE: FieldLine = status::NO_CACHE;
 pub(super) const NO_SNIFFING: FieldLine = FieldLine::from_static("x-content-type-options: nosniff");
 const VARY: FieldLine = FieldLine::from_static("vary: accept-encoding");
 pub(super) const VARY_ACCEPT: FieldLine = FieldLine::from_static("vary: accept");
@@ -81,11 +81,11 @@ impl Selected {
     }
 
     /// Describes another file, in the memory of the one before.
-    pub(super) fn describe(&mut self, facts: &Facts<'_>, length: u64, options: &Options) {
+    pub(super) fn describe(&mut self, facts: &Facts<'_>, length: u64, tags: Tags, rules: &Rules) {
         self.brief.clear();
         self.full.clear();
         self.length = length;
-        self.etag = ETag::of(&facts.stamp, facts.coding, options.tags, facts.settled);
+        self.etag = ETag::of(&facts.stamp, facts.coding, tags, facts.settled);
         self.modified = last_modified(facts.stamp.modified, facts.now);
         self.modified_text = Text::new();
         if let Some(seconds) = self.modified {
@@ -97,7 +97,7 @@ impl Selected {
             (Role::Page, true) => self.brief.push_line(VARY),
             (Role::Page, false) | (Role::Error, _) => {}
         }
-        self.add_rules(facts, options);
+        self.add_rules(facts, rules);
         if facts.role != Role::Error {
             // It cannot be refused: its bytes are digits, letters and quotes.
             let _ = self.brief.push(ETAG, self.etag.as_bytes());
@@ -109,8 +109,7 @@ impl Selected {
         }
     }
 
-    fn add_rules(&mut self, facts: &Facts<'_>, options: &Options) {
-        let rules = &options.rules;
+    fn add_rules(&mut self, facts: &Facts<'_>, rules: &Rules) {
         let own = match facts.role {
             Role::Page => rules.cache_control(facts.name),
             Role::Fallback | Role::Error => None,

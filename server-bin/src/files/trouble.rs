@@ -11,14 +11,15 @@ use std::sync::Arc;
 use nix::errno::Errno;
 
 use super::path::Name;
-use super::resolve::status_of;
+use super::status::status_of;
 use crate::sys::{Kind, Root};
 
 /// A file that a client asked for and that cannot be sent, by its path below the root. Its text is one line.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum FileEvent<'a> {
-    /// The server may not read it, or may not search a directory on its way; the client got 403.
+    /// The server may not read it, or may not search a directory on its way; the client got 403, or, of a file in another coding,
+    /// the one that lies beside it.
     Forbidden(&'a Path),
     /// It is a symbolic link, or lies behind one, that leads to nothing below the root; the client got 404.
     DeadLink(&'a Path),

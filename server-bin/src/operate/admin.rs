@@ -13,7 +13,7 @@ use http_core::{FieldLine, Head};
 use super::metrics::{CONTENT_TYPE, Kind, Text};
 use super::{counts, process};
 use crate::driver::settings::Settings;
-use crate::handler::{Context, Decision, Handler, plain};
+use crate::handler::{Context, Decision, Handler, plain, status};
 use crate::server::{Running, Server, SpawnError};
 use crate::sockets::Sockets;
 use crate::worker::counters::Counters;
@@ -73,15 +73,15 @@ impl Handler for Admin {
                 self.metrics().into()
             }
             "/healthz" => {
-                cx.line(plain::TYPE);
+                cx.line(status::TYPE);
                 "ok\n".into()
             }
             "/readyz" if self.told.readiness.get() => {
-                cx.line(plain::TYPE);
+                cx.line(status::TYPE);
                 "ready\n".into()
             }
             "/readyz" => {
-                cx.set_status(503).line(plain::TYPE);
+                cx.set_status(503).line(status::TYPE);
                 "not ready: the server starts or drains\n".into()
             }
             _ => plain::reply(cx, 404).into(),

@@ -4,9 +4,13 @@ use super::admin;
 use crate::sys::net::raise_descriptor_limit;
 use crate::worker::slab;
 
-/// Descriptors beside connections, their listeners and pollers: standard streams, the logs, signals, a restart, the
-/// demonstration's timer, and files that are looked at within a turn.
+/// Descriptors beside connections, their listeners and pollers: standard streams, the logs, a restart, the demonstration's timer,
+/// and the root that all workers share.
 const OTHERS: usize = 24;
+
+/// What a worker that serves files holds beside those that it sends: a root of its own, when the path of the root leads elsewhere
+/// by now; a directory and a name in it, while they are looked at; and these twice and a link, while a listing is read beside it.
+const OF_FILES: usize = 6;
 
 /// What each connection may hold open.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,10 +32,14 @@ impl Each {
 }
 
 /// Descriptors that are not there for connections.
-pub(crate) fn reserved(workers: usize, addresses: usize, has_admin: bool) -> usize {
+pub(crate) fn reserved(workers: usize, addresses: usize, has_admin: bool, each: Each) -> usize {
     // A poller and a waker; and each listener twice, so that it can be handed to the next program.
     let admin = if has_admin { admin::CONNECTIONS + 4 } else { 0 };
-    OTHERS + admin + workers * (2 + 2 * addresses)
+    let files = match each {
+        Each::Socket => 0,
+        Each::SocketAndFile => OF_FILES,
+    };
+    OTHERS + admin + workers * (2 + 2 * addresses + files)
 }
 
 /// Raises the soft limit of open files to the hard one. Returns how many connections fit: `most`, or all that do
@@ -46,7 +54,13 @@ pub(crate) fn connections(
     let limit =
         raise_descriptor_limit().map_err(|error| format!("cannot read the limit of open files: {error}"))?;
     let slots = workers.saturating_mul(slab::MOST);
-    fit(most, reserved(workers, addresses, has_admin), limit, slots, each)
+    fit(
+        most,
+        reserved(workers, addresses, has_admin, each),
+        limit,
+        slots,
+        each,
+    )
 }
 
 /// The same, where so many files may be open, and the workers together have room for so many connections.

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -56,8 +57,9 @@ pub(super) struct Life<'a> {
     pub(super) tell: Sender<Call>,
     pub(super) handle: Handle,
     pub(super) readiness: Readiness,
-    /// Kept for the next program; gone when this one drains, so that its workers are the last to hold them.
-    pub(super) sockets: Option<Handover>,
+    /// Kept for the next program, which gets them from here without a duplicate: at the limit of open files there is none. Gone when
+    /// this one drains, so that its workers are the last to hold them.
+    pub(super) sockets: Option<Arc<Handover>>,
     pub(super) stage: Stage,
     /// When the program ends, whatever its workers do.
     pub(super) last: Option<Instant>,
@@ -192,10 +194,7 @@ impl Life<'_> {
                 Some("process 1 cannot: a container ends with it; start another one instead")
             }
             (Stage::Serving, Some(_)) if self.restart.is_some() => Some("one is under way"),
-            (Stage::Serving, Some(sockets)) => match sockets.duplicate() {
-                Ok(sockets) => return self.start_program(sockets),
-                Err(_) => Some("there are no descriptors left for it"),
-            },
+            (Stage::Serving, Some(sockets)) => return self.start_program(Arc::downgrade(sockets)),
             _ => Some("the server is about to end"),
         };
         if let Some(refusal) = refusal {
@@ -203,17 +202,17 @@ impl Life<'_> {
         }
     }
 
-    fn start_program(&mut self, sockets: Handover) {
-        let way = Way::new().and_then(|way| Ok((way.cutter()?, way)));
-        let (cutter, way) = match way {
+    fn start_program(&mut self, sockets: Weak<Handover>) {
+        let way = match Way::new() {
             Ok(way) => way,
             Err(error) => return self.say(format!("no restart: cannot make a socket: {error}")),
         };
+        let cutter = way.cutter();
         self.say("restarting: the new program is started".into());
         let (program, tell) = (self.program.clone(), self.tell.clone());
         let start = move || {
             let started = program.start_by(way);
-            let started = started.and_then(|successor| successor.take_over(sockets, restart::PATIENCE));
+            let started = started.and_then(|successor| successor.take_over(&sockets, restart::PATIENCE));
             let _ = tell.send(Call::Restarted(started));
         };
         match thread::Builder::new().name("restart".into()).spawn(start) {

@@ -182,7 +182,13 @@ mod tests {
         .expect("the file can be opened");
         let prepared = Prepared::new(&ResponseHead::new(200), &b"now"[..]).expect("a final response");
         let handler = Logged::new(Slow(Arc::new(prepared)), log.lines(), Trusted::default());
-        let server = Server::with(handler).workers(1);
+        // Where this thread is held up, the time of a turn must not end between the two requests of a pipeline: then the first one has
+        // taken no longer than it says.
+        let settings = crate::Settings {
+            turn_time: Duration::from_secs(1),
+            ..Default::default()
+        };
+        let server = Server::with(handler).workers(1).settings(settings);
         let server = server.listen("127.0.0.1:0".parse().expect("an address"));
         let running = server.spawn().expect("it starts");
         let Bound::Tcp(address) = running.addresses()[0] else {

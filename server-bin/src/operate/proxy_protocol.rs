@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use super::log::Topic;
-use crate::driver::preface::{Opening, Preamble, Preface};
+use crate::driver::preamble::{Opening, Preamble, Preface};
 
 /// What begins a header of version 2. Section 2.2.
 const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";

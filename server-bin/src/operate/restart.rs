@@ -9,12 +9,12 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read as _, Write as _};
-use std::net::Shutdown;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use crate::sockets::Sockets;
@@ -27,6 +27,9 @@ const VARIABLE: &str = "SERVER_HANDOVER";
 pub const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a process waits for the next message of the other one, which has it ready.
 const MESSAGE: Duration = Duration::from_secs(10);
+
+/// How often the old process looks whether it is to give the new one up.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// What a message is.
 mod tag {
@@ -54,18 +57,6 @@ pub struct Handover {
 }
 
 impl Handover {
-    /// The same sockets once more.
-    ///
-    /// # Errors
-    ///
-    /// When there are no descriptors left.
-    pub fn duplicate(&self) -> io::Result<Self> {
-        Ok(Self {
-            service: self.service.duplicate()?,
-            admin: self.admin.duplicate()?,
-        })
-    }
-
     fn send(&self, to: &UnixStream) -> io::Result<()> {
         for (sockets, tag) in [(&self.service, tag::SERVICE), (&self.admin, tag::ADMIN)] {
             for listener in sockets.listeners() {
@@ -93,6 +84,11 @@ impl Handover {
     }
 }
 
+/// Whether this process was started to take the place of another one, from which it gets its sockets.
+pub(super) fn has_predecessor() -> bool {
+    env::var_os(VARIABLE).is_some()
+}
+
 /// The process that has started this one to take its place.
 #[derive(Debug)]
 pub struct Predecessor(UnixStream);
@@ -104,7 +100,7 @@ impl Predecessor {
     ///
     /// When the predecessor does not hand over what it promised.
     pub fn find() -> io::Result<Option<(Self, Handover)>> {
-        if env::var_os(VARIABLE).is_none() {
+        if !has_predecessor() {
             return Ok(None);
         }
         let mut socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
@@ -170,6 +166,7 @@ impl Program {
         Ok(Successor {
             child,
             socket: way.here,
+            is_cut: way.is_cut,
         })
     }
 }
@@ -179,29 +176,36 @@ impl Program {
 pub(super) struct Way {
     here: UnixStream,
     there: UnixStream,
+    is_cut: Arc<AtomicBool>,
 }
 
 impl Way {
     pub(super) fn new() -> io::Result<Self> {
         let (here, there) = UnixStream::pair()?;
-        Ok(Self { here, there })
+        here.set_read_timeout(Some(LOOK))?;
+        here.set_write_timeout(Some(MESSAGE))?;
+        Ok(Self {
+            here,
+            there,
+            is_cut: Arc::default(),
+        })
     }
 
     /// Returns what gives the other process up, whenever that is.
-    pub(super) fn cutter(&self) -> io::Result<Cutter> {
-        self.here.try_clone().map(Cutter)
+    pub(super) fn cutter(&self) -> Cutter {
+        Cutter(Arc::clone(&self.is_cut))
     }
 }
 
 /// Gives up a process that does not serve yet.
 #[derive(Debug)]
-pub(super) struct Cutter(UnixStream);
+pub(super) struct Cutter(Arc<AtomicBool>);
 
 impl Cutter {
-    /// Has [`Successor::take_over`] end the process and return at once, unless that has said that it serves.
+    /// Has [`Successor::take_over`] end the process and return soon, unless that has said that it serves. A socket that is shut
+    /// down would not do: other kernels than Linux throw away what has come by it, and that may be this word.
     pub(super) fn cut(&self) {
-        // It may have been cut before.
-        let _ = self.0.shutdown(Shutdown::Both);
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -210,6 +214,7 @@ impl Cutter {
 pub struct Successor {
     child: Child,
     socket: UnixStream,
+    is_cut: Arc<AtomicBool>,
 }
 
 impl Successor {
@@ -219,18 +224,20 @@ impl Successor {
         self.child.id()
     }
 
-    /// Hands it the sockets when it asks, and waits until it serves.
+    /// Hands it the sockets when it asks, if they are still there, and waits until it serves.
     ///
     /// # Errors
     ///
     /// A line that says what it did instead. It is ended then.
-    pub fn take_over(mut self, sockets: Handover, patience: Duration) -> Result<u32, String> {
+    pub fn take_over(mut self, sockets: &Weak<Handover>, patience: Duration) -> Result<u32, String> {
         let until = Instant::now() + patience;
         let taken = self.hear(tag::ASK, until).and_then(|()| {
-            self.socket.set_write_timeout(Some(MESSAGE))?;
+            // Held for no longer than this: a server that drains has let go of them.
+            let sockets = sockets
+                .upgrade()
+                .ok_or_else(|| io::Error::other("the server ends"))?;
             sockets.send(&self.socket)
         });
-        drop(sockets);
         match taken.and_then(|()| self.hear(tag::READY, until)) {
             Ok(()) => Ok(self.pid()),
             Err(error) => Err(match error.kind() {
@@ -245,12 +252,26 @@ impl Successor {
 
     /// Waits for a byte of it.
     fn hear(&mut self, tag: u8, until: Instant) -> io::Result<()> {
-        let left = until.saturating_duration_since(Instant::now());
-        // None at all would be for ever.
-        self.socket
-            .set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
         let mut said = [0];
-        match self.socket.read(&mut said)? {
+        let count = loop {
+            match self.socket.read(&mut said) {
+                // A look is over; or this process was stopped and goes on, when a read with a timeout fails without any handler,
+                // signal(7).
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+                    ) => {}
+                read => break read?,
+            }
+            if self.is_cut.load(Ordering::Relaxed) {
+                return Err(io::Error::other("the server ends"));
+            }
+            if Instant::now() >= until {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+        };
+        match count {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             _ if said[0] == tag => Ok(()),
             _ => Err(io::Error::other("it is no server of this kind")),
@@ -309,6 +330,29 @@ mod tests {
         assert!(Lock::take(&unix).is_err(), "the new one has the lock");
         drop(new);
         Lock::take(&unix).expect("nobody has it any more");
+    }
+
+    #[test]
+    fn a_successor_that_has_said_that_it_serves_is_not_cut_off_any_more() {
+        let _alone = crate::sys::tests::children::child_starts();
+        let sockets = Arc::new(Handover::default());
+        for (script, serves) in [
+            ("printf '?R' >&0; sleep 0.5", true),
+            ("printf '?' >&0; exec sleep 60", false),
+            ("exec sleep 60", false),
+        ] {
+            let way = Way::new().expect("a pair");
+            let cutter = way.cutter();
+            let program = Program::new("/bin/sh", ["-c".into(), script.into()]);
+            let successor = program.start_by(way).expect("it starts");
+            // What it says has come by then.
+            std::thread::sleep(Duration::from_millis(200));
+            cutter.cut();
+            let started = Instant::now();
+            let taken = successor.take_over(&Arc::downgrade(&sockets), PATIENCE);
+            assert_eq!(taken.is_ok(), serves, "{script}: {taken:?}");
+            assert!(started.elapsed() < Duration::from_secs(10), "{script}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The program from its start to its end: it binds or takes over its sockets, starts the server, and ends with a code that
 //! tells how. What happens in between is in `life.rs`.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::panic;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -16,14 +16,15 @@ use super::log::Log;
 use super::logged::Logged;
 use super::proxy_protocol::Required;
 use super::restart::{Handover, Predecessor, Program};
-use super::{plural, signals, systemd, welcome};
+use super::signals::{self, Start};
+use super::{plural, systemd, welcome};
 use crate::address::Address;
 use crate::demo::Demo;
 use crate::files::{FileEvent, Reopener};
 use crate::handler::{Handler, Notice};
 use crate::server::{Running, Server};
 use crate::sockets::{Options, Sockets};
-use crate::sys::complain;
+use crate::sys::{complain, print};
 use crate::worker::stage::Handle;
 
 /// The command line is wrong.
@@ -44,7 +45,7 @@ pub fn run(config: &Config) -> Result<ExitCode, String> {
     let program = Program::of_this_process();
     let (tell, calls) = mpsc::channel();
     // Before anything else, so that no signal is missed.
-    signals::watch(tell.clone())?;
+    let starting = signals::watch(tell.clone())?;
     let predecessor =
         Predecessor::find().map_err(|error| format!("cannot take over the sockets: {error}"))?;
     let (predecessor, sockets) = predecessor.unzip();
@@ -54,19 +55,20 @@ pub fn run(config: &Config) -> Result<ExitCode, String> {
         Some(sockets) => sockets,
         None => bind(config)?,
     };
-    let started = start(config, &log, sockets, tell.clone())?;
-    print(&started.welcome);
+    let started = start(config, &log, sockets, tell.clone(), &starting)?;
     if let Some(predecessor) = predecessor {
         predecessor.replace();
     }
     systemd::notify("READY=1");
+    // Nobody may be reading, and that is no reason to stop serving.
+    print(&started.welcome);
     let mut life = Life {
         config,
         program,
         tell,
         handle: started.handle,
         readiness: started.readiness,
-        sockets: Some(started.sockets),
+        sockets: Some(Arc::new(started.sockets)),
         stage: Stage::Serving,
         last: None,
         restart: None,
@@ -78,29 +80,34 @@ pub fn run(config: &Config) -> Result<ExitCode, String> {
         // Whatever it says, the program ends now.
         let _ = admin::end(admin);
     }
-    let (code, line) = match &end {
-        Ok(Ended::Workers(0)) => (0, None),
-        Ok(Ended::Workers(cut)) => {
-            let cut = plural(*cut as u64, "connection");
+    let end = end.map(verdict);
+    if let Ok((_, Some(line))) = &end {
+        log.notices().say(line.as_str());
+    }
+    log.finish(LAST_LINES);
+    let (code, _) = end.map_err(|error| format!("a worker failed: {error}"))?;
+    Ok(ExitCode::from(code))
+}
+
+/// The code that tells how the server has ended, and what is said beside it.
+fn verdict(end: Ended) -> (u8, Option<String>) {
+    let connections = |cut: usize| plural(cut as u64, "connection");
+    match end {
+        Ended::Workers(0) => (0, None),
+        Ended::Workers(cut) => {
+            let cut = connections(cut);
             (
                 EXIT_CUT_OFF,
                 Some(format!("{cut} cut off in the middle of a request")),
             )
         }
-        Ok(Ended::Stuck(cut)) => {
-            let cut = plural(*cut as u64, "connection");
+        Ended::Stuck(cut) => {
+            let cut = connections(cut);
             let line =
                 format!("a handler does not return, and the time for it is over: ends with {cut} cut off");
             (EXIT_STUCK, Some(line))
         }
-        Err(_) => (0, None),
-    };
-    if let Some(line) = line {
-        log.notices().say(line);
     }
-    log.finish(LAST_LINES);
-    end.map_err(|error| format!("a worker failed: {error}"))?;
-    Ok(ExitCode::from(code))
 }
 
 /// The standard hook writes to standard error on the thread that panics, where a worker would wait for its reader. The program
@@ -149,13 +156,22 @@ struct Started {
     welcome: String,
 }
 
-fn start(config: &Config, log: &Log, sockets: Handover, tell: Sender<Call>) -> Result<Started, String> {
-    let (server, reopener, demo) = server(config, log)?;
+fn start(
+    config: &Config,
+    log: &Log,
+    sockets: Handover,
+    tell: Sender<Call>,
+    starting: &Start,
+) -> Result<Started, String> {
+    // A name may have several, and a service manager gives as many as it likes.
+    let addresses = sockets.service.addresses().count();
+    let (server, reopener, demo) = server(config, addresses, log)?;
     let server = with_trust(with_notices(server, config, log), config).count(config.admin().is_some());
     let (workers, most) = (server.worker_count(), server.connection_limit());
     let no_room = |error: io::Error| format!("cannot duplicate a socket: {error}");
     let own = sockets.service.duplicate().map_err(no_room)?;
     let asked = server.accept_mode();
+    starting.finish();
     let running = server.listen_on(own).spawn().map_err(|error| error.to_string())?;
     if let Some(demo) = demo {
         demo.show(running.counters());
@@ -196,10 +212,14 @@ fn start(config: &Config, log: &Log, sockets: Handover, tell: Sender<Call>) -> R
 }
 
 /// The server, and what opens its root anew when it has one; else the demonstration, which shows what the server counts.
-fn server(config: &Config, log: &Log) -> Result<(Server, Option<Reopener>, Option<Demo>), String> {
+fn server(
+    config: &Config,
+    addresses: usize,
+    log: &Log,
+) -> Result<(Server, Option<Reopener>, Option<Demo>), String> {
     if config.root.is_none() {
         let demo = Demo::new().map_err(|error| format!("cannot start the demonstration: {error}"))?;
-        return Ok((logged(demo.clone(), config, log)?, None, Some(demo)));
+        return Ok((logged(demo.clone(), config, addresses, log)?, None, Some(demo)));
     }
     let [root, forbidden, dead, failed] = std::array::from_fn(|_| log.notices().topic());
     let files = config
@@ -217,14 +237,17 @@ fn server(config: &Config, log: &Log) -> Result<(Server, Option<Reopener>, Optio
         log.notices().say(line);
     }
     let reopener = files.reopener();
-    Ok((logged(files, config, log)?, Some(reopener), None))
+    Ok((logged(files, config, addresses, log)?, Some(reopener), None))
 }
 
 /// The server with the access log around its handler. Without a log there is nothing around it, which costs less.
-fn logged(handler: impl Handler, config: &Config, log: &Log) -> Result<Server, String> {
+fn logged(handler: impl Handler, config: &Config, addresses: usize, log: &Log) -> Result<Server, String> {
     match config.log().access {
-        Some(_) => config.server(Logged::new(handler, log.lines(), config.trusted_proxies())),
-        None => config.server(handler),
+        Some(_) => {
+            let handler = Logged::new(handler, log.lines(), config.trusted_proxies());
+            config.server(handler, addresses)
+        }
+        None => config.server(handler, addresses),
     }
 }
 
@@ -261,9 +284,9 @@ fn with_trust(server: Server, config: &Config) -> Server {
     }
 }
 
-/// Nobody may be reading, and that is no reason to stop serving.
-fn print(text: &str) {
-    let _ = io::stdout().write_all(text.as_bytes());
+/// Says why the program ends, as the last that it does.
+pub fn say_at_the_end(line: &str) {
+    crate::sys::say_at_the_end(line);
 }
 
 #[cfg(test)]
@@ -272,6 +295,20 @@ mod tests {
 
     use super::*;
     use crate::operate::log::{Settings, Target};
+
+    #[test]
+    fn the_code_and_the_line_tell_how_the_server_has_ended() {
+        assert_eq!(verdict(Ended::Workers(0)), (0, None));
+        for (end, code, word) in [
+            (Ended::Workers(1), 3, "1 connection cut off"),
+            (Ended::Stuck(0), 4, "0 connections cut off"),
+            (Ended::Stuck(2), 4, "2 connections cut off"),
+        ] {
+            let (found, line) = verdict(end);
+            let line = line.expect("a line");
+            assert!(found == code && line.contains(word), "{found}: {line}");
+        }
+    }
 
     /// Not a test of its own: what the next one runs.
     #[test]

@@ -2,10 +2,11 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 
 use listenfd::ListenFd;
+use nix::sys::stat::fstat;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 /// Tells the service manager, if there is one. It may have gone, and that is no reason to stop serving.
@@ -28,6 +29,16 @@ fn notify_at(address: &OsStr, lines: &str) -> io::Result<()> {
     socket.set_nonblocking(true)?;
     socket.send_to(lines.as_bytes(), &SockAddr::unix(OsStr::from_bytes(&path))?)?;
     Ok(())
+}
+
+/// Whether a stream leads to systemd's journal: JOURNAL_STREAM of systemd.exec(5). That variable is there for all that a service
+/// starts, also where the stream leads to a file, so it names the device and the inode that are to be compared.
+pub(crate) fn is_the_journal(stream: impl AsFd) -> bool {
+    std::env::var("JOURNAL_STREAM").is_ok_and(|journal| is_named(stream, &journal))
+}
+
+fn is_named(stream: impl AsFd, journal: &str) -> bool {
+    fstat(stream).is_ok_and(|found| journal == format!("{}:{}", found.st_dev, found.st_ino))
 }
 
 /// The sockets that a service manager has opened for this process, in its order; LISTEN_FDS.
@@ -58,6 +69,22 @@ fn socket(all: &mut ListenFd, index: usize) -> Result<OwnedFd, String> {
 mod tests {
     use super::*;
     use std::os::unix::net::UnixDatagram;
+
+    #[test]
+    fn the_journal_is_known_by_its_device_and_inode() {
+        use std::os::unix::fs::MetadataExt as _;
+        let file = tempfile::tempfile().expect("a file");
+        let found = file.metadata().expect("it is there");
+        let journal = format!("{}:{}", found.dev(), found.ino());
+        assert!(is_named(&file, &journal));
+        for other in [
+            format!("{}:{}", found.dev(), found.ino() + 1),
+            String::new(),
+            "9:8:7".into(),
+        ] {
+            assert!(!is_named(&file, &other), "{other}");
+        }
+    }
 
     #[test]
     fn lines_arrive_at_the_socket_of_the_manager() {

@@ -71,6 +71,11 @@ pub(super) fn unacknowledged(socket: BorrowedFd<'_>) -> Option<usize> {
 /// threshold (mallopt(3)), which is one for all threads, is 0 while something large is freed here, and 1 MiB afterwards: a
 /// server that takes and frees megabytes does not return them each time, for that halves its speed.
 ///
+/// From the first call on both of glibc's thresholds stay where they are set here, for the whole process: it moves neither by
+/// itself any more. So that from which on a piece is a mapping of its own is set, too, to 4 MiB. It may have been at its 128 KiB
+/// still, and each buffer above that would be mapped and unmapped again as it comes and goes. On 32 bits glibc takes no more than
+/// 512 KiB there and leaves it as it is; nothing depends on it.
+///
 /// It takes some 10 ms for each 100 MB.
 #[cfg(target_env = "gnu")]
 pub(crate) fn give_memory_back() {
@@ -78,9 +83,11 @@ pub(crate) fn give_memory_back() {
     /// One at a time, or the threshold of one could be raised by another before its piece is freed.
     static TURN: Mutex<()> = Mutex::new(());
     let set = |parameter, bytes| {
-        // SAFETY: for these two parameters mallopt takes any number. The manual calls it unsafe while other threads run: it
-        // writes one word of each, under the lock of the main heap, and frees of other heaps read that word without it. They
-        // see the old or the new threshold, and either is a valid one; that is how glibc's own free moves it, too.
+        // SAFETY: for these two parameters mallopt takes any number, and refuses one that it cannot use. The manual calls it
+        // unsafe while other threads run. Under the lock of the main heap it joins the free pieces of that heap, as a free of a
+        // large piece does, and writes two words: the threshold, and that thresholds are moved no more by themselves. glibc's own
+        // free of another heap reads both without that lock, and moves thresholds without it. Each is an aligned word that the
+        // processor reads and writes at once, and any old or new value of either is a valid one.
         unsafe { mallopt(parameter, bytes) };
     };
     // From 64 KiB on a piece counts as large.

@@ -18,7 +18,9 @@ pub(crate) fn send(socket: &UnixStream, tag: u8, fd: Option<BorrowedFd<'_>>) -> 
     if !fds.is_empty() && !rights.push(SendAncillaryMessage::ScmRights(&fds)) {
         return Err(io::ErrorKind::OutOfMemory.into());
     }
-    match sendmsg(socket, &[IoSlice::new(&[tag])], &mut rights, SendFlags::empty())? {
+    let byte = [tag];
+    let sent = uninterrupted(|| sendmsg(socket, &[IoSlice::new(&byte)], &mut rights, SendFlags::empty()));
+    match sent? {
         1 => Ok(()),
         _ => Err(io::ErrorKind::WriteZero.into()),
     }
@@ -29,12 +31,14 @@ pub(crate) fn receive(socket: &UnixStream) -> io::Result<(u8, Option<OwnedFd>)> 
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut rights = RecvAncillaryBuffer::new(&mut space);
     let mut tag = [0];
-    let message = recvmsg(
-        socket,
-        &mut [IoSliceMut::new(&mut tag)],
-        &mut rights,
-        CLOSE_ON_EXEC,
-    )?;
+    let message = uninterrupted(|| {
+        recvmsg(
+            socket,
+            &mut [IoSliceMut::new(&mut tag)],
+            &mut rights,
+            CLOSE_ON_EXEC,
+        )
+    })?;
     if message.bytes == 0 {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
@@ -49,6 +53,21 @@ pub(crate) fn receive(socket: &UnixStream) -> io::Result<(u8, Option<OwnedFd>)> 
     Ok((tag[0], fd))
 }
 
+/// How often a call is made again that was interrupted.
+const MAX_INTERRUPTIONS: usize = 16;
+
+/// Makes a call again that fails because this process was stopped and goes on: on a socket with a timeout it does so without any
+/// handler, signal(7). Also a debugger that comes, or a freezer of cgroups, stops a process.
+fn uninterrupted<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
+    for _ in 0..MAX_INTERRUPTIONS {
+        match call() {
+            Err(rustix::io::Errno::INTR) => {}
+            result => return result,
+        }
+    }
+    call()
+}
+
 #[cfg(not(target_vendor = "apple"))]
 const CLOSE_ON_EXEC: RecvFlags = RecvFlags::CMSG_CLOEXEC;
 #[cfg(target_vendor = "apple")]
@@ -59,6 +78,26 @@ mod tests {
     use super::*;
     use std::io::{Read as _, Write as _};
     use std::os::fd::AsFd as _;
+
+    #[test]
+    fn a_call_that_was_interrupted_is_made_again_and_not_without_an_end() {
+        use rustix::io::Errno;
+        let calls = |interrupted: usize| {
+            let mut calls = 0;
+            let result = uninterrupted(|| {
+                calls += 1;
+                if calls > interrupted {
+                    Ok(())
+                } else {
+                    Err(Errno::INTR)
+                }
+            });
+            (result, calls)
+        };
+        assert_eq!(calls(0), (Ok(()), 1));
+        assert_eq!(calls(MAX_INTERRUPTIONS), (Ok(()), MAX_INTERRUPTIONS + 1));
+        assert_eq!(calls(usize::MAX), (Err(Errno::INTR), MAX_INTERRUPTIONS + 1));
+    }
 
     #[test]
     fn a_descriptor_arrives_with_its_byte_and_closes_on_exec() {

@@ -1,7 +1,7 @@
 //! What differs from kernel to kernel: opening below a directory ([`open`]), what is known of a file ([`stamp`]),
 //! sending from a file to a socket ([`send`]), the sockets themselves ([`net`]), handing them to another process
-//! (`handover`), locks beside Unix sockets ([`lock`]), room for descriptors ([`descriptors`]), giving memory back, and a word on
-//! standard error.
+//! (`handover`), locks beside Unix sockets ([`lock`]), signals that are waited for (`signals`), room for descriptors
+//! ([`descriptors`]), giving memory back, and lines on the standard streams that nobody waits for.
 
 mod complaint;
 pub(crate) mod descriptors;
@@ -18,6 +18,8 @@ pub(crate) mod signals;
 mod stamp;
 
 pub(crate) use complaint::complain;
+#[cfg(feature = "cli")]
+pub(crate) use complaint::{print, say_at_the_end};
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub(crate) use ffi::give_memory_back;
 pub(crate) use open::{Place, Root};

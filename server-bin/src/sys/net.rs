@@ -61,7 +61,7 @@ impl Stream {
 
     /// Lets the kernel forget what the peer has not acknowledged when the socket closes, and reset the connection. Where
     /// it does not say whether there is something, it closes as always.
-    pub(crate) fn give_up(&mut self) {
+    pub(crate) fn reset_on_close(&mut self) {
         #[cfg(target_os = "linux")]
         if super::ffi::unacknowledged(self.as_fd()).is_some_and(|bytes| bytes > 0) {
             // What fails here costs the kernel some memory for some minutes.
@@ -369,10 +369,18 @@ fn accept(listener: &socket2::Socket) -> io::Result<(socket2::Socket, SockAddr)>
 
 #[cfg(target_vendor = "apple")]
 fn accept(listener: &socket2::Socket) -> io::Result<(socket2::Socket, SockAddr)> {
-    // There is no accept4(2); socket2 sets close-on-exec, and SO_NOSIGPIPE for want of MSG_NOSIGNAL.
-    let (socket, peer) = listener.accept()?;
-    socket.set_nonblocking(true)?;
-    Ok((socket, peer))
+    let (socket, peer) = listener.accept_raw()?;
+    // There is no accept4(2), and SO_NOSIGPIPE is for want of MSG_NOSIGNAL. The kernel refuses options (EINVAL) to a socket whose peer
+    // has reset it, or has closed a Unix socket: that is about this one connection.
+    let set = || {
+        socket.set_cloexec(true)?;
+        socket.set_nosigpipe(true)?;
+        socket.set_nonblocking(true)
+    };
+    match set() {
+        Ok(()) => Ok((socket, peer)),
+        Err(_) => Err(nix::errno::Errno::ECONNABORTED.into()),
+    }
 }
 
 /// More follows at once, where the kernel can be told.

@@ -62,13 +62,13 @@ impl Root {
     /// Opens the directory.
     ///
     /// # Errors
-    /// What open(2) says if `path` is missing, is no directory, or may not be read.
+    /// What open(2) says if `path` is missing, is no directory, or may not be read; and want of descriptors or memory.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let directory = nix::fcntl::open(path, OPEN | OFlag::O_DIRECTORY, Mode::empty())?;
-        let kernel_resolves = kernel_open(directory.as_fd(), c".", SEARCH).is_ok();
+        let tried = try_kernel(directory.as_fd(), c".", SEARCH);
         Ok(Self {
+            kernel_resolves: can_resolve(tried)?,
             directory,
-            kernel_resolves,
         })
     }
 
@@ -140,13 +140,7 @@ impl Root {
     }
 
     fn try_kernel(&self, name: &CStr, flags: OFlag) -> nix::Result<OwnedFd> {
-        for _ in 1..MAX_TRIES {
-            match kernel_open(self.directory.as_fd(), name, flags) {
-                Err(Errno::EINTR | Errno::EAGAIN) => {}
-                result => return result,
-            }
-        }
-        kernel_open(self.directory.as_fd(), name, flags)
+        try_kernel(self.directory.as_fd(), name, flags)
     }
 
     /// A root that never asks the kernel to resolve, as on systems that cannot.
@@ -197,6 +191,25 @@ impl AsFd for Place<'_> {
             Self::Root(directory) => *directory,
             Self::Below(directory) => directory.as_fd(),
         }
+    }
+}
+
+fn try_kernel(root: BorrowedFd<'_>, name: &CStr, flags: OFlag) -> nix::Result<OwnedFd> {
+    for _ in 1..MAX_TRIES {
+        match kernel_open(root, name, flags) {
+            Err(Errno::EINTR | Errno::EAGAIN) => {}
+            result => return result,
+        }
+    }
+    kernel_open(root, name, flags)
+}
+
+/// Whether the kernel does the work, by how it has opened the root itself. Want of descriptors or memory does not tell: the root
+/// would be walked for good then. All other errors are those of kernels and filters without openat2(2).
+fn can_resolve(tried: nix::Result<OwnedFd>) -> nix::Result<bool> {
+    match tried {
+        Err(error @ (Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM)) => Err(error),
+        tried => Ok(tried.is_ok()),
     }
 }
 
@@ -298,4 +311,27 @@ fn put_ahead(ahead: &mut Vec<CString>, name: &[u8]) -> nix::Result<()> {
     }
     ahead[first..].reverse();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shortage_does_not_tell_what_the_kernel_can_do() {
+        for errno in [Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM] {
+            assert_eq!(can_resolve(Err(errno)), Err(errno));
+        }
+        for errno in [
+            Errno::ENOSYS,
+            Errno::EPERM,
+            Errno::EACCES,
+            Errno::E2BIG,
+            Errno::EINVAL,
+        ] {
+            assert_eq!(can_resolve(Err(errno)), Ok(false));
+        }
+        let directory = std::fs::File::open(".").expect("the present directory");
+        assert_eq!(can_resolve(Ok(directory.into())), Ok(true));
+    }
 }

@@ -18,6 +18,11 @@ impl Held {
     pub(crate) fn new(signals: &[Signal]) -> io::Result<Self> {
         let set: SigSet = signals.iter().copied().collect();
         set.thread_block()?;
+        // nohup(1), and a shell that starts something in the background, leave signals ignored. All kernels but Linux throw
+        // such a one away when it is sent, also when it is held back.
+        for signal in signals {
+            ffi::set_default(*signal)?;
+        }
         Ok(Self(set))
     }
 
@@ -43,11 +48,12 @@ mod tests {
         let (tell, told) = mpsc::channel();
         // A thread of its own, since the mask is a thread's; and it would wait for ever for a signal that was lost.
         std::thread::spawn(move || {
-            let held = Held::new(&[Signal::SIGURG]).expect("a signal that can be blocked");
+            // None that is ignored by default, as SIGURG is: kernels other than Linux do not keep it.
+            let held = Held::new(&[Signal::SIGUSR2]).expect("a signal that can be blocked");
             // To this thread alone: others of this program do not hold it back.
-            nix::sys::signal::raise(Signal::SIGURG).expect("it is there");
+            nix::sys::signal::raise(Signal::SIGUSR2).expect("it is there");
             let _ = tell.send(held.wait().expect("one is there"));
         });
-        assert_eq!(told.recv_timeout(Duration::from_secs(10)), Ok(Signal::SIGURG));
+        assert_eq!(told.recv_timeout(Duration::from_secs(10)), Ok(Signal::SIGUSR2));
     }
 }

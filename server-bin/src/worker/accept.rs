@@ -292,8 +292,8 @@ mod tests {
     use multiplex::{Interest, Trigger};
 
     use super::*;
-    use crate::driver::budget::Clock;
     use crate::driver::handler::mailbox::Wake;
+    use crate::driver::pace::Clock;
     use crate::sys::net::{Families, Listener, Sharing, Stream};
     use crate::worker::kernel::Kernel;
     use crate::worker::slab::Key;

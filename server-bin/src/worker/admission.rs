@@ -110,10 +110,18 @@ impl Admission {
         }
     }
 
-    /// This worker does not wait any more: it has a place, or nobody to take in.
+    /// This worker does not wait any more: it has a place, or nobody to take in. Called by no other, and nobody else lets it wait.
     pub(crate) fn stop_waiting(&self, door: &Door) {
-        if door.waits.swap(false, Ordering::AcqRel) {
+        if door.waits.load(Ordering::Relaxed) && door.waits.swap(false, Ordering::AcqRel) {
             self.waiting.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+
+    /// This worker ends. If it was called already, the next one is in its place.
+    pub(crate) fn close(&self, door: &Door) {
+        self.stop_waiting(door);
+        if door.is_called() {
+            self.pass_on();
         }
     }
 
@@ -169,6 +177,7 @@ impl Admission {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::driver::handler::mailbox::Wake;
 
     fn door(admission: &Admission) -> Arc<Door> {
         admission.add_door(Arc::new(Mailbox::new(None)))
@@ -248,6 +257,62 @@ mod tests {
         assert!(!doors[0].is_called() && doors[1].is_called());
         admission.stop_waiting(&doors[1]);
         assert!(!admission.is_waited_for(), "one that was called waits no more");
+    }
+
+    #[test]
+    fn a_worker_that_ends_takes_no_call_with_it_that_another_one_waits_for() {
+        for was_called in [false, true] {
+            let admission = Admission::new(1);
+            let doors = [(); 2].map(|()| door(&admission));
+            assert!(admission.enter());
+            admission.wait(&doors[0]);
+            admission.wait(&doors[1]);
+            if was_called {
+                admission.leave();
+                admission.close(&doors[0]);
+            } else {
+                admission.close(&doors[0]);
+                admission.leave();
+            }
+            assert!(doors[1].is_called(), "{was_called}");
+        }
+    }
+
+    #[test]
+    fn workers_that_share_one_place_all_have_it_in_the_end_whatever_the_order_of_their_calls() {
+        const TURNS: usize = 5_000;
+        struct Bell(std::sync::Mutex<std::sync::mpsc::Sender<()>>);
+        impl Wake for Bell {
+            fn wake(&self) -> std::io::Result<()> {
+                // Who has had all its turns hears nothing any more.
+                let _ = self.0.lock().expect("no panic").send(());
+                Ok(())
+            }
+        }
+        let admission = Admission::new(1);
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                let (bell, rings) = std::sync::mpsc::channel();
+                let bell = Box::new(Bell(std::sync::Mutex::new(bell)));
+                let door = admission.add_door(Arc::new(Mailbox::new(Some(bell))));
+                let admission = &admission;
+                scope.spawn(move || {
+                    for _ in 0..TURNS {
+                        while !admission.enter() {
+                            admission.wait(&door);
+                            while !door.mailbox.wake_up() && door.mailbox.fall_asleep() {
+                                let is_called = rings.recv_timeout(std::time::Duration::from_secs(20));
+                                is_called.expect("a call was lost");
+                            }
+                            door.is_called();
+                        }
+                        admission.leave();
+                    }
+                    admission.close(&door);
+                });
+            }
+        });
+        assert_eq!((admission.present(), admission.is_waited_for()), (0, false));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::driver::handler::mailbox::Mailbox;
 use crate::driver::phase::Phase;
+use crate::driver::settings::NEVER;
 use crate::driver::tally::Tally;
 
 /// What one worker has counted.
@@ -21,7 +22,8 @@ pub struct Counted {
     pub closed_for_others: u64,
     /// Connections that are there now, by what they are doing: in the order of [`PHASES`].
     pub phases: [u64; PHASES.len()],
-    /// Wakes from elsewhere: rounds that began with letters, a census, or the way to the end.
+    /// Wakes from elsewhere: rounds that began with letters, a census, a call for a place, a request of the log's, or the way to the
+    /// end.
     pub wakes: u64,
     /// Letters: answers and news from elsewhere.
     pub letters: u64,
@@ -133,7 +135,7 @@ impl Counters {
         for (_, mailbox) in self.workers.iter() {
             mailbox.alert();
         }
-        let until = Instant::now() + patience;
+        let until = Instant::now() + patience.min(NEVER);
         let both = self.workers.iter().zip(before);
         both.map(|((census, _), before)| wait(census, before, until))
             .collect()
@@ -170,4 +172,23 @@ fn wait(census: &Census, before: u64, until: Instant) -> Counted {
             .0;
     }
     taken.counted.clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_without_an_end_is_some() {
+        let (census, mailbox) = (Arc::<Census>::default(), Arc::new(Mailbox::new(None)));
+        let counters = Counters::new(vec![(Arc::clone(&census), mailbox)]);
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| counters.read(Duration::MAX).len());
+            while !census.is_wanted() && !reader.is_finished() {
+                std::thread::yield_now();
+            }
+            census.hand_over(Counted::default());
+            assert_eq!(reader.join().ok(), Some(1));
+        });
+    }
 }

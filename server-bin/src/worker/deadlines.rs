@@ -23,6 +23,8 @@ pub(crate) enum Alarm {
     Memory,
     /// A connection may be idle for long enough to be closed for another worker.
     Room,
+    /// What is done for many connections goes on.
+    Many,
 }
 
 /// How long a worker sleeps at most. When it could not be woken, nobody tells it, so it looks by itself: also without a
@@ -43,6 +45,7 @@ const ACCEPT: usize = usize::MAX;
 const STOP: usize = usize::MAX - 1;
 const MEMORY: usize = usize::MAX - 2;
 const ROOM: usize = usize::MAX - 3;
+const MANY: usize = usize::MAX - 4;
 
 /// The deadlines of one worker.
 #[derive(Debug)]
@@ -81,6 +84,7 @@ impl Deadlines {
             Alarm::Stop => STOP,
             Alarm::Memory => MEMORY,
             Alarm::Room => ROOM,
+            Alarm::Many => MANY,
         };
         self.expect(at);
         self.wheel.insert(at, value)
@@ -127,9 +131,10 @@ impl Deadlines {
         now >= self.nearest
     }
 
-    /// Notes whether the worker has stood still until now, before it calls anybody late.
+    /// Notes whether the worker has stood still until now, before it calls anybody late. It goes by the time at which it meant to
+    /// look on, and not by the nearest deadline: that may have been over when it was set.
     pub(crate) fn note_standstill(&mut self, now: Instant) {
-        if now.saturating_duration_since(self.nearest) >= STOOD_STILL {
+        if now.saturating_duration_since(self.asked + self.timeout) >= STOOD_STILL {
             self.stood = Some((self.asked, now));
         }
     }
@@ -151,6 +156,7 @@ impl Deadlines {
             STOP => Alarm::Stop,
             MEMORY => Alarm::Memory,
             ROOM => Alarm::Room,
+            MANY => Alarm::Many,
             key => Alarm::Connection(Key::from_value(key)),
         })
     }
@@ -265,6 +271,18 @@ mod tests {
         deadlines.ask(at(3000));
         deadlines.note_standstill(at(9000));
         assert_eq!(deadlines.after_standstill(at(1000), SECOND), at(1000));
+    }
+
+    #[test]
+    fn a_deadline_that_was_over_when_it_was_set_is_no_standstill() {
+        let start = Instant::now();
+        let at = |milliseconds| start + Duration::from_millis(milliseconds);
+        let mut deadlines = Deadlines::new(start);
+        deadlines.ask(start);
+        // The worker was woken for something else, and is not late.
+        deadlines.ring(start, Alarm::Stop);
+        deadlines.note_standstill(at(900));
+        assert_eq!(deadlines.after_standstill(at(800), SECOND), at(800));
     }
 
     #[test]

@@ -11,8 +11,8 @@ use multiplex::{Events, Fanout, Interest, Poller, Token, Trigger, Waker};
 use super::accept::ACCEPTS_PER_EVENT;
 use super::slab::{self, Key};
 use super::system::{Event, System};
-use crate::driver::budget::Clock;
 use crate::driver::handler::mailbox::Wake;
+use crate::driver::pace::Clock;
 use crate::driver::socket::{Ready, Socket};
 use crate::sys::net::{Listener, Stream};
 
@@ -28,8 +28,8 @@ pub(crate) struct Kernel {
 }
 
 /// Each event of a wait takes so many connections at most, and each of them a slot: on 32 bits, too, no slot is reused
-/// within a round as often as its key comes again.
-const _: () = assert!(((Kernel::EVENTS * ACCEPTS_PER_EVENT) as u64) < slab::generations(32));
+/// within two waits as often as its key comes again, before the last one was taken.
+const _: () = assert!(2 * ((Kernel::EVENTS * ACCEPTS_PER_EVENT) as u64) <= slab::generations(32));
 
 impl Kernel {
     pub(crate) fn new() -> io::Result<Self> {
@@ -187,7 +187,7 @@ impl Socket for Stream {
         Stream::has_unread(self)
     }
 
-    fn give_up(&mut self) {
-        Stream::give_up(self);
+    fn reset_on_close(&mut self) {
+        Stream::reset_on_close(self);
     }
 }

@@ -9,7 +9,6 @@ use super::accept::{ACCEPTS_PER_EVENT, PAUSE, Reaction, wants_descriptor};
 use super::room::Place;
 use super::system::System;
 use crate::driver::handler::Notice;
-use crate::sys::net::BACKLOG;
 
 impl<S: System> Worker<S> {
     /// Takes connections that an event tells of, for the time of a turn: with a round's, everybody would wait for as long as a
@@ -49,7 +48,10 @@ impl<S: System> Worker<S> {
                 return false;
             }
             Place::None { again } => {
-                self.admission.wait(&self.door);
+                // A place of all is of no use to a worker that can have no more: it would be called at once, again and again.
+                if !self.residents.is_full() {
+                    self.admission.wait(&self.door);
+                }
                 self.pause_accepting(again);
                 return false;
             }
@@ -71,6 +73,7 @@ impl<S: System> Worker<S> {
     pub(super) fn cannot_accept(&mut self, listener: usize, error: io::Error) -> bool {
         match self.acceptor.failed(&error) {
             Reaction::Wait => {
+                self.wants_no_place();
                 self.acceptor.is_drained(listener);
                 false
             }
@@ -127,23 +130,18 @@ impl<S: System> Worker<S> {
         let handed_over = self.server_stage.is_handed_over();
         self.acceptor
             .end_from(self.kit.lent.now, &self.system, handed_over);
-        self.accept_last(BACKLOG as usize);
+        self.accept_last();
     }
 
-    /// Takes from all listeners what they may still give. Other workers take from them, too, without a word: so it is looked
-    /// again now and then whether anybody waits.
-    pub(super) fn accept_last(&mut self, most: usize) {
-        self.last_turn = None;
+    /// Takes from all listeners what they may still give, a turn's time from each; events bring the rest. Other workers take from
+    /// them, too, without a word: so it is looked again now and then whether anybody waits.
+    pub(super) fn accept_last(&mut self) {
         if let Some(until) = self.acceptor.waits_until(self.kit.lent.now) {
             return self.acceptor.set_alarm(until, &mut self.deadlines);
         }
         self.acceptor.begin_last(&self.system);
         for listener in 0..self.acceptor.len() {
-            for _ in 0..most {
-                if !self.accept_one(listener) {
-                    break;
-                }
-            }
+            self.accept(listener);
         }
         self.acceptor.close_if_drained(&self.system);
         if !self.acceptor.is_closed() {

@@ -1,8 +1,6 @@
 //! What a worker does when its connections hold much memory: it lets them wait before they read more, gives up those that
-//! stand still longest, and gives back to the system what was freed.
+//! stand still longest (in `many`), and gives back to the system what was freed.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::time::Duration;
 
 use super::Worker;
@@ -10,8 +8,6 @@ use super::deadlines::Alarm;
 use super::slab::Key;
 use super::system::System;
 use crate::driver::connection::Queue;
-use crate::driver::handler::Notice;
-use crate::driver::memory::LITTLE;
 use crate::driver::socket::Ready;
 
 /// How often memory is looked at. When it was tight twice, those that wait for memory have waited long enough.
@@ -60,6 +56,8 @@ impl<S: System> Worker<S> {
         if let Some(resident) = self.residents.get_mut(key)
             && resident.connection.notes.queue.is_none()
         {
+            #[cfg(test)]
+            super::simulator::turns::hold_back();
             resident.connection.notes.queue = Some(Queue::HeldBack);
             // One that has left comes back to its place: it must not stand twice.
             if !std::mem::replace(&mut resident.connection.notes.keeps_place, true) {
@@ -141,43 +139,5 @@ impl<S: System> Worker<S> {
             }
         }
         None
-    }
-
-    /// Gives up what the worker can do without, then the connections that stand still longest, until half of the memory is
-    /// free. Those that hold little are the last, since they are many and free little.
-    fn free_memory(&mut self) {
-        let now = self.kit.lent.now;
-        if !self.kit.memory.can_be_freed(now) {
-            return;
-        }
-        self.kit.give_up_memory();
-        let residents = self.residents.keys().zip(self.residents.values());
-        let still = residents.filter_map(|(key, resident)| {
-            let (since, held) = resident.connection.stands_still()?;
-            Some(Reverse((held <= LITTLE, since, key.value())))
-        });
-        // Mostly a few are enough, so they are not sorted.
-        let mut still: BinaryHeap<_> = still.collect();
-        let mut given_up = 0;
-        while !self.kit.memory.is_eased()
-            && let Some(Reverse((_, _, key))) = still.pop()
-        {
-            let key = Key::from_value(key);
-            self.drive(key, |connection, inlet, kit| {
-                connection.give_up(key.value(), inlet, kit)
-            });
-            given_up += 1;
-        }
-        if !self.kit.memory.is_eased() {
-            self.kit.memory.cannot_free(self.residents.len(), now);
-        }
-        if given_up == 0 {
-            return;
-        }
-        self.counted.given_up += given_up as u64;
-        self.kit.notify(&Notice::MemoryReached {
-            most: self.kit.memory.most(),
-            given_up,
-        });
     }
 }

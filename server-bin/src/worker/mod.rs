@@ -1,10 +1,10 @@
-//! A worker: one thread, one poller, its own connections. Nothing here is shared with other workers but the
-//! listeners and the count of connections.
+//! A worker: one thread, one poller, its own connections. It shares its listeners with the others, and the places for connections
+//! with who waits for one (`admission`); whoever has something for it puts that into its mailbox and wakes it.
 //!
-//! A *round* is all that follows one wait: letters from elsewhere, events, connections that have yielded, and deadlines.
-//! A *turn* is one connection's part of it. When a round has taken its time, those that had no turn are kept for the next
-//! one, which does not wait: so each that was ready has its turn before any has a second one, and what else is due, the
-//! drain for example, waits for no more than a round.
+//! A *round* is one pass of the loop: a wait, and what follows it, which is letters from elsewhere, events, connections that have
+//! yielded, and deadlines. A *turn* is one connection's part of that. When a round has taken its time, those that had no turn are
+//! kept for the next one, which goes on with them and does not wait: so each that was ready has its turn before any has a second
+//! one, and what else is due, the drain for example, waits for no more than a round.
 
 pub(crate) mod accept;
 pub(crate) mod admission;
@@ -12,6 +12,7 @@ pub(crate) mod counters;
 pub(crate) mod deadlines;
 pub(crate) mod kernel;
 mod listening;
+mod many;
 mod memory;
 mod newcomers;
 mod residents;
@@ -34,10 +35,11 @@ use crate::driver::handler::AnyHandler;
 use crate::driver::handler::mailbox::{Letter, Mailbox};
 use crate::driver::held;
 use crate::driver::settings::{NEVER, Settings};
-use accept::{ACCEPTS_PER_EVENT, Acceptor};
+use accept::Acceptor;
 use admission::{Admission, Door};
 use counters::{Census, Counted};
 use deadlines::{Alarm, Deadlines};
+use many::Many;
 use newcomers::Eagerness;
 use residents::Resident;
 use room::{Room, Trust};
@@ -68,6 +70,7 @@ pub(crate) struct Worker<S: System> {
     held_back: VecDeque<Key>,
     /// How many of them, from the front, wait since before this round.
     held_before: usize,
+    many: Many,
     deadlines: Deadlines,
     inlet: Inlet,
     kit: Kit,
@@ -91,6 +94,8 @@ pub(crate) struct Worker<S: System> {
     eagerness: Eagerness,
     /// How long this round took until the end of its last turn, if that was what came last, and if it is counted.
     last_turn: Option<Duration>,
+    /// A round has gone on, and the clock was not looked at since: somebody has a turn before its time may be over.
+    owes_turn: bool,
 }
 
 /// Short turns from one look at the clock to the next.
@@ -132,6 +137,7 @@ impl<S: System> Worker<S> {
             yielded: VecDeque::new(),
             held_back: VecDeque::new(),
             held_before: 0,
+            many: Many::new(),
             deadlines: Deadlines::new(now),
             inlet: Inlet::default(),
             kit,
@@ -149,6 +155,7 @@ impl<S: System> Worker<S> {
             counted: Counted::default(),
             eagerness: Eagerness::new(),
             last_turn: None,
+            owes_turn: false,
         })
     }
 
@@ -176,6 +183,8 @@ impl<S: System> Worker<S> {
 
     /// Lets go of all that is left. Returns how many connections are cut off by that.
     fn finish(mut self) -> usize {
+        // What becomes free from here on is for others.
+        self.admission.close(&self.door);
         let cut = self.cut_all();
         let now = self.system.now();
         self.kit.end_last_round(now);
@@ -195,6 +204,8 @@ impl<S: System> Worker<S> {
         while !self.is_done() {
             if self.left.is_none() {
                 let timeout = self.timeout();
+                #[cfg(test)]
+                self.hold_memory(timeout);
                 // The clock is read right after, so that waiting on after a signal is this loop's own matter.
                 interrupted = match self.system.wait(timeout) {
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => true,
@@ -217,7 +228,7 @@ impl<S: System> Worker<S> {
         }
     }
 
-    /// Does all that follows one wait, or goes on with it. A call of its own would cost each request some 25 instructions.
+    /// Does what follows a wait, or goes on with what the round before has left of that. A call of its own would cost each request some 25 instructions.
     #[inline(always)]
     fn round(&mut self, interrupted: bool) {
         let began = self.system.now();
@@ -252,6 +263,8 @@ impl<S: System> Worker<S> {
         self.kit.begin(began, || self.system.wall());
         self.kit.pace.begin_round();
         let yielded = self.yielded.len();
+        #[cfg(test)]
+        self.expect_turns();
         self.held_before = self.held_back.len();
         if self.kit.lent.mailbox.wake_up() {
             self.counted.wakes += 1;
@@ -262,16 +275,36 @@ impl<S: System> Worker<S> {
                 self.hold_census();
             }
             self.heed_admission();
+            self.see_to_memory();
         }
         Left { events: 0, yielded }
+    }
+
+    /// Holds that nobody sleeps who waits for memory while there is some, for every test.
+    #[cfg(test)]
+    fn hold_memory(&self, timeout: Option<Duration>) {
+        let sleeps = timeout != Some(Duration::ZERO);
+        assert!(
+            !sleeps || !self.kit.memory.can_go_on(),
+            "there is memory, and it sleeps"
+        );
+    }
+
+    #[cfg(test)]
+    fn expect_turns(&mut self) {
+        let residents = &mut self.residents;
+        let yielded = self.yielded.iter().copied();
+        simulator::turns::expect(yielded.filter(|&key| residents.get_mut(key).is_some()));
     }
 
     /// Goes on with what the round before has left. The mailbox has time; the end of the server has not.
     #[cold]
     fn go_on(&mut self, left: Left, began: Instant) -> Left {
         self.left = None;
+        self.owes_turn = true;
         self.kit.pace.go_on(began - self.kit.lent.now);
         self.enter(self.server_stage.stage());
+        self.see_to_memory();
         left
     }
 
@@ -311,12 +344,13 @@ impl<S: System> Worker<S> {
     fn look(&mut self, began: Instant) -> bool {
         let now = self.system.now();
         self.kit.pace.go_on(now - self.kit.lent.now);
-        self.has_taken_its_time(now, began)
+        // However short its time is, somebody has a turn in it: else nobody ever would.
+        !std::mem::take(&mut self.owes_turn) && self.has_taken_its_time(now, began)
     }
 
     /// Whether a round that began at that time has taken its time.
     fn has_taken_its_time(&self, now: Instant, began: Instant) -> bool {
-        now - began >= self.kit.settings.turn_time * TURNS_PER_ROUND
+        now - began >= self.kit.settings.turn_time.saturating_mul(TURNS_PER_ROUND)
     }
 
     fn is_done(&self) -> bool {
@@ -335,6 +369,8 @@ impl<S: System> Worker<S> {
             Event::Acceptable(listener) => {
                 self.accept(listener);
                 self.acceptor.close_if_drained(&self.system);
+                // Somebody may have been closed for a newcomer.
+                self.see_to_memory();
             }
             Event::Ready(key, ready) => self.turn(key, ready, true),
         }
@@ -388,6 +424,17 @@ impl<S: System> Worker<S> {
     /// the rest is for the next one.
     fn ring(&mut self, at: Instant, began: Instant) {
         self.last_turn = None;
+        let is_all = self.ring_all(at, began);
+        // Those that were late have given back what they held.
+        self.see_to_memory();
+        match is_all {
+            true => self.deadlines.ask(self.kit.lent.now),
+            false => self.postponed = 1,
+        }
+    }
+
+    /// Returns `false` when the round's time is over before all has rung.
+    fn ring_all(&mut self, at: Instant, began: Instant) -> bool {
         let mut rung = 0;
         while let Some(alarm) = self.deadlines.due(at) {
             match alarm {
@@ -395,21 +442,21 @@ impl<S: System> Worker<S> {
                     self.acceptor.alarm_rang();
                     self.resume_accepting();
                     if self.stage == Stage::Draining && !self.acceptor.is_closed() {
-                        self.accept_last(ACCEPTS_PER_EVENT);
+                        self.accept_last();
                     }
                 }
                 Alarm::Stop => self.stage = Stage::Stopped,
                 Alarm::Memory => self.look_at_memory(),
                 Alarm::Room => self.look_for_room_again(),
+                Alarm::Many => self.go_on_with_many(),
                 Alarm::Connection(key) => self.look_at(key, at),
             }
             rung += 1;
             if rung % ALARMS_PER_LOOK == 0 && self.has_taken_its_time(self.system.now(), began) {
-                self.postponed = 1;
-                return;
+                return false;
             }
         }
-        self.deadlines.ask(self.kit.lent.now);
+        true
     }
 
     /// Follows the server into its next stage.

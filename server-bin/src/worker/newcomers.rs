@@ -14,7 +14,7 @@ use super::system::System;
 use crate::driver::connection::Connection;
 use crate::driver::held;
 use crate::driver::phase::Wait;
-use crate::driver::preface::Opening;
+use crate::driver::preamble::Opening;
 use crate::driver::socket::Ready;
 
 /// Whether newcomers read before the poller watches them: as long as that finds something. Where the last ones had sent nothing

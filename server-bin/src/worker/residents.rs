@@ -31,6 +31,9 @@ pub(super) struct Resident<S> {
 
 /// How long a connection rests whose socket is said to be ready and is not.
 const REST: Duration = Duration::from_millis(10);
+/// When a connection is looked at again whose time has passed while it waits for memory: memory that stays short is freed within two
+/// looks, a second each.
+const MEMORY_PATIENCE: Duration = Duration::from_secs(1);
 
 /// User memory of an idle connection: its slot and its timer. The socket's buffers are the kernel's.
 const _: () = assert!(IDLE_BYTES <= 192);
@@ -66,6 +69,13 @@ impl<S: Socket> Resident<S> {
         notes.registered.is_none() && notes.queue.is_none()
     }
 
+    /// Whether it is not read from because its worker is short of memory. What it has sent lies with the kernel, so it is not late:
+    /// it is read from when there is memory, or is given up for want of it. A protocol hears of its deadlines all the same.
+    fn waits_for_memory(&self) -> bool {
+        let is_held_back = self.connection.notes.queue == Some(Queue::HeldBack);
+        is_held_back && !matches!(self.connection.phase(), Phase::Upgraded(_))
+    }
+
     /// Goes on as far as its socket allows.
     #[inline(always)]
     pub(super) fn turn(&mut self, key: Key, ready: Ready, inlet: &mut Inlet, kit: &mut Kit) -> Turn {
@@ -92,7 +102,10 @@ impl<S: System> Worker<S> {
         }
         let turn = resident.turn(key, ready, &mut self.inlet, &mut self.kit);
         let is_fruitless = reported && self.kit.moved == 0;
-        if turn.urgent || Some(turn.wait) != resident.connection.notes.registered || is_fruitless {
+        let notes = &resident.connection.notes;
+        // Who was doubted and has moved is doubted no more, which is noted there.
+        let is_odd = is_fruitless || notes.is_doubted;
+        if turn.needs.are_any() || Some(turn.wait) != notes.registered || is_odd {
             self.look_after(key, turn, ready.readable, is_fruitless);
         }
         if self.kit.counts() {
@@ -162,9 +175,15 @@ impl<S: System> Worker<S> {
         let Some(key) = self.yielded.pop_front() else {
             return;
         };
-        if let Some(resident) = self.residents.get_mut(key) {
-            resident.connection.notes.queue = None;
-            self.turn(key, Ready::NOTHING, false);
+        match self.residents.get_mut(key) {
+            Some(resident) => {
+                #[cfg(test)]
+                super::simulator::turns::begin_yielded(key);
+                resident.connection.notes.queue = None;
+                self.turn(key, Ready::NOTHING, false);
+            }
+            // It may have been the one that was to let those go on that wait for memory.
+            None => self.see_to_memory(),
         }
     }
 
@@ -198,7 +217,13 @@ impl<S: System> Worker<S> {
     ) {
         self.last_turn = None;
         if let Some(resident) = self.residents.get_mut(key) {
+            #[cfg(test)]
+            let had_yielded = resident.connection.notes.queue == Some(Queue::Yielded);
             let turn = act(&mut resident.connection, &mut self.inlet, &mut self.kit);
+            #[cfg(test)]
+            if had_yielded && self.kit.moved > 0 {
+                super::simulator::turns::moved_in_queue(key);
+            }
             self.follow_up(key, turn, false);
         }
     }
@@ -211,7 +236,7 @@ impl<S: System> Worker<S> {
         if self.kit.moved > 0 {
             resident.connection.notes.is_doubted = false;
         }
-        if turn.urgent
+        if turn.needs.has_nearer_deadline()
             && let Some(timer) = resident.timer
         {
             self.deadlines
@@ -284,8 +309,17 @@ impl<S: System> Worker<S> {
             return;
         };
         resident.timer = None;
+        self.tell_of_drain_before_its_end(key);
+        let Some(resident) = self.residents.get_mut(key) else {
+            return;
+        };
+        let is_late = resident.last_moment(&self.deadlines, &self.kit) <= at;
+        if is_late && resident.waits_for_memory() {
+            let later = self.kit.lent.now + MEMORY_PATIENCE;
+            resident.timer = Some(self.deadlines.ring(later, Alarm::Connection(key)));
+            return;
+        }
         if resident.rests() {
-            let is_late = resident.last_moment(&self.deadlines, &self.kit) <= at;
             self.end_rest(key, is_late);
         }
         if let Some(resident) = self.residents.get_mut(key)
@@ -307,7 +341,7 @@ impl<S: System> Worker<S> {
     /// A connection has rested, and the poller is to tell of it again. It has told nothing meanwhile: so one that is late by now tries
     /// its socket itself, before anybody calls it that.
     #[cold]
-    fn end_rest(&mut self, key: Key, is_late: bool) {
+    pub(super) fn end_rest(&mut self, key: Key, is_late: bool) {
         let Some(resident) = self.residents.get_mut(key) else {
             return;
         };
@@ -320,16 +354,6 @@ impl<S: System> Worker<S> {
         self.drive(key, |connection, inlet, kit| {
             connection.turn(key.value(), Ready::BYTES, inlet, kit)
         });
-    }
-
-    /// Tells all connections that the server drains.
-    pub(super) fn tell_all_of_drain(&mut self) {
-        let keys: Vec<Key> = self.residents.keys().collect();
-        for key in keys {
-            self.drive(key, |connection, inlet, kit| {
-                connection.drain(key.value(), inlet, kit)
-            });
-        }
     }
 
     /// Counts how long after the wait's return a turn was over that has answered.
@@ -376,6 +400,8 @@ impl<S: System> Worker<S> {
         let Some(mut resident) = self.residents.remove(key) else {
             return;
         };
+        #[cfg(test)]
+        super::simulator::turns::forget(key);
         if let Some(timer) = resident.timer {
             self.deadlines.dismiss(timer);
         }

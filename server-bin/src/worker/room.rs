@@ -36,7 +36,8 @@ const LOOKS: usize = 64;
 /// Connections that a scan keeps: this many, or this part of all.
 const KEPT: usize = 64;
 const KEPT_PART: usize = 32;
-/// Time between two scans, for each connection that was scanned and each that was found: some 10 ns are spent on one.
+/// Time after a scan for each connection that was looked at, which takes some 10 ns: so scans take a hundredth of the time. It is
+/// shared by those that were found, since each of them is a place for a newcomer.
 const SCAN_PAUSE: Duration = Duration::from_micros(1);
 /// The longest time where none was found; the least is that after which a connection is idle.
 const FRUITLESS: Duration = Duration::from_millis(50);
@@ -68,8 +69,10 @@ pub(super) enum Place {
 pub(super) struct Room {
     /// The longest idle connections, the first to be closed last.
     candidates: Vec<Candidate>,
-    scanned: Instant,
+    pub(super) scanned: Instant,
     next_scan: Instant,
+    /// The same while those of trusted proxies are known, and others are looked for in vain.
+    next_scan_for_others: Instant,
     /// When the first of those has been waited for long enough that have begun something, if the last scan found none other.
     ripens: Option<Instant>,
     /// The other workers were asked, and nobody has found a place since.
@@ -84,6 +87,7 @@ impl Room {
             candidates: Vec::new(),
             scanned: now,
             next_scan: now,
+            next_scan_for_others: now,
             ripens: None,
             has_asked: false,
             alarm: Single::new(Alarm::Room),
@@ -109,7 +113,7 @@ impl<S: System> Worker<S> {
             }
             // The event may be an old one, and nobody is closed for nobody.
             if !self.acceptor.has_waiting(listener, &self.system) {
-                self.has_asked_enough();
+                self.wants_no_place();
                 return Place::NotWanted;
             }
             match self.make_room(self.room.has_asked) {
@@ -139,6 +143,15 @@ impl<S: System> Worker<S> {
     #[inline]
     fn has_asked_enough(&mut self) {
         if std::mem::take(&mut self.room.has_asked) && !self.acceptor.is_paused() {
+            self.admission.stop_waiting(&self.door);
+        }
+    }
+
+    /// The client has gone that a place was wanted for. Unless somebody waits at another listener, a call would wake this worker for
+    /// nothing, and who waits at another worker would not be called.
+    pub(super) fn wants_no_place(&mut self) {
+        self.room.has_asked = false;
+        if !self.acceptor.is_paused() {
             self.admission.stop_waiting(&self.door);
         }
     }
@@ -195,14 +208,15 @@ impl<S: System> Worker<S> {
     }
 
     /// The connection to be closed next, as far as is known. Behind a trusted proxy's none of others is known any more, so
-    /// it is looked for those anew.
+    /// it is looked for those anew, now and then: there may be none but trusted ones.
     fn next_candidate(&mut self) -> Result<Option<Candidate>, Instant> {
         let now = self.kit.lent.now;
-        let is_last = self.room.candidates.last().is_none_or(|next| next.is_trusted);
-        if is_last && self.room.scanned < now {
-            if now < self.room.next_scan {
-                return Err(self.room.next_scan);
-            }
+        let is_due = match self.room.candidates.last() {
+            Some(next) => next.is_trusted && self.room.next_scan_for_others <= now,
+            None if now < self.room.next_scan && self.room.scanned < now => return Err(self.room.next_scan),
+            None => true,
+        };
+        if is_due && self.room.scanned < now {
             self.scan();
         }
         Ok(self.room.candidates.pop())
@@ -240,6 +254,7 @@ impl<S: System> Worker<S> {
             .ok()
             .and_then(|found| all.checked_div(found));
         self.room.next_scan = now + each.unwrap_or_else(|| all.clamp(LEAST_IDLE, FRUITLESS));
+        self.room.next_scan_for_others = now + all;
         self.room.ripens = ripens.filter(|_| found.is_empty());
         self.room.candidates = found;
     }

@@ -4,7 +4,7 @@
 //! has gone carries an old generation and finds nothing, even when its slot is taken again.
 
 /// Slots are made in chunks of this many: growing copies nothing, and wastes at most one chunk.
-const CHUNK: usize = 256;
+pub(super) const CHUNK: usize = 256;
 /// Digits of a key that hold the index. The two highest digits of a token belong to the poller.
 const INDEX_BITS: u32 = usize::BITS / 2;
 const INDEX_MASK: usize = (1 << INDEX_BITS) - 1;
@@ -51,8 +51,12 @@ pub(crate) struct Slot<T> {
 
 /// How often a slot is reused before a key comes again, where a token has so many bits.
 ///
-/// A key names a connection for one round only: an event of a wait, and those that have yielded. Letters carry a serial
-/// of 64 bits beside it, and a timer is dismissed with its connection. So a slot must not be reused as often within a round.
+/// A timer is dismissed with its connection, and letters carry a serial of 64 bits beside the key. Four others may have a key whose
+/// connection has closed. An event has it until the wait's last turn, and the queue of those that have yielded until that of the
+/// next wait: a slot must not be reused as often within two waits. The queue for memory has it as long as memory is short, and what is
+/// done for many connections until all of it is done: a connection that comes by the same key after so many is given up only if it
+/// stands still since the same moment, and has a turn too early or its place twice at worst. Candidates for a place at a
+/// limit are compared by the time since when they are idle.
 pub(crate) const fn generations(bits: u32) -> u64 {
     1 << (bits - 2 - bits / 2)
 }
@@ -83,7 +87,7 @@ impl<T> Default for Slab<T> {
 
 impl<T> Slab<T> {
     /// A slab for at most so many values.
-    fn with_room_for(most: usize) -> Self {
+    pub(super) fn with_room_for(most: usize) -> Self {
         Self {
             chunks: Vec::new(),
             vacant: NONE,

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant, SystemTime};
 use multiplex::{Fanout, Interest, Trigger};
 
 use super::slab::Key;
-use crate::driver::budget::Clock;
 use crate::driver::handler::mailbox::Wake;
+use crate::driver::pace::Clock;
 use crate::driver::socket::{Ready, Socket};
 
 /// What one wait reports of one source.

@@ -9,61 +9,9 @@ use std::sync::{Arc, Weak};
 
 use http_core::{FieldBlock, ResponseHead};
 
-use super::mailbox::{Letter, Mailbox};
+use super::mailbox::{Answer, Letter, Mailbox};
 use super::sync::{AtomicBool, Ordering};
-use super::{Content, FileSlice, Reply, plain};
-use crate::driver::handler::BodySource;
-
-/// The number of one request, from its worker's counter. On 64 bits a counter does not come round in the life of a
-/// machine. A request has one only while something of it is elsewhere.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Serial(pub(crate) u64);
-
-/// The promise of an answer, for [`Reply::Later`](super::Reply::Later).
-#[derive(Debug)]
-pub struct Ticket {
-    pub(crate) serial: Serial,
-    /// Which of the request's tickets it is, from 1 on.
-    pub(crate) number: u32,
-}
-
-/// What a [`Completer`] answers with: everything that a handler can answer with but another promise.
-pub enum Completed {
-    /// A body in memory.
-    Bytes(Content),
-    /// A part of an open file.
-    File(FileSlice),
-    /// A source that is pulled as the socket takes it.
-    Pull(Box<dyn BodySource>),
-}
-
-impl<C: Into<Content>> From<C> for Completed {
-    fn from(content: C) -> Self {
-        Self::Bytes(content.into())
-    }
-}
-
-impl From<FileSlice> for Completed {
-    fn from(slice: FileSlice) -> Self {
-        Self::File(slice)
-    }
-}
-
-impl From<Box<dyn BodySource>> for Completed {
-    fn from(source: Box<dyn BodySource>) -> Self {
-        Self::Pull(source)
-    }
-}
-
-impl From<Completed> for Reply {
-    fn from(completed: Completed) -> Self {
-        match completed {
-            Completed::Bytes(content) => Self::Bytes(content),
-            Completed::File(slice) => Self::File(slice),
-            Completed::Pull(source) => Self::Pull(source),
-        }
-    }
-}
+use super::{Completed, Serial, Ticket, status};
 
 /// Completes one request, from any thread.
 ///
@@ -106,8 +54,8 @@ impl Completer {
 impl Drop for Completer {
     fn drop(&mut self) {
         let mut head = ResponseHead::new(500);
-        plain::refusal(&mut head, &FieldBlock::new(), 500);
-        self.post(head, plain::text(500).into());
+        status::refusal(&mut head, &FieldBlock::new(), 500);
+        self.post(head, status::text(500).into());
     }
 }
 
@@ -117,15 +65,6 @@ impl fmt::Debug for Completer {
             .field("serial", &self.serial)
             .finish_non_exhaustive()
     }
-}
-
-/// An answer on its way to the worker that owns the connection.
-pub(crate) struct Answer {
-    pub(crate) connection: usize,
-    pub(crate) serial: Serial,
-    pub(crate) number: u32,
-    pub(crate) head: ResponseHead,
-    pub(crate) body: Completed,
 }
 
 /// Wakes one request of one connection, from any thread: its source is pulled, its sink goes on, its protocol is called.

@@ -6,8 +6,10 @@
 use std::io;
 use std::sync::PoisonError;
 
-use super::later::{Answer, Serial};
+use http_core::ResponseHead;
+
 use super::sync::{AtomicU8, Mutex, Ordering};
+use super::{Completed, Serial};
 
 /// What arrives in a mailbox.
 pub(crate) enum Letter {
@@ -15,6 +17,15 @@ pub(crate) enum Letter {
     Answer(Answer),
     /// A notifier has fired, or the last one is gone.
     News { connection: usize, serial: Serial },
+}
+
+/// An answer on its way to the worker that owns the connection.
+pub(crate) struct Answer {
+    pub(crate) connection: usize,
+    pub(crate) serial: Serial,
+    pub(crate) number: u32,
+    pub(crate) head: ResponseHead,
+    pub(crate) body: Completed,
 }
 
 /// Makes a sleeping worker look into its mailbox.

@@ -33,28 +33,41 @@ mod methods;
 #[cfg(all(test, loom))]
 mod models;
 pub(crate) mod notice;
-mod outcome;
+#[cfg_attr(
+    not(feature = "cli"),
+    expect(
+        dead_code,
+        reason = "the access log keeps outcomes, and comes with the command line"
+    )
+)]
+pub(crate) mod outcomes;
 pub mod plain;
 mod reply;
-mod stream;
+mod sink;
+mod source;
+pub(crate) mod status;
 mod sync;
+mod ticket;
 mod upgrade;
 
 use std::marker::PhantomData;
 
 use http_core::Head;
 
-pub use super::outcomes::Outcomes;
 pub(crate) use context::Lent;
 pub use context::{Context, Detached};
 pub(crate) use erased::AnyHandler;
-pub(crate) use later::{Answer, Desk, Elsewhere, Serial};
-pub use later::{Completed, Completer, Notifier, Ticket};
+pub use later::{Completer, Notifier};
+pub(crate) use later::{Desk, Elsewhere};
+pub(crate) use mailbox::Answer;
 pub use methods::Methods;
 pub use notice::Notice;
-pub use outcome::{End, MAX_TEXT, Outcome, Watch};
-pub use reply::{Content, FileGuard, FileSlice, Prepared, Reply};
-pub use stream::{BodySink, BodySource, Pulled, Took};
+pub use outcomes::{End, MAX_TEXT, Outcome, Outcomes, Watch};
+pub use reply::{Completed, Content, FileGuard, FileSlice, Prepared, Reply};
+pub use sink::{BodySink, Took};
+pub use source::{BodySource, Pulled};
+pub(crate) use ticket::Serial;
+pub use ticket::Ticket;
 pub use upgrade::{Happened, Io, Protocol, Wants};
 
 /// Answers requests. Closures and functions that return a [`Decision`] implement it.
@@ -96,7 +109,8 @@ pub trait Handler: Clone + Send + 'static {
         Watch::GoOn
     }
 
-    /// Hears that a round has ended: all that one wait reported has been handled.
+    /// Hears that a round of its worker has ended. Of what a wait has reported, some may be left for the next round, if this one has
+    /// taken its time.
     fn round_ended(&mut self) {}
 
     /// Returns how many bytes of memory this clone keeps that it could do without, as a cache does. They are counted in what

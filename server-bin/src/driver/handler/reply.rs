@@ -58,6 +58,44 @@ impl<C: Into<Content>> From<C> for Reply {
     }
 }
 
+/// What a [`Completer`](super::Completer) answers with: everything that a handler can answer with but another promise.
+pub enum Completed {
+    /// A body in memory.
+    Bytes(Content),
+    /// A part of an open file.
+    File(FileSlice),
+    /// A source that is pulled as the socket takes it.
+    Pull(Box<dyn BodySource>),
+}
+
+impl<C: Into<Content>> From<C> for Completed {
+    fn from(content: C) -> Self {
+        Self::Bytes(content.into())
+    }
+}
+
+impl From<FileSlice> for Completed {
+    fn from(slice: FileSlice) -> Self {
+        Self::File(slice)
+    }
+}
+
+impl From<Box<dyn BodySource>> for Completed {
+    fn from(source: Box<dyn BodySource>) -> Self {
+        Self::Pull(source)
+    }
+}
+
+impl From<Completed> for Reply {
+    fn from(completed: Completed) -> Self {
+        match completed {
+            Completed::Bytes(content) => Self::Bytes(content),
+            Completed::File(slice) => Self::File(slice),
+            Completed::Pull(source) => Self::Pull(source),
+        }
+    }
+}
+
 /// A body in memory.
 #[derive(Clone, Debug)]
 pub enum Content {

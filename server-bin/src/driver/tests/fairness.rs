@@ -1,17 +1,17 @@
 //! How long a turn goes on.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use http_core::Head;
 
 use super::rig::{GET, Rig};
-use crate::driver::budget::Pace;
+use crate::driver::pace::Pace;
 use crate::driver::phase::Wait;
 use crate::driver::settings::{Settings, TURN_BYTES};
 use crate::driver::socket::Ready;
-use crate::handler::{BodySource, Context, Decision, Handler, Pulled};
+use crate::handler::{BodySource, Context, Decision, Handler, Notifier, Pulled};
 
 /// A clock that handlers move on, and how many microseconds a request takes.
 #[derive(Clone)]
@@ -237,6 +237,56 @@ fn a_turn_looks_at_the_clock_more_often_when_requests_become_slow() {
     time.each.store(50, Ordering::Relaxed);
     // The look behind eight of them is the first that knows.
     assert_eq!(time.turns(&mut rig, 14), [8, 2, 2, 2]);
+}
+
+#[test]
+fn a_turn_without_time_answers_one_request_and_one_with_all_time_as_many_as_it_may() {
+    for (turn_time, answered) in [(Duration::ZERO, 1), (Duration::MAX, 32)] {
+        let time = Time::new(10);
+        let settings = Settings {
+            turn_time,
+            ..Settings::default()
+        };
+        let handler = time.clone();
+        let mut rig = time.rig_with(
+            move |_: &Head<'_>, _: &mut Context<'_>| {
+                handler.pass();
+                "slow".into()
+            },
+            settings,
+        );
+        assert_eq!(rig.arrive(GET.repeat(40)), Wait::Yield);
+        assert_eq!(rig.statuses().len(), answered, "{turn_time:?}");
+    }
+}
+
+#[test]
+fn what_a_connection_hears_that_has_yielded_gives_it_no_turn_beside_the_one_that_is_coming() {
+    struct Endless;
+    impl BodySource for Endless {
+        fn pull(&mut self, out: &mut Vec<u8>) -> Pulled {
+            out.extend_from_slice(&[b'#'; 700]);
+            Pulled::More
+        }
+    }
+    let settings = Settings {
+        turn_bytes: 1000,
+        ..Settings::default()
+    };
+    let notifiers: Arc<Mutex<Vec<Notifier>>> = Arc::default();
+    let kept = Arc::clone(&notifiers);
+    let handler = move |_: &Head<'_>, cx: &mut Context<'_>| {
+        kept.lock().unwrap().push(cx.notifier());
+        Decision::from(Box::new(Endless) as Box<dyn BodySource>)
+    };
+    let mut rig = Rig::with(handler, settings);
+    assert_eq!(rig.arrive(GET), Wait::Yield);
+    let turn = rig.sent().matches('#').count();
+    Notifier::notify_all(notifiers.lock().unwrap().iter());
+    assert_eq!((rig.deliver(), rig.sent().len()), (1, 0), "its share is spent");
+    assert_eq!((rig.drain(), rig.sent().len()), (Wait::Yield, 0));
+    assert_eq!(rig.turn(Ready::NOTHING), Wait::Yield);
+    assert_eq!(rig.sent().matches('#').count(), turn);
 }
 
 #[test]

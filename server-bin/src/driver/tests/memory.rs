@@ -155,6 +155,10 @@ fn given_up_a_request_is_answered_with_503_and_any_other_connection_ends() {
     unread.arrive(GET);
     assert_eq!(give_up(&mut unread), Wait::Nothing);
     assert_eq!(unread.kit.memory.held(), 0);
+    assert!(
+        unread.wire().given_up,
+        "the kernel keeps for it what is given up here"
+    );
     // Between requests nothing is held, so there is nothing to give up.
     let mut idle = Rig::new(hello);
     idle.arrive(GET);
@@ -206,6 +210,39 @@ fn a_pull_for_which_there_is_no_room_ends_its_connection_and_leaves_nothing() {
     rig.kit.memory.change(0, 8 * MIB);
     rig.arrive(GET);
     assert!(rig.sent().ends_with("\r\n0\r\n\r\n"));
+}
+
+/// Makes four megabytes in one pull, and says nothing of them.
+struct Unsaid;
+
+impl BodySource for Unsaid {
+    fn pull(&mut self, out: &mut Vec<u8>) -> Pulled {
+        out.resize(4 * MIB, b'x');
+        Pulled::End
+    }
+}
+
+#[test]
+fn what_one_turn_took_and_freed_is_given_back_to_the_system_later() {
+    let answer = |head: &Head<'_>, _: &mut Context<'_>| -> Decision {
+        match head.path() {
+            b"/source" => Decision::Respond(Reply::Pull(Box::new(Unsaid))),
+            b"/bytes" => vec![b'x'; 4 * MIB].into(),
+            _ => "little".into(),
+        }
+    };
+    for (path, is_much) in [("/source", true), ("/bytes", true), ("/", false)] {
+        let mut rig = Rig::new(answer);
+        rig.arrive(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        while rig.wait == Wait::Yield {
+            rig.turn(READABLE);
+        }
+        assert_eq!(rig.sent().len() > 4 * MIB, is_much, "{path}");
+        assert!(rig.owns_nothing(), "{path}");
+        assert_eq!(rig.kit.memory.wants_look(), is_much, "{path}");
+        let (first, second) = (rig.kit.memory.look(), rig.kit.memory.look());
+        assert_eq!(first.has_fallen || second.has_fallen, is_much, "{path}");
+    }
 }
 
 #[test]

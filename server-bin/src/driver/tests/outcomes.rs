@@ -7,10 +7,10 @@ use http_core::{Head, ResponseHead, Rule};
 
 use super::rig::{GET, GONE, Incoming, READABLE, Rig, Wire, post, seconds};
 use crate::driver::connection::Connection;
-use crate::driver::outcomes::Keep;
+use crate::driver::handler::outcomes::Keep;
+use crate::driver::handler::outcomes::records::{MANY, ROOM};
 use crate::driver::phase::Wait;
-use crate::driver::preface::Opening;
-use crate::driver::records::{MANY, ROOM};
+use crate::driver::preamble::Opening;
 use crate::handler::{
     Completer, Context, Decision, End, Handler, Methods, Outcome, Outcomes, Prepared, Reply, Watch,
 };

@@ -10,7 +10,7 @@ use http_core::Head;
 
 use crate::driver::buffers::{Inlet, Kit, Watching};
 use crate::driver::handler::mailbox::{Letter, Mailbox};
-use crate::driver::preface::Opening;
+use crate::driver::preamble::Opening;
 use crate::driver::settings::Settings;
 use crate::driver::{
     connection::{Connection, Turn},
@@ -103,7 +103,7 @@ impl Socket for Wire {
         matches!(self.incoming.front(), Some(Incoming::Bytes(_)))
     }
 
-    fn give_up(&mut self) {
+    fn reset_on_close(&mut self) {
         self.given_up = true;
     }
 }
@@ -200,7 +200,7 @@ impl Rig {
             self.kit.out.is_empty(),
             "nothing of one connection stays in its worker's buffer"
         );
-        if turn.urgent {
+        if turn.needs.has_nearer_deadline() {
             self.alarm = self.connection.deadline(&self.kit);
         }
         self.kit.end_round(None, Instant::now);

@@ -6,7 +6,7 @@ use http_core::FieldBlock;
 
 use super::{HTML, NOTHING_ACTIVE, Order, build};
 use crate::files::selected::{NO_CACHE, NO_SNIFFING};
-use crate::handler::{Completed, Context, Reply, plain};
+use crate::handler::{Completed, Context, Reply, status};
 use crate::pool::BlockingPool;
 
 /// Listings of one worker that wait for their turn; more are answered with 503.
@@ -37,8 +37,8 @@ impl Builder {
             }
             Err(status) => {
                 head.set_status(status);
-                head.push_line(plain::TYPE);
-                plain::text(status).into()
+                head.push_line(status::TYPE);
+                status::text(status).into()
             }
         });
         self.0 = Some(pool);

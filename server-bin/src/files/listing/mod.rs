@@ -6,6 +6,7 @@
 
 mod builder;
 mod entries;
+mod giving;
 mod page;
 
 use std::sync::Arc;
@@ -14,11 +15,12 @@ use http_core::{FieldLine, Head};
 
 use super::options::Options;
 use super::path::Name;
-use super::resolve::status_of;
+use super::status::status_of;
 use super::trouble::Troubles;
 use crate::handler::{Context, Reply};
-use crate::sys::{Root, give_memory_back};
+use crate::sys::Root;
 pub(super) use builder::Builder;
+use giving::give_back_soon;
 use page::Listing;
 
 const HTML: FieldLine = FieldLine::from_static("content-type: text/html; charset=utf-8");
@@ -29,7 +31,7 @@ const NOTHING_ACTIVE: FieldLine =
 /// How many entries one page shows.
 const PER_PAGE: usize = 1000;
 
-/// From so many entries on, a megabyte or so, the memory that they took is given back to the system at once.
+/// From so many entries on, a megabyte or so, the memory that they took is given back to the system soon.
 const LARGE: usize = 30_000;
 
 /// A directory that is to be listed.
@@ -76,7 +78,7 @@ fn build(order: &Order) -> Result<Listing, u16> {
     let (all, is_complete) = (entries.len(), entries.is_complete());
     drop(entries);
     if all > LARGE {
-        give_memory_back();
+        give_back_soon();
     }
     Ok(Listing::new(order, shown, all, pages, is_complete))
 }

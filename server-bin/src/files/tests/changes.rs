@@ -268,6 +268,24 @@ fn a_root_that_leads_elsewhere_takes_what_is_remembered_with_it() {
 }
 
 #[test]
+fn beside_the_prefix_the_page_of_an_error_is_the_new_roots_too() {
+    let site = Site::of(&[("1/404.html", "old"), ("2/404.html", "new")]);
+    symlink("1", site.path("current")).expect("a link");
+    let files = Files::open(&site.path("current")).expect("the root");
+    let files = files.with_prefix("/static").expect("a prefix");
+    let worker = Worker::new(files.with_error_page(404, "404.html").expect("a name"));
+    let start = Instant::now();
+    let at = |milliseconds| {
+        let now = start + Duration::from_millis(milliseconds);
+        worker.ask_at("GET", "/elsewhere", &[], now).body
+    };
+    assert_eq!(at(0), "old");
+    symlink("2", site.path("next")).expect("a link");
+    fs::rename(site.path("next"), site.path("current")).expect("a rename");
+    assert_eq!(at(1001), "new");
+}
+
+#[test]
 fn within_a_round_one_look_serves_all_and_the_next_round_looks_again() {
     let site = Site::of(&[("a.txt", "one")]);
     let worker = Worker::new(site.files());

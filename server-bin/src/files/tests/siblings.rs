@@ -1,8 +1,16 @@
 //! Content codings: a file and its `.br`, `.zst` and `.gz` siblings.
 
+#[cfg(target_os = "linux")]
+use std::fs;
+#[cfg(target_os = "linux")]
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::fs::symlink;
+#[cfg(target_os = "linux")]
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+#[cfg(target_os = "linux")]
+use super::support::Worker;
 use super::support::{Answer, Site, ask, within_seconds};
 
 fn site() -> Site {
@@ -140,6 +148,62 @@ fn a_sibling_that_is_no_file_below_the_root_is_passed_over() {
             );
         }
     });
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_sibling_that_may_not_be_read_is_passed_over_and_said_by_its_own_name() {
+    use nix::unistd::{Gid, Uid, geteuid, setfsgid, setfsuid};
+    let site = Site::of(&[
+        ("app.js", "plain js"),
+        ("app.js.br", "br js"),
+        ("app.js.gz", "gzip js"),
+        ("only.css", "plain css"),
+        ("only.css.gz", "gzip css"),
+    ]);
+    let set_mode = |name: &str, mode| {
+        fs::set_permissions(site.path(name), fs::Permissions::from_mode(mode)).expect("it is ours");
+    };
+    for (name, mode) in [("", 0o755), ("app.js.br", 0o200), ("only.css.gz", 0o200)] {
+        set_mode(name, mode);
+    }
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&said);
+    let files = site
+        .files()
+        .with_file_log(move |event| heard.lock().expect("one thread").push(event.to_string()));
+    let asks = |worker: Worker| {
+        // Root may read everything; what another user may is a matter of this thread.
+        if geteuid().is_root() {
+            setfsgid(Gid::from_raw(65_534));
+            setfsuid(Uid::from_raw(65_534));
+        }
+        let answers = ["/app.js", "/only.css"].map(|path| {
+            let answer = worker.get(path, &[("Accept-Encoding", "br, gzip")]);
+            (answer.status, answer.body)
+        });
+        (worker, answers)
+    };
+    let ask = |worker| {
+        let asked = std::thread::scope(|scope| scope.spawn(|| asks(worker)).join());
+        asked.expect("it is answered")
+    };
+    let answers = |css: &str| [(200, "gzip js".to_owned()), (200, css.to_owned())];
+    let (worker, before) = ask(Worker::new(files));
+    assert_eq!(before, answers("plain css"));
+    // The right to read a file is part of nothing that is watched.
+    set_mode("only.css.gz", 0o644);
+    let (_, after) = ask(worker);
+    assert_eq!(after, answers("gzip css"));
+    let said = said.lock().expect("one thread");
+    let named = ["\"app.js.br\"", "\"only.css.gz\"", "\"app.js.br\""];
+    assert!(said.len() == named.len(), "{said:?}");
+    for (line, name) in said.iter().zip(named) {
+        assert!(
+            line.starts_with(name) && line.contains("may not be read"),
+            "{line}"
+        );
+    }
 }
 
 #[test]

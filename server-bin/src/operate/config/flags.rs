@@ -89,8 +89,8 @@ impl LimitFlags {
         {
             return Err(format!(
                 "--max-memory {} is too little for {workers} workers, which need 1M each: give {} or more, or fewer --workers",
-                spelled_size(most as usize),
-                spelled_size(least)
+                spelled_size(most),
+                spelled_size(least as u64)
             ));
         }
         // What a single client sends or does not take would push out all others.
@@ -100,15 +100,15 @@ impl LimitFlags {
         {
             return Err(format!(
                 "--max-body {} does not fit: a body may take half of a worker's share of --max-memory {}: give less, or more memory",
-                spelled_size(body as usize),
-                spelled_size(most as usize)
+                spelled_size(body),
+                spelled_size(most)
             ));
         }
         if self.turn_bytes > share {
             return Err(format!(
                 "--turn-bytes {} is more than half of a worker's memory: give {} or less, or more --max-memory",
-                spelled_size(self.turn_bytes),
-                spelled_size(share)
+                spelled_size(self.turn_bytes as u64),
+                spelled_size(share as u64)
             ));
         }
         Ok(())
@@ -183,10 +183,11 @@ pub(super) struct TimeoutFlags {
 }
 
 impl TimeoutFlags {
-    /// A grace that was asked for and that the drain's end would cut short. The default of the one may be longer than the other.
+    /// A grace of more than the default that the drain's end would cut short. Up to the default nobody may have asked for it, and
+    /// the drain's end may come before.
     pub(super) fn check(&self) -> Result<(), String> {
-        let least = self.drain_timeout.max(Settings::default().drain_idle_timeout);
-        match self.idle_grace > least {
+        let most = self.drain_timeout.max(Settings::default().drain_idle_timeout);
+        match self.idle_grace > most {
             true => Err(
                 "--idle-grace is longer than --drain-timeout, which would cut it short: give it less".into(),
             ),

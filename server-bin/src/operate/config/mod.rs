@@ -21,8 +21,8 @@ use logs::{LogFlags, ProxyFlags};
 pub use refusal::Ending;
 
 use super::descriptors::{self, Each};
-use super::log;
 use super::proxy_protocol::Trusted;
+use super::{log, restart};
 use crate::address::{AcceptMode, Address};
 use crate::driver::settings::Settings;
 use crate::files::Files;
@@ -199,9 +199,11 @@ impl Config {
 
     /// The admin listener needs an address of its own.
     fn check_admin(&self, addresses: &[Address]) -> Result<(), String> {
-        // Sockets of a service manager are in the place of the default.
-        let has_sockets = !self.names_addresses() && std::env::var_os("LISTEN_FDS").is_some();
-        let Some(admin) = self.admin().filter(|_| !has_sockets) else {
+        // Sockets of a service manager are in the place of the default. A successor gets them from its predecessor, and no
+        // variable tells it of the manager.
+        let gets_sockets = std::env::var_os("LISTEN_FDS").is_some() || restart::has_predecessor();
+        let binds = self.names_addresses() || !gets_sockets;
+        let Some(admin) = self.admin().filter(|_| binds) else {
             return Ok(());
         };
         match addresses.iter().find(|address| address.overlaps(admin)) {
@@ -218,7 +220,7 @@ impl Config {
 
     /// What `--check` prints: also what only shows when the server is about to start.
     fn show(&self, command: &clap::Command, matches: &ArgMatches) -> Ending {
-        let server = match self.server(crate::handler::function(|_, _| "")) {
+        let server = match self.server(crate::handler::function(|_, _| ""), self.addresses().len()) {
             Ok(server) => server,
             Err(line) => return Ending::Unable(line),
         };
@@ -232,7 +234,7 @@ impl Config {
             effective.push(("--index", "index.html".into()));
             effective.push(("--cache-control", "no-cache".into()));
         }
-        let body = self.settings().limits.body as usize;
+        let body = self.settings().limits.body;
         effective.push(("--max-body", units::spelled_size(body)));
         if !self.names_addresses() {
             effective.push(("--listen", "127.0.0.1:8080".into()));
@@ -247,18 +249,17 @@ impl Config {
             effective.push(("--max-connections", server.connection_limit().to_string()));
         }
         if self.limits.max_memory.is_none() {
-            let all = self.settings().worker_memory * server.worker_count();
-            effective.push(("--max-memory", units::spelled_size(all)));
+            effective.push(("--max-memory", units::spelled_size(self.memory())));
         }
         Ending::Text(show::configuration(command, matches, &effective))
     }
 
-    /// The server that this command line describes, but for its sockets.
+    /// The server that this command line describes, but for its sockets, which are of so many addresses.
     ///
     /// # Errors
     ///
     /// A line that says what is wrong and what to do.
-    pub fn server(&self, handler: impl Handler) -> Result<Server, String> {
+    pub fn server(&self, handler: impl Handler, addresses: usize) -> Result<Server, String> {
         let mut server = Server::with(handler)
             .settings(self.settings())
             .defer_accept(self.defer_accept);
@@ -269,7 +270,6 @@ impl Config {
             server = server.accept(mode.into());
         }
         let most = self.limits.max_connections.map(|most| most as usize);
-        let addresses = self.addresses().len();
         let each = match self.root {
             Some(_) => Each::SocketAndFile,
             None => Each::Socket,
@@ -362,7 +362,6 @@ impl Config {
             limits,
             max_requests,
             max_body,
-            worker_memory,
             receive_buffer,
             turn_requests,
             turn_bytes,
@@ -375,10 +374,7 @@ impl Config {
             ("trailers_bytes", limits.trailers.into()),
             ("turn_requests", turn_requests.into()),
             ("turn_bytes", turn_bytes as u64),
-            (
-                "memory_bytes",
-                worker_memory.saturating_mul(self.worker_count()) as u64,
-            ),
+            ("memory_bytes", self.memory()),
             ("receive_buffer_bytes", receive_buffer as u64),
         ];
         // Without the flag there is no such limit.
@@ -393,13 +389,17 @@ impl Config {
     pub fn spelled_limits(&self) -> String {
         let settings = self.settings();
         let body = settings.max_body.unwrap_or(settings.limits.body);
-        let body = usize::try_from(body).unwrap_or(usize::MAX);
-        let memory = settings.worker_memory.saturating_mul(self.worker_count());
         format!(
             "bodies of {}, {} of memory",
             units::spelled_size(body),
-            units::spelled_size(memory)
+            units::spelled_size(self.memory())
         )
+    }
+
+    /// Bytes of memory that the connections of all workers may hold. On 32 bits that may be more than there are addresses.
+    fn memory(&self) -> u64 {
+        let workers = self.worker_count() as u64;
+        (self.settings().worker_memory as u64).saturating_mul(workers)
     }
 
     /// How long a drain may take.

@@ -38,11 +38,34 @@ fn a_bad_flag_is_one_line_that_names_it() {
 fn a_server_knows_how_many_connections_fit_into_its_open_files() {
     let handler = |_: &http_core::Head<'_>, _: &mut crate::handler::Context<'_>| "hello".into();
     let config = read(&["--workers", "2"]).expect("a command line");
-    let all = config.server(handler).expect("room").connection_limit();
+    let limit = |config: &Config, addresses| {
+        config
+            .server(handler, addresses)
+            .expect("room")
+            .connection_limit()
+    };
+    let all = limit(&config, 1);
     let files = crate::sys::net::raise_descriptor_limit().expect("a limit");
-    assert_eq!(all, files - descriptors::reserved(2, 1, false));
+    assert_eq!(all, files - descriptors::reserved(2, 1, false, Each::Socket));
     let config = read(&["--max-connections", "7"]).expect("a command line");
-    assert_eq!(config.server(handler).expect("room").connection_limit(), 7);
+    assert_eq!(limit(&config, 1), 7);
+}
+
+#[test]
+fn each_address_that_is_listened_on_takes_descriptors_whoever_has_bound_it() {
+    let handler = |_: &http_core::Head<'_>, _: &mut crate::handler::Context<'_>| "hello".into();
+    let config = read(&["--workers", "2"]).expect("a command line");
+    let limit = |addresses| {
+        config
+            .server(handler, addresses)
+            .expect("room")
+            .connection_limit()
+    };
+    assert_eq!(
+        limit(1) - limit(3),
+        2 * 2 * 2,
+        "two sockets more for each worker, each of them twice"
+    );
 }
 
 #[test]
@@ -289,6 +312,10 @@ fn two_values_that_cannot_both_hold_are_refused() {
         (&["--admin", "127.0.0.1:8080"][..], "--admin 127.0.0.1:8080"),
         (&["--admin", ":9000", "-l", "127.0.0.1:9000"], "--admin :9000"),
         (&["--admin", "[::1]:9000", "-l", "[::]:9000"], "[::]:9000"),
+        (&["--admin", "[::1]:9000", "-l", "[0::0]:9000"], "[0::0]:9000"),
+        (&["--admin", "[0:0::1]:9000", "-l", "[::1]:9000"], "[0:0::1]:9000"),
+        (&["--admin", "localhost:9000", "-l", "[::]:9000"], "[::]:9000"),
+        (&["--admin", ":9000", "-l", "0.0.0.0:9000"], "0.0.0.0:9000"),
         (&["--admin", "unix:/a", "-l", "unix:/a"], "unix:/a"),
         (
             &["--idle-grace", "1m", "--drain-timeout", "10s"],
@@ -310,7 +337,9 @@ fn two_values_that_cannot_both_hold_are_refused() {
     for arguments in [
         &["--admin", "127.0.0.1:0", "-l", "127.0.0.1:0"][..],
         &["--admin", "127.0.0.1:8080", "-p", "8081"],
-        &["--admin", "127.0.0.1:9000", "-l", "[::]:9000"],
+        &["--admin", "127.0.0.2:9000", "-l", "127.0.0.1:9000"],
+        &["--admin", "[::1]:9000", "-l", "0.0.0.0:9000"],
+        &["--admin", "localhost:9000", "-l", "127.0.0.1:9000"],
         &["--admin", "unix:/a", "-l", "unix:/b"],
         &["--drain-timeout", "1s"],
         &["--max-body", "5M", "--max-memory", "20M", "-w", "2"],
@@ -318,4 +347,42 @@ fn two_values_that_cannot_both_hold_are_refused() {
     ] {
         assert!(read(arguments).is_ok(), "{arguments:?}");
     }
+}
+
+#[test]
+#[cfg(not(target_os = "openbsd"))]
+fn every_address_of_ipv6_takes_those_of_ipv4_too() {
+    for (admin, listen) in [
+        ("127.0.0.1:9000", "[::]:9000"),
+        ("[::]:9000", "0.0.0.0:9000"),
+        ("[::]:9000", "127.0.0.1:9000"),
+    ] {
+        let line = refusal(&["--admin", admin, "-l", listen]);
+        assert!(line.contains(admin) && line.contains(listen), "{line}");
+    }
+}
+
+#[test]
+fn memory_beyond_what_32_bits_count_is_said_as_it_is() {
+    let Err(Ending::Text(text)) = read(&["--check", "-w", "32"]) else {
+        panic!("no text")
+    };
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("--max-memory "))
+        .expect("a line");
+    assert!(line.contains(" 4G "), "{line}");
+    let config = read(&["-w", "32"]).expect("a command line");
+    assert!(
+        config.limits().contains(&("memory_bytes", 4 << 30)),
+        "{:?}",
+        config.limits()
+    );
+    assert!(
+        config.spelled_limits().ends_with(" 4G of memory"),
+        "{}",
+        config.spelled_limits()
+    );
+    let line = refusal(&["-w", "1", "--max-body", "5G", "--max-memory", "1M"]);
+    assert!(line.contains("--max-body 5G"), "{line}");
 }

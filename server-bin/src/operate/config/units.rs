@@ -115,7 +115,7 @@ fn size(text: &str) -> Result<u64, String> {
 }
 
 /// A size as it can be given.
-pub(super) fn spelled_size(bytes: usize) -> String {
+pub(super) fn spelled_size(bytes: u64) -> String {
     let units = [(1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K")];
     let unit = units
         .into_iter()
@@ -362,7 +362,7 @@ mod tests {
             (1 << 31, "2G"),
         ] {
             assert_eq!(spelled_size(bytes), text);
-            assert_eq!(size(text), Ok(bytes as u64));
+            assert_eq!(size(text), Ok(bytes));
         }
     }
 

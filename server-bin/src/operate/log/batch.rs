@@ -6,13 +6,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Instant;
 
-use super::writer::Shared;
+use super::shared::{Shared, WriterEnd};
 use crate::driver::handler::mailbox::Mailbox;
-use crate::driver::outcomes::Keep;
-use crate::driver::records::Batch;
+use crate::driver::handler::outcomes::Keep;
+use crate::driver::handler::outcomes::records::Batch;
 use crate::handler::Outcomes;
 
 /// Batches that wait for the writer: one that it has asked for, and the last one of a worker.
@@ -38,23 +38,6 @@ struct WorkerEnd {
     empty: Receiver<Batch>,
     /// An empty one that found no use.
     spare: Option<Batch>,
-}
-
-/// The writer's end for one worker.
-pub(super) struct WriterEnd {
-    wanted: Arc<AtomicBool>,
-    dropped: Arc<AtomicU64>,
-    filled: Receiver<Batch>,
-    empty: SyncSender<Batch>,
-    mailbox: Arc<Mailbox>,
-}
-
-impl std::fmt::Debug for WriterEnd {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("WriterEnd")
-            .field("wanted", &self.wanted)
-            .finish_non_exhaustive()
-    }
 }
 
 impl Lines {
@@ -128,32 +111,6 @@ fn connect(shared: &Shared, mailbox: &Arc<Mailbox>) -> WorkerEnd {
 impl Clone for Lines {
     fn clone(&self) -> Self {
         Self::new(Arc::clone(&self.shared), self.timed)
-    }
-}
-
-impl WriterEnd {
-    /// Takes a batch; an error says whether the worker has gone.
-    pub(super) fn take(&self) -> Result<Batch, TryRecvError> {
-        self.filled.try_recv()
-    }
-
-    /// Gives a batch back that was written.
-    pub(super) fn give_back(&self, mut batch: Batch) {
-        batch.clear();
-        // A third one is not needed.
-        let _ = self.empty.try_send(batch);
-    }
-
-    /// Returns how many lines were dropped since this was asked last.
-    pub(super) fn take_dropped(&self) -> u64 {
-        self.dropped.swap(0, Ordering::Relaxed)
-    }
-
-    /// Asks the worker for what it has, if it was not asked already.
-    pub(super) fn ask(&self) {
-        if !self.wanted.swap(true, Ordering::Relaxed) {
-            self.mailbox.alert();
-        }
     }
 }
 

@@ -13,6 +13,7 @@ mod batch;
 mod civil;
 mod format;
 mod notice;
+mod shared;
 mod sink;
 mod target;
 mod writer;

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::{Duration, Instant};
 
-use super::writer::Shared;
+use super::shared::Shared;
 
 /// For how long a topic is silent after it was said.
 pub(super) const QUIET: Duration = Duration::from_secs(60);

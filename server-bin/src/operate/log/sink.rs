@@ -2,6 +2,9 @@
 //!
 //! A pipe, a socket or a terminal is asked whether it takes bytes before it gets some, and gets no more than it has room
 //! for, so that one that nobody reads cannot hold the writer either. A regular file always takes bytes or fails.
+//!
+//! Others may write to the same pipe: the process that is started in this one's place, or the notices beside the access log. What a
+//! pipe gets at once ends with a line, so they come between lines; only a line that is longer than a piece has another one within.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -11,8 +14,9 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::target::Target;
 
-/// A pipe that is writable has room for as much (PIPE_BUF, pipe(7)), and so do sockets and terminals on Linux.
-const PIECE: usize = 4096;
+/// A pipe that is writable has room for as much, pipe(7): 4,096 bytes on Linux, 512 on the BSDs and macOS. Sockets and terminals
+/// have, too.
+const PIECE: usize = nix::libc::PIPE_BUF;
 /// After so many signals in the middle of it, a flush is left for later.
 const MAX_INTERRUPTIONS: usize = 16;
 /// What is kept of lines that wait for a pipe; more is left in the batches of the workers.
@@ -185,7 +189,7 @@ impl Sink {
             if poll(&mut asked, PollTimeout::ZERO)? == 0 {
                 return Ok(0);
             }
-            rest = &rest[..rest.len().min(PIECE)];
+            rest = piece(rest);
         }
         let count = self.file.write(rest)?;
         if let Some(last) = count.checked_sub(1) {
@@ -196,6 +200,15 @@ impl Sink {
             }
         }
         Ok(count)
+    }
+}
+
+/// What goes at once: whole lines, as many as are sure to find room, or the beginning of one that is too long for that.
+fn piece(rest: &[u8]) -> &[u8] {
+    let piece = &rest[..rest.len().min(PIECE)];
+    match piece.iter().rposition(|&byte| byte == b'\n') {
+        Some(last) => &piece[..=last],
+        None => piece,
     }
 }
 

@@ -4,19 +4,21 @@
 //! something over, so that it never wakes for nothing.
 
 use std::io::{self, IsTerminal as _};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::atomic::{Ordering, fence};
 use std::sync::mpsc::{self, Receiver, TryRecvError};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, Thread};
+use std::sync::{Arc, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::batch::{Lines, WriterEnd};
+use super::batch::Lines;
 use super::civil::Civil;
 use super::format::{Format, Stamp};
 use super::notice::{Notices, QUIET, Said, Silent};
+use super::shared::{Shared, WriterEnd};
 use super::sink::Sink;
 use super::target::Target;
-use crate::operate::plural;
+use crate::driver::handler::outcomes::records::Batch;
+use crate::operate::{plural, systemd};
 
 /// How long the writer leaves lines to gather.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -39,57 +41,6 @@ impl Default for Settings {
         Self {
             access: None,
             notices: Target::Stderr,
-        }
-    }
-}
-
-/// What the writer shares with those who hand something over.
-#[derive(Debug, Default)]
-pub(super) struct Shared {
-    arrivals: Mutex<Vec<WriterEnd>>,
-    thread: Mutex<Option<Thread>>,
-    asleep: AtomicBool,
-    hurried: AtomicBool,
-    reopen: AtomicBool,
-    stop: AtomicBool,
-    lost_notices: AtomicU64,
-    dropped: AtomicU64,
-}
-
-impl Shared {
-    /// A worker to ask for lines.
-    pub(super) fn add(&self, worker: WriterEnd) {
-        self.arrivals
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(worker);
-        self.wake();
-    }
-
-    /// Takes the ends of the workers that have come since.
-    pub(super) fn take_arrivals(&self) -> Vec<WriterEnd> {
-        std::mem::take(&mut *self.arrivals.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// A worker has handed lines over; `are_many` says that more will soon find no room.
-    pub(super) fn handed_over(&self, are_many: bool) {
-        // Either this thread sees that the writer is asleep, or the writer sees the lines before it falls asleep.
-        fence(Ordering::SeqCst);
-        if self.asleep.load(Ordering::Relaxed) || (are_many && !self.hurried.swap(true, Ordering::Relaxed)) {
-            self.wake();
-        }
-    }
-
-    pub(super) fn lose_notice(&self) {
-        self.lost_notices.fetch_add(1, Ordering::Relaxed);
-    }
-
-    #[cold]
-    pub(super) fn wake(&self) {
-        self.asleep.store(false, Ordering::Relaxed);
-        // Held by nobody for longer than this takes.
-        if let Some(thread) = &*self.thread.lock().unwrap_or_else(PoisonError::into_inner) {
-            thread.unpark();
         }
     }
 }
@@ -196,7 +147,7 @@ impl Log {
 
 /// Whether notices need the time before them: a terminal's reader knows it, and systemd's journal has its own.
 fn wants_time() -> bool {
-    !io::stderr().is_terminal() && std::env::var_os("JOURNAL_STREAM").is_none()
+    !io::stderr().is_terminal() && !systemd::is_the_journal(io::stderr())
 }
 
 /// Lines that were lost, said at once and then once a minute.
@@ -269,26 +220,13 @@ impl Writer {
         let stamp = Stamp::new(*format, SystemTime::now());
         let (shared, lost) = (&self.shared, &mut self.lost);
         self.workers.retain(|worker| {
-            let dropped = worker.take_dropped();
+            let (goes_on, dropped) = take_from(worker, sink, |batch, text| {
+                worked = true;
+                batch.outcomes().for_each(|outcome| stamp.write(&outcome, text));
+            });
             shared.dropped.fetch_add(dropped, Ordering::Relaxed);
             lost.count += dropped;
-            loop {
-                if sink.is_full() {
-                    return true;
-                }
-                match worker.take() {
-                    Ok(mut batch) => {
-                        worked = true;
-                        batch
-                            .outcomes()
-                            .for_each(|outcome| stamp.write(&outcome, sink.buffer()));
-                        worker.give_back(batch);
-                    }
-                    Err(TryRecvError::Empty) => break worker.ask(),
-                    Err(TryRecvError::Disconnected) => return false,
-                }
-            }
-            true
+            goes_on
         });
         worked
     }
@@ -421,6 +359,33 @@ impl Writer {
         }
         self.shared.asleep.store(false, Ordering::Relaxed);
     }
+}
+
+/// Writes what a worker has handed over, as long as there is room for it, and asks for more. Returns whether more may come, and
+/// how many lines the worker has dropped.
+fn take_from(
+    worker: &WriterEnd,
+    sink: &mut Sink,
+    mut write: impl FnMut(&mut Batch, &mut Vec<u8>),
+) -> (bool, u64) {
+    let goes_on = loop {
+        if sink.is_full() {
+            break true;
+        }
+        match worker.take() {
+            Ok(mut batch) => {
+                write(&mut batch, sink.buffer());
+                worker.give_back(batch);
+            }
+            Err(TryRecvError::Empty) => {
+                worker.ask();
+                break true;
+            }
+            Err(TryRecvError::Disconnected) => break false,
+        }
+    };
+    // Asked for last: a worker that ends counts what finds no room before it can be seen to have gone.
+    (goes_on, worker.take_dropped())
 }
 
 #[cfg(test)]

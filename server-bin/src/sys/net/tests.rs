@@ -33,6 +33,17 @@ fn a_unix_socket_is_replaced_and_removed_only_when_nobody_listens_there() {
     assert!(path.exists());
 }
 
+#[cfg(target_vendor = "apple")]
+#[test]
+fn a_client_that_closed_before_it_was_accepted_is_told_as_one_that_is_lost() {
+    let (_folder, path) = place();
+    let listener = Listener::bind_unix(&path, None).expect("a free place");
+    drop(std::os::unix::net::UnixStream::connect(&path).expect("somebody listens"));
+    if let Err(error) = listener.accept() {
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionAborted);
+    }
+}
+
 #[test]
 fn a_unix_socket_is_not_taken_over_while_its_lock_is_held_whatever_connecting_says() {
     let _held = crate::sys::tests::children::no_child_starts();

@@ -18,19 +18,21 @@ use super::site::{self, Site};
 use super::themes;
 use super::wire::Wire;
 use super::world::Weather;
-use crate::driver::budget::Pace;
 use crate::driver::buffers::{Kit, Watching};
 use crate::driver::connection::{Notes, Queue};
 use crate::driver::handler::mailbox::Mailbox;
-use crate::driver::handler::{Completer, Context, Decision, End, Handler, Notice, Outcome, Reply, Watch};
-use crate::driver::phase::Wait;
-use crate::driver::preface::{Opening, Preamble, Preface};
+use crate::driver::handler::{
+    BodySource, Completer, Context, Decision, End, Handler, Notice, Notifier, Outcome, Pulled, Reply, Watch,
+};
+use crate::driver::pace::Pace;
+use crate::driver::phase::{Phase, Wait};
+use crate::driver::preamble::{Opening, Preamble, Preface};
 use crate::driver::settings::Settings;
 use crate::driver::socket::Ready;
 use crate::driver::tests::random::Random;
 use crate::driver::tests::rig::AnyMethod;
-use crate::worker::admission::Admission;
-use crate::worker::slab::Key;
+use crate::worker::admission::{Admission, Door};
+use crate::worker::slab::{CHUNK, Key, Slab};
 use crate::worker::system::{Event, System};
 
 const REQUEST: &[u8] = b"GET /empty.txt HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -312,6 +314,38 @@ fn events_that_a_round_has_no_time_for_are_handled_before_the_poller_is_asked_ag
 }
 
 #[test]
+fn whatever_time_a_turn_has_all_that_are_ready_or_have_yielded_have_their_turns() {
+    for turn_time in [Duration::ZERO, Duration::from_nanos(1), Duration::MAX] {
+        let mut run = visited(8, b"");
+        Arc::make_mut(&mut run.worker.kit.settings).turn_time = turn_time;
+        let keys: Vec<Key> = run.worker.residents.keys().collect();
+        assert!(
+            keys.len() >= 5,
+            "four turns are given without a look at the clock"
+        );
+        let events = keys.iter().map(|&key| Event::Ready(key, Ready::BYTES));
+        run.network.borrow_mut().events = events.collect();
+        for wire in &mut run.network.borrow_mut().wires {
+            wire.send(REQUEST);
+        }
+        let go_on = |run: &mut Run| {
+            // Each call has its time, and with that a turn at least.
+            let goes_on = (0..keys.len() + 1).all(|_| {
+                run.worker.round(false);
+                run.network.borrow().clock.pass(Duration::from_micros(1));
+                run.worker.left.is_some()
+            });
+            assert!(!goes_on, "some wait for ever, with {turn_time:?}");
+        };
+        go_on(&mut run);
+        run.network.borrow_mut().events.clear();
+        keys.iter().for_each(|&key| run.worker.let_yield(key));
+        go_on(&mut run);
+        assert!(run.worker.yielded.is_empty(), "with {turn_time:?}");
+    }
+}
+
+#[test]
 fn a_round_takes_until_the_last_newcomer_was_seen_to_and_not_until_the_last_answer() {
     // The network pretends now and then that less has come.
     let has_answered = |run: &Run| run.worker.kit.tally.all_responses() == 1;
@@ -348,6 +382,173 @@ fn accepting_without_a_descriptor_rests_until_the_first_idle_connection_can_make
     run.worker.deadlines.ask(now);
     let rest = run.worker.deadlines.timeout();
     assert!(!goes_on && rest <= Duration::from_millis(11), "{rest:?}");
+}
+
+#[test]
+fn a_worker_that_can_have_no_more_connections_sleeps_although_the_server_could() {
+    let mut run = run_with(Silent::default(), &Watching::default());
+    run.worker.residents = Slab::with_room_for(CHUNK);
+    let admission = Admission::new(usize::MAX);
+    run.worker.door = admission.add_door(run.worker.mailbox());
+    run.worker.admission = admission;
+    // The network pretends now and then that nobody has come.
+    while !run.worker.residents.is_full() {
+        let number = run.network.borrow_mut().connect().expect("somebody listens");
+        run.network.borrow_mut().wires[number].send(REQUEST);
+        run.worker.accept_one(0);
+    }
+    let keys: Vec<Key> = run.worker.residents.keys().collect();
+    // All of their heads are whole, so nobody is idle.
+    for &key in keys.iter().cycle().take(100 * CHUNK) {
+        run.worker.end_rest(key, true);
+    }
+    run.network.borrow_mut().connect();
+    assert!(!run.worker.accept_one(0) && run.worker.acceptor.is_paused());
+    assert!(run.worker.residents.is_full(), "nobody makes room");
+    assert!(run.worker.mailbox().fall_asleep(), "it calls itself");
+}
+
+/// A source that waits for ever, and takes 100 µs to hear of a drain.
+struct Waits(
+    Clock,
+    Arc<AtomicUsize>,
+    #[expect(dead_code, reason = "it may come")] Notifier,
+);
+
+impl BodySource for Waits {
+    fn pull(&mut self, _: &mut Vec<u8>) -> Pulled {
+        Pulled::Wait
+    }
+
+    fn drain(&mut self) {
+        self.0.pass(Duration::from_micros(100));
+        self.1.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// What a worker has left goes on, until nothing happens any more. Returns the longest time that a part has taken.
+fn go_on_with_many(run: &mut Run) -> Duration {
+    let clock = run.network.borrow().clock.clone();
+    let parts = (0..100).map(|_| {
+        clock.pass(Duration::from_millis(2));
+        let now = clock.now();
+        run.worker.kit.lent.now = now;
+        run.worker.ring(now, now);
+        clock.now() - now
+    });
+    parts.max().expect("some")
+}
+
+/// A round's time, and that of the turns of 100 µs that are given without a look at the clock.
+const PART: Duration = Duration::from_micros(1_000 + 16 * 100);
+
+#[test]
+fn a_drain_tells_many_connections_of_it_in_parts() {
+    let (clock, told) = (
+        run().network.borrow().clock.clone(),
+        Arc::<AtomicUsize>::default(),
+    );
+    let place = Arc::new(Mutex::new(clock));
+    let (clock, count) = (Arc::clone(&place), Arc::clone(&told));
+    let handler = move |_: &Head<'_>, cx: &mut Context<'_>| {
+        let clock = clock.lock().unwrap().clone();
+        Decision::from(Box::new(Waits(clock, Arc::clone(&count), cx.notifier())) as Box<dyn BodySource>)
+    };
+    let mut run = run_with(handler, &Watching::default());
+    let clock = run.network.borrow().clock.clone();
+    *place.lock().unwrap() = clock.clone();
+    visit(&mut run, 600, REQUEST);
+    let starved = run.worker.residents.values();
+    let all = starved.filter(|resident| resident.connection.phase() == Phase::Starved);
+    let all = all.count();
+    assert!(all > 50, "{all}");
+    run.worker.kit.lent.now = clock.now();
+    let began = clock.now();
+    run.worker.drain();
+    assert!(clock.now() - began <= PART, "{:?}", clock.now() - began);
+    let first = told.load(Ordering::Relaxed);
+    assert!((1..all).contains(&first), "{first} of {all}");
+    let longest = go_on_with_many(&mut run);
+    assert!(longest <= PART, "{longest:?}");
+    assert!(told.load(Ordering::Relaxed) >= all);
+}
+
+#[test]
+fn a_drain_takes_those_from_the_backlog_in_turns() {
+    // The network pretends now and then that nobody waits any more.
+    let mut all = (1..100).map(|seed| {
+        let mut run = run_of(seed);
+        run.worker.admission = Admission::new(usize::MAX);
+        for _ in 0..20 {
+            run.network.borrow_mut().connect();
+        }
+        let clock = run.network.borrow().clock.clone();
+        run.worker.kit.preamble = Some(Arc::new(Slow(clock, None)));
+        run.worker.drain();
+        assert!(run.worker.counted.accepted <= 1, "each takes 600 µs");
+        while !run.worker.acceptor.is_closed() {
+            run.worker.react(Event::Acceptable(0));
+        }
+        run.worker.counted.accepted
+    });
+    assert!(all.any(|accepted| accepted == 20));
+}
+
+#[test]
+fn behind_trusted_proxies_alone_a_scan_finds_places_for_many_newcomers() {
+    let mut run = visited(1_100, b"");
+    let count = run.worker.residents.len() as u32;
+    assert!(count >= 500, "{count}");
+    run.worker.trust = Some(Arc::new(|_| true));
+    let mut scans = Vec::new();
+    for _ in 0..10 {
+        run.worker.kit.lent.now += Duration::from_micros(20);
+        let idle_for = Duration::from_secs(1);
+        run.worker.kit.lent.now += if scans.is_empty() {
+            idle_for
+        } else {
+            Duration::ZERO
+        };
+        // Others are asked before one of them is closed.
+        assert_eq!(run.worker.make_room(false), Ok(false));
+        assert_eq!(run.worker.make_room(true), Ok(true));
+        scans.push(run.worker.room.scanned);
+    }
+    scans.dedup();
+    assert_eq!(scans.len(), 1, "of {count} connections, within 200 µs");
+    // One of others may be there by then.
+    run.worker.kit.lent.now += Duration::from_micros(1) * count;
+    assert_eq!(run.worker.make_room(false), Ok(false));
+    assert!(run.worker.room.scanned > scans[0]);
+}
+
+/// A worker that waits for the one place there is, and another door that waits behind it.
+fn waiting_for_a_place() -> (Run, Arc<Door>) {
+    let mut run = run();
+    let admission = Admission::new(1);
+    run.worker.door = admission.add_door(run.worker.mailbox());
+    let other = admission.add_door(Arc::new(Mailbox::new(None)));
+    assert!(admission.enter());
+    run.network.borrow_mut().connect();
+    run.worker.admission = Arc::clone(&admission);
+    assert!(!run.worker.accept_one(0) && admission.is_waited_for());
+    admission.wait(&other);
+    (run, other)
+}
+
+#[test]
+fn a_worker_whose_newcomer_has_gone_or_that_has_ended_is_called_for_no_place() {
+    let (mut run, other) = waiting_for_a_place();
+    run.network.borrow_mut().backlog.clear();
+    run.worker.resume_accepting();
+    assert!(!run.worker.accept_one(0));
+    run.worker.admission.leave();
+    assert!(other.is_called(), "who has nobody to take in is called");
+    let (run, other) = waiting_for_a_place();
+    let admission = Arc::clone(&run.worker.admission);
+    run.worker.finish();
+    admission.leave();
+    assert!(other.is_called(), "who has ended is called");
 }
 
 #[test]

@@ -129,12 +129,15 @@ pub(super) enum Oddity {
     Refused,
     /// There are as many connections as may be.
     Limit,
+    /// A connection waits for memory; or is given up for want of it.
+    HeldBack,
+    GivenUp,
     Census,
     Drain,
     Stop,
 }
 
-const ODDITIES: [Oddity; 26] = [
+const ODDITIES: [Oddity; 28] = [
     Oddity::ShortRead,
     Oddity::ShortWrite,
     Oddity::FullWait,
@@ -158,6 +161,8 @@ const ODDITIES: [Oddity; 26] = [
     Oddity::RequestCut,
     Oddity::Refused,
     Oddity::Limit,
+    Oddity::HeldBack,
+    Oddity::GivenUp,
     Oddity::Census,
     Oddity::Drain,
     Oddity::Stop,

@@ -34,7 +34,7 @@ use super::stage::{CurrentStage, Handle, Stage};
 use super::{Plan, Worker};
 use crate::driver::buffers::Watching;
 use crate::driver::phase::{Happening, Phase};
-use crate::driver::preface::Preamble;
+use crate::driver::preamble::Preamble;
 use crate::driver::settings::Settings;
 use crate::driver::tests::edges;
 use crate::driver::tests::random::Random;
@@ -87,7 +87,7 @@ impl Run {
         let plan = Plan {
             deferral: Duration::ZERO,
             handler: Box::new(site.in_world(&elsewhere)),
-            settings: Arc::new(settings(weather)),
+            settings: Arc::new(settings(weather, theme)),
             admission: Arc::clone(&admission),
             stage: Arc::clone(&stage),
             fanout: *random.pick(&[Fanout::Shared, Fanout::Exclusive]),
@@ -113,7 +113,7 @@ impl Run {
     }
 
     /// Lets the worker serve to its end. Returns how many things happened, and how many connections there were.
-    fn run(mut self, weather: Weather) -> Result<(usize, usize), String> {
+    fn run(mut self, (weather, theme): (Weather, &Theme)) -> Result<(usize, usize), String> {
         self.worker.serve().map_err(|error| error.to_string())?;
         self.elsewhere.end();
         let world = &mut self.worker.system.world;
@@ -149,15 +149,17 @@ impl Run {
         for (is_so, text) in ends {
             is_so.then_some(()).ok_or(text)?;
         }
+        (0..counted.given_up).for_each(|_| note(Oddity::GivenUp));
         let mut given_up = 0;
         for peer in &peers {
-            given_up += u64::from(peer.check(&network, weather, has_stopped)? == Verdict::GivenUp);
+            let verdict = peer.check(&network, (weather, theme), has_stopped)?;
+            given_up += u64::from(verdict != Verdict::Fine);
         }
-        if given_up > counted.closed_for_others {
+        if given_up > counted.closed_for_others + counted.given_up {
             let peers: Vec<String> = peers.iter().map(|peer| peer.state(&network)).collect();
             return Err(format!(
-                "{given_up} idle connections were closed, {} for others: {peers:#?}",
-                counted.closed_for_others
+                "{given_up} were given up, {} for others and {} for want of memory: {peers:#?}",
+                counted.closed_for_others, counted.given_up
             ));
         }
         Ok((happenings, network.wires.len()))
@@ -175,10 +177,15 @@ impl Run {
         let left: Vec<Phase> = phases
             .filter(|phase| !may_linger || *phase != Phase::Lingering)
             .collect();
-        // The alarms that end the drain, and a pause.
+        // The alarms that end the drain, and a pause; and that of a look at the memory.
         let alarms = worker.deadlines.len() - (worker.residents.len() - left.len());
         let watched = self.network.borrow().left_watched;
-        match left.is_empty() && worker.letters.is_empty() && alarms <= 2 && watched == 0 {
+        let memory = &worker.kit.memory;
+        if left.is_empty() && !may_linger && (memory.of_connections(), memory.waiting) != (0, 0) {
+            return Err(format!("memory is held by nobody: {memory:?}"));
+        }
+        let most = 2 + usize::from(memory.is_looked_after());
+        match left.is_empty() && worker.letters.is_empty() && alarms <= most && watched == 0 {
             true => Ok(()),
             false => Err(format!(
                 "{left:?} are left, and {alarms} alarms; {watched} were closed while the poller watched them"
@@ -202,10 +209,13 @@ fn watching(has_preface: bool, panics: bool, counts: bool) -> Watching {
 }
 
 /// Timeouts that never end anything, where the clock does not jump.
-fn settings(weather: Weather) -> Settings {
+fn settings(weather: Weather, theme: &Theme) -> Settings {
     let long = Duration::from_secs(100_000_000);
     if weather == Weather::Jumps {
-        return Settings::default();
+        return Settings {
+            worker_memory: theme.memory,
+            ..Settings::default()
+        };
     }
     Settings {
         head_timeout: long,
@@ -218,6 +228,7 @@ fn settings(weather: Weather) -> Settings {
         linger_time: long,
         drain_timeout: long,
         drain_idle_timeout: long,
+        worker_memory: theme.memory,
         ..Settings::default()
     }
 }
@@ -348,7 +359,7 @@ fn try_seed(seed: u64, site: &Site) -> (usize, usize) {
     let theme = themes::of(seed);
     let weather = *random.pick(theme.weathers);
     let ran = std::panic::catch_unwind(AssertUnwindSafe(|| {
-        Run::new(weather, theme, &mut random, site).run(weather)
+        Run::new(weather, theme, &mut random, site).run((weather, theme))
     }));
     match ran {
         Ok(Ok(all)) => all,

@@ -1,7 +1,7 @@
 //! What peers ask, and what they have to get for it.
 
 use super::seams::{EARLY, EVENTS, LATER, LOST, TINY};
-use super::site::{ECHO_LIMIT, LARGE, PIECES, large, piece, shared};
+use super::site::{ECHO_LIMIT, LARGE, PIECES, checksum, large, piece, shared};
 use super::themes::{Theme, choose};
 use crate::driver::tests::random::Random;
 
@@ -332,6 +332,19 @@ pub(super) fn early(random: &mut Random, tag: &str) -> Exchange {
     match random.once_in(2) {
         true => refused(tag, count),
         false => unwanted(tag, count),
+    }
+}
+
+/// A head or a body of which a part is much to keep.
+pub(super) fn bulky(random: &mut Random, tag: &str) -> Exchange {
+    if random.once_in(3) {
+        let line = format!("X-{tag}: {}\r\n", "x".repeat(900));
+        return Exchange::get("/small.txt", &line.repeat(15 + random.below(15)), 200, "small").uncut();
+    }
+    let exchange = with_length("/collect", tag, (20_000 + random.below(50_000)) / tag.len(), 200);
+    Exchange {
+        body: checksum(&exchange.body).into(),
+        ..exchange.after_its_body().uncut()
     }
 }
 

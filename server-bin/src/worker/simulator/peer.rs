@@ -27,6 +27,8 @@ pub(super) enum Verdict {
     Fine,
     /// Its connection was closed while it was idle, as for another one at a limit.
     GivenUp,
+    /// It was given up, as where its worker is short of memory.
+    ForMemory,
 }
 
 /// A client with one connection.
@@ -227,14 +229,18 @@ impl Peer {
     pub(super) fn check(
         &self,
         network: &Network,
-        weather: Weather,
+        (weather, theme): (Weather, &Theme),
         has_stopped: bool,
     ) -> Result<Verdict, String> {
+        let is_short = theme.kept > 0;
         let responses = self.responses();
         for (number, response) in responses.iter().enumerate() {
             let is_last = number + 1 == responses.len();
             if weather == Weather::Jumps && is_last && responses::is_timeout(response) {
                 continue;
+            }
+            if is_short && is_last && responses::is_refusal(response) {
+                return Ok(Verdict::ForMemory);
             }
             let exchange = self.exchanges.get(number).ok_or("more answers than requests")?;
             responses::check(response, exchange).map_err(|error| format!("answer {number}: {error}"))?;
@@ -254,6 +260,9 @@ impl Peer {
         }
         if wire.is_some_and(|wire| wire.was_idle) {
             return Ok(Verdict::GivenUp);
+        }
+        if is_short {
+            return Ok(Verdict::ForMemory);
         }
         let asked: Vec<_> = self.exchanges.iter().map(Exchange::first_line).collect();
         Err(format!("{}; asked was {asked:#?}", self.state(network)))

@@ -136,6 +136,11 @@ pub(super) fn is_whole(response: &Response, exchange: &Exchange) -> bool {
     response.complete || (exchange.cut && (response.body == exchange.body || may_be_lost))
 }
 
+/// Whether it says that the server is short of something.
+pub(super) fn is_refusal(response: &Response) -> bool {
+    response.status == 503 && response.closes
+}
+
 /// Whether the response is one that only a deadline explains.
 pub(super) fn is_timeout(response: &Response) -> bool {
     matches!(response.status, 408 | 503) && response.closes

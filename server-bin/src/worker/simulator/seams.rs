@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use http_core::{Head, ResponseHead};
 
-use crate::driver::preface::{Opening, Preamble, Preface};
+use crate::driver::preamble::{Opening, Preamble, Preface};
 use crate::driver::tests::random::Random;
 use crate::handler::{
     BodySink, BodySource, Completer, Context, Decision, Happened, Io, Notifier, Protocol, Pulled, Reply,
@@ -96,8 +96,13 @@ impl Elsewhere {
         self.0.lock().unwrap().random.once_in(n)
     }
 
-    fn theme(&self) -> &'static Theme {
+    pub(super) fn theme(&self) -> &'static Theme {
         self.0.lock().unwrap().theme
+    }
+
+    /// Whether a handler keeps its memory, although it is to give it up.
+    pub(super) fn clings(&self) -> bool {
+        self.theme().kept > 0 && self.once_in(2)
     }
 
     /// Fires a notifier that nobody waits for.

@@ -23,6 +23,17 @@ const SHARED: usize = 70_000;
 /// The most that `/echo` takes.
 pub(super) const ECHO_LIMIT: usize = 3_000;
 
+/// The most that `/collect` takes.
+const COLLECT_LIMIT: u64 = 100_000;
+
+/// What `/collect` answers: other bytes, or as many in another order, have another one.
+pub(super) fn checksum(bytes: &[u8]) -> String {
+    let sum = bytes.iter().fold(bytes.len() as u64, |sum, &byte| {
+        sum.wrapping_mul(0x100_0000_01b3) ^ u64::from(byte)
+    });
+    format!("{sum:x}")
+}
+
 /// Bytes that differ from place to place, so that a part in the wrong place shows.
 fn pattern(length: usize) -> Vec<u8> {
     (0..length)
@@ -67,6 +78,7 @@ impl Site {
         Visited {
             site: self.clone(),
             elsewhere: elsewhere.clone(),
+            kept: 0,
         }
     }
 }
@@ -81,6 +93,8 @@ pub(super) fn shared() -> &'static [u8] {
 struct Visited {
     site: Site,
     elsewhere: Elsewhere,
+    /// What it says that it keeps in memory.
+    kept: usize,
 }
 
 impl Handler for Visited {
@@ -89,18 +103,21 @@ impl Handler for Visited {
             "/small.txt" | "/large.bin" | "/empty.txt" | "/dir" | "/dir/" => self.site.files.methods(head),
             "/echo" | "/tiny" | "/big" | "/shared" | "/pull" | "/cut" | "/later" | "/broken" | "/stream"
             | "/events" | "/lost" | "/sink" | "/early" | "/refusing" | "/upgrade" | "/panic"
-            | "/broken-source" | "/broken-sink" => Methods::ANY,
+            | "/broken-source" | "/broken-sink" | "/collect" => Methods::ANY,
             _ => self.site.files.methods(head),
         }
     }
 
     fn head(&mut self, head: &Head<'_>, cx: &mut Context<'_>) -> Decision {
         self.elsewhere.take_time();
+        let most = self.elsewhere.theme().kept;
+        self.kept = (self.kept + most / 4).min(most);
         if let Some(decision) = self.elsewhere.decide(head, cx) {
             return decision;
         }
         match (head.method(), head.target().path()) {
             (Method::Post, "/echo") => Decision::buffer(ECHO_LIMIT as u64, |body, _| body.to_vec().into()),
+            (_, "/collect") => Decision::buffer(COLLECT_LIMIT, |body, _| checksum(body).into()),
             (_, "/large.bin") => {
                 self.elsewhere.disturb(cx);
                 self.site.files.head(head, cx)
@@ -128,6 +145,16 @@ impl Handler for Visited {
     fn done(&mut self, _: &Outcome<'_>) -> Watch {
         self.elsewhere.panic_sometimes(100, Oddity::OutcomePanics);
         Watch::GoOn
+    }
+
+    fn memory(&self) -> usize {
+        self.kept
+    }
+
+    fn give_up_memory(&mut self) {
+        if !self.elsewhere.clings() {
+            self.kept = 0;
+        }
     }
 
     fn round_ended(&mut self) {

@@ -14,8 +14,8 @@ use super::luck::{Call, Oddity, note};
 use super::network::{EVENTS, Network};
 use super::wire::Registration;
 use super::world::World;
-use crate::driver::budget;
 use crate::driver::handler::mailbox::Wake;
+use crate::driver::pace;
 use crate::driver::socket::Socket;
 use crate::worker::slab::Key;
 use crate::worker::system::{Event, System};
@@ -113,7 +113,7 @@ impl System for Simulation {
         self.network.borrow().clock.now()
     }
 
-    fn clock(&self) -> budget::Clock {
+    fn clock(&self) -> pace::Clock {
         let clock = self.network.borrow().clock.clone();
         Box::new(move || clock.now())
     }
@@ -185,7 +185,7 @@ impl Socket for ServerEnd {
         !self.network.borrow().wires[self.number].inbound.is_empty()
     }
 
-    fn give_up(&mut self) {
+    fn reset_on_close(&mut self) {
         self.network.borrow_mut().wires[self.number].outbound.clear();
     }
 }

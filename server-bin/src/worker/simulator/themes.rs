@@ -3,6 +3,7 @@
 
 use super::model::{self, Ask};
 use super::world::Weather;
+use crate::driver::memory::LEAST;
 use crate::driver::tests::random::Random;
 
 /// How likely things are in a run. `once_in` fields are the `n` of "once in `n` times".
@@ -53,6 +54,9 @@ pub(super) struct Theme {
     pub(super) disturbs: bool,
     /// Calls that move bytes take their time, so turns and rounds end early.
     pub(super) has_slow_calls: bool,
+    /// What the worker may hold, and what its handler comes to keep of that.
+    pub(super) memory: usize,
+    pub(super) kept: usize,
 }
 
 /// No theme.
@@ -83,6 +87,8 @@ pub(super) const PLAIN: Theme = Theme {
     protocol_writes_once_in: 3,
     disturbs: false,
     has_slow_calls: false,
+    memory: 128 * 1024 * 1024,
+    kept: 0,
 };
 
 const NEVER: usize = usize::MAX;
@@ -106,7 +112,7 @@ const UPGRADE: Theme = Theme {
     ..GOES_ON
 };
 
-pub(super) const THEMES: [Theme; 14] = [
+pub(super) const THEMES: [Theme; 15] = [
     Theme {
         what: "a protocol that comes to its end, or whose peer vanishes",
         weathers: &[Weather::Calm, Weather::Resets],
@@ -272,6 +278,30 @@ pub(super) const THEMES: [Theme; 14] = [
         jump_once_in: 10,
         drain_once_in: 30,
         disturbs: true,
+        ..GOES_ON
+    },
+    Theme {
+        what: "a worker that is short of memory",
+        weathers: &[
+            Weather::Calm,
+            Weather::Cuts,
+            Weather::Resets,
+            Weather::Jumps,
+            Weather::Drain,
+            Weather::Faults,
+        ],
+        peers: &[4, 5, 6],
+        requests: 5,
+        asks: &[model::bulky, model::bulky, model::long, model::elsewhere],
+        sends: 8,
+        takes: 3,
+        pieces: &[1_000, 20_000, 100_000],
+        send_buffers: &[1_000, 200_000],
+        jump_once_in: 20,
+        jumps: &[1, 3, 11],
+        memory: LEAST,
+        // A little less than makes it tight.
+        kept: LEAST / 4 * 3 - 30_000,
         ..GOES_ON
     },
 ];

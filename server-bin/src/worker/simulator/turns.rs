@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
+use super::luck::{Oddity, note};
 use super::network::Network;
 use crate::worker::slab::Key;
 use crate::worker::system::Event;
@@ -19,6 +20,8 @@ struct Turns {
     ready: Vec<Key>,
     /// Those that had one.
     had: Vec<Key>,
+    /// Those that have yielded, and have gone on before their next turn.
+    moved_in_queue: Vec<Key>,
     /// When the round began, and turns that began after its time.
     began: Option<Instant>,
     late: usize,
@@ -58,8 +61,36 @@ pub(in crate::worker) fn begin(key: Key) {
     });
 }
 
+/// These have yielded before a round that begins, and have their turns in it.
+pub(in crate::worker) fn expect(yielded: impl Iterator<Item = Key>) {
+    TURNS.with_borrow_mut(|turns| {
+        turns.moved_in_queue.clear();
+        turns.ready.extend(yielded);
+    });
+}
+
+/// A connection has sent or received something for a letter, or whatever else it was told, while it waits for its turn.
+pub(in crate::worker) fn moved_in_queue(key: Key) {
+    TURNS.with_borrow_mut(|turns| turns.moved_in_queue.push(key));
+}
+
+/// A connection gets its turn that has yielded before.
+pub(in crate::worker) fn begin_yielded(key: Key) {
+    TURNS.with_borrow_mut(|turns| {
+        if turns.moved_in_queue.contains(&key) {
+            let text = format!("{key:?} had a turn from its queue and one beside that");
+            turns.wrong.get_or_insert(text);
+        }
+    });
+}
+
+/// A connection waits for memory.
+pub(in crate::worker) fn hold_back() {
+    note(Oddity::HeldBack);
+}
+
 /// A connection has gone.
-pub(super) fn forget(key: Key) {
+pub(in crate::worker) fn forget(key: Key) {
     TURNS.with_borrow_mut(|turns| turns.ready.retain(|&ready| ready != key));
 }
 

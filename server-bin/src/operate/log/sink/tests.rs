@@ -41,6 +41,51 @@ fn a_pipe_that_nobody_reads_holds_nobody_up_and_gets_the_rest_later() {
     assert!(read == text && sink.is_empty());
 }
 
+/// What the writers of one pipe have written when each has written all of its lines.
+fn written_by(mut sinks: Vec<Sink>, mut reader: io::PipeReader) -> String {
+    let reads = std::thread::spawn(move || {
+        let mut text = String::new();
+        reader.read_to_string(&mut text).expect("text");
+        text
+    });
+    // They take turns as two processes may: each time that the pipe is full, the other one goes on.
+    while sinks.iter().any(|sink| !sink.is_empty()) {
+        for sink in &mut sinks {
+            sink.flush().expect("a reader");
+        }
+    }
+    drop(sinks);
+    reads.join().expect("it reads")
+}
+
+#[test]
+fn the_lines_of_two_that_write_to_one_pipe_stay_whole() {
+    let (reader, writer) = io::pipe().expect("a pipe");
+    let line = |of: &str, number: usize| format!("{of}{number:0>99}\n");
+    let sinks = ["old", "new"].map(|of| {
+        let mut sink = over(writer.try_clone().expect("a descriptor"));
+        let lines = (0..10_000).flat_map(|number| line(of, number).into_bytes());
+        sink.buffer().extend(lines);
+        sink
+    });
+    drop(writer);
+    let text = written_by(sinks.into(), reader);
+    for of in ["old", "new"] {
+        let lines = text.split_inclusive('\n').filter(|line| line.starts_with(of));
+        assert!(lines.eq((0..10_000).map(|number| line(of, number))), "{of}");
+    }
+    assert_eq!(text.lines().count(), 20_000);
+}
+
+#[test]
+fn a_line_that_is_longer_than_what_goes_at_once_arrives_whole_where_nobody_else_writes() {
+    let (reader, writer) = io::pipe().expect("a pipe");
+    let mut sink = over(writer);
+    let text = format!("{}\nshort\n", "x".repeat(3 * PIECE)).repeat(20);
+    sink.buffer().extend_from_slice(text.as_bytes());
+    assert!(written_by(vec![sink], reader) == text);
+}
+
 #[test]
 fn a_full_disk_costs_the_lines_that_found_no_room_and_no_other() {
     if !std::path::Path::new("/dev/full").exists() {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use super::*;
@@ -195,6 +196,39 @@ fn lines_that_find_no_room_are_dropped_and_the_count_is_said() {
         .filter_map(|line| line.split(' ').nth(1)?.parse::<u64>().ok());
     assert_eq!(counts.sum::<u64>(), dropped(), "{notices}");
     assert!(notices.contains("of the access log dropped"), "{notices}");
+}
+
+#[test]
+fn the_last_lines_of_a_worker_count_though_it_drops_them_while_it_is_asked() {
+    let shared = Arc::<Shared>::default();
+    let mut worker = Worker {
+        lines: Lines::new(Arc::clone(&shared), false),
+        outcomes: Outcomes::new(Arc::new(Mailbox::new(None))),
+    };
+    // The first line waits to be asked for.
+    worker.outcomes.add("/");
+    worker.end_round();
+    let end = shared.take_arrivals().pop().expect("the worker is known");
+    let hand_over = |worker: &mut Worker| {
+        end.ask();
+        worker.outcomes.add("/");
+        worker.end_round();
+    };
+    // Then there is no more room.
+    (0..2).for_each(|_| hand_over(&mut worker));
+    let mut worker = Some(worker);
+    let mut sink = Sink::open(Target::File("/dev/null".into())).expect("it can be opened");
+    let mut lines = 0;
+    let (goes_on, dropped) = take_from(&end, &mut sink, |batch, _| {
+        lines += batch.outcomes().count();
+        if let Some(mut worker) = worker.take() {
+            // It takes the room again, and ends.
+            hand_over(&mut worker);
+            worker.outcomes.add("/");
+            worker.end();
+        }
+    });
+    assert_eq!((goes_on, lines, dropped), (false, 4, 1));
 }
 
 #[test]

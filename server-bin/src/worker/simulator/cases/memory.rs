@@ -1,6 +1,24 @@
 //! Connections that wait for memory.
 
 use super::*;
+use crate::driver::handler::{BodySink, Took};
+use crate::driver::memory::{LEAST, Memory};
+
+/// An upload of 30,000 bytes, but for its end.
+fn half_a_body() -> Vec<u8> {
+    let mut sent = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 30000\r\n\r\n".to_vec();
+    sent.resize(29_000, b'b');
+    sent
+}
+
+/// How many connections wait for memory.
+fn waiting(run: &Run) -> usize {
+    let all = run.worker.residents.values();
+    let notes = all.map(|resident| &resident.connection.notes);
+    let waiting = notes.filter(|notes| notes.queue == Some(Queue::HeldBack));
+    let told = waiting.inspect(|notes| assert_eq!(notes.registered, Some(Wait::Elsewhere)));
+    told.count()
+}
 
 #[test]
 fn a_connection_that_waits_for_memory_is_not_read_from_because_its_timer_has_fired() {
@@ -70,6 +88,122 @@ fn a_connection_that_has_come_to_wait_for_memory_in_this_round_has_its_next_turn
 }
 
 #[test]
+fn the_others_go_on_also_when_the_connection_has_closed_whose_turn_was_to_bring_them_theirs() {
+    let mut run = visited(2, b"");
+    let keys: Vec<Key> = run.worker.residents.keys().collect();
+    keys.iter().for_each(|&key| run.worker.hold_back(key));
+    run.worker.let_some_go_on();
+    drop(run.worker.residents.remove(keys[0]));
+    run.worker.run_yielded();
+    assert_eq!(run.worker.yielded, [keys[1]]);
+}
+
+/// Takes bytes, and says that it keeps as much as makes memory tight.
+struct Keeps;
+
+impl BodySink for Keeps {
+    fn data(&mut self, _: &[u8], _: &mut Context<'_>) -> Took {
+        Took::More
+    }
+
+    fn end(self: Box<Self>, _: &mut Context<'_>) -> Reply {
+        "taken".into()
+    }
+
+    fn memory(&self) -> usize {
+        3 * LEAST
+    }
+}
+
+#[test]
+fn what_a_late_client_gives_back_lets_others_go_on_at_once() {
+    let handler = |head: &Head<'_>, _: &mut Context<'_>| match head.target().path() {
+        "/sink" => Decision::Stream(Box::new(Keeps)),
+        _ => Decision::buffer(30_000, |_, _| "taken".into()),
+    };
+    let mut run = run_with(handler, &Watching::default());
+    run.worker.kit.memory = Memory::new(4 * LEAST);
+    visit(
+        &mut run,
+        1,
+        b"POST /sink HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n",
+    );
+    let (sink, _) = notes(&mut run);
+    // The network pretends now and then that less has come.
+    for _ in 0..100 {
+        run.worker.end_rest(sink, true);
+    }
+    assert!(run.worker.kit.memory.is_tight());
+    visit(&mut run, 60, &half_a_body());
+    assert!(waiting(&run) > 0, "none of {}", run.worker.residents.len());
+    // They have waited since before the next round.
+    run.worker.held_before = run.worker.held_back.len();
+    run.worker.kit.lent.now += Duration::from_secs(200_000_000);
+    let now = run.worker.kit.lent.now;
+    run.worker.ring(now, now);
+    assert_eq!(waiting(&run), 0);
+}
+
+#[test]
+fn many_connections_are_given_up_in_parts() {
+    /// Takes 100 µs to be dropped.
+    struct Slow(Arc<Mutex<Clock>>);
+    impl Drop for Slow {
+        fn drop(&mut self) {
+            self.0.lock().unwrap().pass(Duration::from_micros(100));
+        }
+    }
+    let place = Arc::new(Mutex::new(run().network.borrow().clock.clone()));
+    let slow = Arc::clone(&place);
+    let handler = move |_: &Head<'_>, _: &mut Context<'_>| {
+        let slow = Slow(Arc::clone(&slow));
+        Decision::buffer(30_000, move |_, _| {
+            drop(slow);
+            "taken".into()
+        })
+    };
+    let mut run = run_with(handler, &Watching::default());
+    let clock = run.network.borrow().clock.clone();
+    *place.lock().unwrap() = clock.clone();
+    visit(&mut run, 200, &half_a_body());
+    run.worker.kit.lent.now = clock.now();
+    let all = run.worker.residents.values();
+    let all = all
+        .filter(|resident| resident.connection.stands_still().is_some())
+        .count();
+    assert!(all > 50, "{all}");
+    let began = clock.now();
+    let most = run.worker.kit.memory.most();
+    // More than those can give back.
+    run.worker.kit.memory.change(0, most);
+    run.worker.see_to_memory();
+    assert!(clock.now() - began <= PART, "{:?}", clock.now() - began);
+    let first = run.worker.counted.given_up;
+    assert!((1..all as u64).contains(&first), "{first} of {all}");
+    let longest = go_on_with_many(&mut run);
+    assert!(longest <= PART, "{longest:?}");
+    assert!(run.worker.counted.given_up >= all as u64);
+}
+
+#[test]
+fn a_connection_whose_time_passes_while_it_waits_for_memory_is_not_called_late() {
+    let handler = |_: &Head<'_>, _: &mut Context<'_>| Decision::buffer(30_000, |_, _| "taken".into());
+    let mut run = run_with(handler, &Watching::default());
+    let tight = run.worker.kit.memory.most() / 4 * 3;
+    run.worker.kit.memory.change(0, tight);
+    visit(&mut run, 60, &half_a_body());
+    let before = waiting(&run);
+    assert!(before > 0, "none of {}", run.worker.residents.len());
+    run.worker.kit.lent.now += Duration::from_secs(200_000_000);
+    let now = run.worker.kit.lent.now;
+    run.worker.ring(now, now);
+    assert_eq!(waiting(&run), before, "some were called late");
+    // Its timer does not ring again and again meanwhile.
+    run.worker.deadlines.ask(now);
+    assert!(run.worker.deadlines.timeout() >= Duration::from_millis(900));
+}
+
+#[test]
 fn a_connection_that_has_closed_does_not_stand_before_those_that_wait_for_memory() {
     let mut run = run();
     for _ in 0..2 {
@@ -123,17 +257,8 @@ fn a_newcomer_that_there_is_no_memory_for_is_registered_once_and_goes_on_when_th
     let mut run = run_with(upload, &Watching::default());
     let tight = run.worker.kit.memory.most() / 4 * 3;
     run.worker.kit.memory.change(0, tight);
-    let mut sent = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 30000\r\n\r\n".to_vec();
-    sent.resize(29_000, b'b');
-    visit(&mut run, 60, &sent);
-    let waits = |run: &Run| {
-        let all = run.worker.residents.values();
-        let notes = all.map(|resident| &resident.connection.notes);
-        let waiting = notes.filter(|notes| notes.queue == Some(Queue::HeldBack));
-        let told = waiting.inspect(|notes| assert_eq!(notes.registered, Some(Wait::Elsewhere)));
-        told.count()
-    };
-    assert!(waits(&run) > 0, "none of {}", run.worker.residents.len());
+    visit(&mut run, 60, &half_a_body());
+    assert!(waiting(&run) > 0, "none of {}", run.worker.residents.len());
     let most = run
         .network
         .borrow()
@@ -146,5 +271,5 @@ fn a_newcomer_that_there_is_no_memory_for_is_registered_once_and_goes_on_when_th
     // They have waited since before the next round.
     run.worker.held_before = run.worker.held_back.len();
     run.worker.see_to_memory();
-    assert_eq!(waits(&run), 0);
+    assert_eq!(waiting(&run), 0);
 }

@@ -44,6 +44,37 @@ fn a_connection_whose_time_passes_while_it_rests_is_looked_at_before_it_is_calle
 }
 
 #[test]
+fn a_connection_that_has_served_meanwhile_does_not_rest_when_an_event_is_in_vain_again() {
+    // The network pretends now and then that less has come.
+    let has_served = (1..100).find(|&seed| {
+        let mut run = run_of(seed);
+        visit(&mut run, 1, b"");
+        if run.worker.residents.is_empty() {
+            return false;
+        }
+        let (key, _) = notes(&mut run);
+        run.worker.turn(key, Ready::BYTES, true);
+        let was_doubted = notes(&mut run).1.is_doubted;
+        run.network.borrow_mut().wires[0].send(REQUEST);
+        run.worker.turn(key, Ready::BYTES, true);
+        let first = run.worker.residents.values().next();
+        let phase = first.map(|resident| resident.connection.phase());
+        // Where a preface is expected, it is closed.
+        if phase.is_none() {
+            return false;
+        }
+        let is_served = run.network.borrow().wires[0].inbound.is_empty() && phase == Some(Phase::Idle);
+        run.worker.turn(key, Ready::BYTES, true);
+        let (_, notes) = notes(&mut run);
+        if was_doubted && is_served {
+            assert_eq!(notes.registered, Some(Wait::Read), "seed {seed}: it rests");
+        }
+        was_doubted && is_served
+    });
+    assert!(has_served.is_some(), "none was served");
+}
+
+#[test]
 fn a_connection_whose_socket_deceives_for_ever_is_late_all_the_same() {
     let (mut run, key) = resting(1);
     ring_after(1, &mut run, key);

@@ -1,24 +1,25 @@
 //! What is remembered of requests, for a handler that watches.
 //!
 //! The bytes of a head are gone when its answer has left, so they are copied, once and as they came: the texts of an
-//! [`Outcome`] are found in them when somebody reads it ([`texts`](super::texts)).
+//! [`Outcome`] are found in them when somebody reads it ([`texts`]).
 
 use std::time::Instant;
 
 use http_core::{Rule, response_has_body};
 
-use super::handler::{End, Outcome, Prepared};
-use super::peer::Peer;
+use super::outcome::{End, Outcome};
 use super::texts;
+use crate::driver::handler::Prepared;
+use crate::driver::peer::Peer;
 
 /// The end of an answer that has none yet.
 pub(super) const OPEN: usize = usize::MAX;
 /// Bytes of heads that a batch has room for from the beginning. The system gives memory as it is used.
-pub(super) const ROOM: usize = 512 * 1024;
+pub(crate) const ROOM: usize = 512 * 1024;
 /// Bytes of heads in a batch that is to be taken soon, even before the round has ended.
 pub(super) const MANY_BYTES: usize = ROOM / 2;
 /// The same for requests, which may have no head.
-pub(super) const MANY: usize = MANY_BYTES / 64;
+pub(crate) const MANY: usize = MANY_BYTES / 64;
 
 /// One request.
 #[derive(Clone, Copy)]
@@ -75,7 +76,7 @@ pub(crate) struct Answered {
 impl Answered {
     /// Returns the record's share for a prepared response whose last byte stands at this place of the output.
     #[inline(always)]
-    pub(super) fn prepared(prepared: &Prepared, end: usize) -> Self {
+    pub(crate) fn prepared(prepared: &Prepared, end: usize) -> Self {
         Self {
             status: prepared.head.status(),
             rule: None,

@@ -1,8 +1,12 @@
-//! What became of requests, on the way to [`Handler::all_done`](super::handler::Handler::all_done).
+//! What became of requests, on the way to [`Handler::all_done`](super::Handler::all_done).
 //!
 //! A worker has one batch. While a connection has its turn, its requests whose answers have not left stand at the batch's
 //! end; what is left of them after the turn moves to the connection. The others have ended, and the handler hears of them
 //! at the end of the round, or when it wants to.
+
+mod outcome;
+pub(crate) mod records;
+mod texts;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -11,15 +15,14 @@ use std::time::Instant;
 
 use http_core::Head;
 
-use super::handler::mailbox::Mailbox;
-use super::handler::{End, Outcome, Watch};
-use super::peer::Peer;
-use super::records::{Answered, Batch, MANY, MANY_BYTES, OPEN, Record, Records, shift};
-use super::texts;
+use super::mailbox::Mailbox;
+use crate::driver::peer::Peer;
+pub use outcome::{End, MAX_TEXT, Outcome, Watch};
+use records::{Answered, Batch, MANY, MANY_BYTES, OPEN, Record, Records, shift};
 
 /// The requests that ended in a round, in the order in which they did.
 ///
-/// A handler hears of them in [`Handler::all_done`](super::handler::Handler::all_done).
+/// A handler hears of them in [`Handler::all_done`](super::Handler::all_done).
 pub struct Outcomes {
     /// Without room before the first one comes.
     batch: Batch,

@@ -1,11 +1,11 @@
-//! The texts of an [`Outcome`](super::handler::Outcome) in the bytes of a head.
+//! The texts of an [`Outcome`](super::Outcome) in the bytes of a head.
 //!
 //! http-core has judged these bytes, so that looking for the texts is all that is left to do: not on the worker, where
 //! nobody may want them, but where they are read.
 
 use http_core::{Head, Version};
 
-use super::handler::MAX_TEXT;
+use super::outcome::MAX_TEXT;
 
 /// A head of at most so many bytes is kept as it came. Of a longer one, which has long cookies, only the texts are.
 pub(crate) const MOST_RAW: usize = 2048;
