@@ -1,6 +1,7 @@
 //! How each server is told what to do: arguments, and for some a file.
 //!
-//! As their packages configure them, but for the limits: no access log, connections and requests as many as are asked.
+//! As their packages configure them, but for the limits: no access log, connections and requests as many as are asked. nginx
+//! has its master also for a single worker: nobody runs it without, and without it there is no graceful end.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -77,16 +78,11 @@ fn nginx(server: Server, setup: &Setup<'_>, address: SocketAddr, folder: &Path) 
         ""
     };
     let memory = "location = /plaintext { return 200 \"Hello, World!\"; }";
-    // One worker needs no other process; that of several is what deals out the sockets.
-    let master = if setup.workers == 1 {
-        "master_process off;"
-    } else {
-        ""
-    };
     let (folder, root) = (folder.display(), setup.root.display());
     let workers = setup.workers;
-    // Its own listener counts, too. When a sixteenth is left, it closes idle ones: so there are many more than descriptors.
-    let connections = setup.limit.map_or(32_768, |limit| limit + 1);
+    // Its listener and its channel to the master count, too. When a sixteenth is left, it closes idle ones: so there are many
+    // more than descriptors.
+    let connections = setup.limit.map_or(32_768, |limit| limit + 2);
     let idle = setup.idle.map_or(600, |idle| idle.as_secs());
     let reuseport = if setup.accept == Some("reuseport") {
         "reuseport"
@@ -96,7 +92,7 @@ fn nginx(server: Server, setup: &Setup<'_>, address: SocketAddr, folder: &Path) 
     let listing = if setup.listing { "on" } else { "off" };
     let memory = if setup.files { "" } else { memory };
     format!(
-        "daemon off; {master} user root; pid {folder}/pid; worker_processes {workers}; worker_rlimit_nofile 20000;
+        "daemon off; master_process on; user root; pid {folder}/pid; worker_processes {workers}; worker_rlimit_nofile 20000;
         events {{ worker_connections {connections}; }}
         http {{
             include /etc/nginx/mime.types; default_type application/octet-stream;

@@ -113,6 +113,14 @@ impl Server {
         }
     }
 
+    /// How many processes serve when it has started: a worker of nginx is a process, beside the one that started it.
+    fn processes(self, setup: &Setup<'_>) -> usize {
+        match self {
+            Self::Nginx | Self::NginxCached => 1 + setup.workers,
+            _ => 1,
+        }
+    }
+
     /// Its program, or what is missing and how to get it.
     ///
     /// # Errors

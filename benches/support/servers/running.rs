@@ -58,7 +58,7 @@ impl Running {
         processors: &str,
     ) -> io::Result<Self> {
         let program = server.program(programs).map_err(io::Error::other)?;
-        Self::spawn(server, folder, |address, folder| {
+        Self::spawn(server, server.processes(setup), folder, |address, folder| {
             let mut command = pinned(processors);
             command
                 .arg(&program)
@@ -73,17 +73,18 @@ impl Running {
     ///
     /// As [`start`](Self::start) has.
     pub fn start_upload(programs: &Programs, folder: TempDir, processors: &str) -> io::Result<Self> {
-        Self::spawn(Server::Ours, folder, |address, folder| {
+        Self::spawn(Server::Ours, 1, folder, |address, folder| {
             let mut command = pinned(processors);
             command.arg(&programs.upload).arg(address.to_string()).arg(folder);
             Ok(command)
         })
     }
 
-    /// Starts what `command` makes for an address and the folder, and anew with another address where somebody else has taken that
-    /// one meanwhile.
+    /// Starts what `command` makes for an address and the folder, until so many processes serve; anew with another address where
+    /// somebody else has taken that one meanwhile.
     fn spawn(
         server: Server,
+        processes: usize,
         folder: TempDir,
         command: impl Fn(SocketAddr, &Path) -> io::Result<Command>,
     ) -> io::Result<Self> {
@@ -93,7 +94,7 @@ impl Running {
             tries += 1;
             let address = free_address()?;
             let mut process = Process::spawn(command(address, folder.path())?, folder.path(), &said)?;
-            if process.listens_at(address)? {
+            if process.listens_at(address, processes)? {
                 return Ok(Self {
                     server,
                     address,
@@ -143,6 +144,11 @@ impl Running {
         self.process.signal(signal);
     }
 
+    /// Sends a signal to the process that was started: of several it is the one that the others follow.
+    pub fn signal_first(&self, signal: Signal) {
+        send(self.process.child.id(), signal);
+    }
+
     /// Where it writes what it is sent.
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -181,13 +187,16 @@ impl Process {
         Ok(Self { child, all })
     }
 
-    /// Waits until somebody listens there; false if it has ended before, or the time is over.
-    fn listens_at(&mut self, address: SocketAddr) -> io::Result<bool> {
+    /// Waits until somebody listens there and so many processes serve; false if it has ended before, or the time is over.
+    fn listens_at(&mut self, address: SocketAddr, processes: usize) -> io::Result<bool> {
         let start = Instant::now();
         loop {
+            // One that listens first and then starts others is not there yet, though the kernel takes connections for it.
             if TcpStream::connect(address).is_ok() {
                 self.all = descendants(self.child.id());
-                return Ok(true);
+                if self.all.len() >= processes {
+                    return Ok(true);
+                }
             }
             if self.child.try_wait()?.is_some() || start.elapsed() > START {
                 return Ok(false);
@@ -261,7 +270,7 @@ mod tests {
     #[test]
     fn a_server_whose_address_was_taken_is_started_anew_on_another_one() {
         let (starts, listener) = (Cell::new(0), RefCell::new(None));
-        let running = Running::spawn(Server::Floor, folder(), |address, _| {
+        let running = Running::spawn(Server::Floor, 1, folder(), |address, _| {
             starts.set(starts.get() + 1);
             if starts.get() < TRIES {
                 return Ok(shell("echo 'bind() failed (98: Address already in use)'; exit 1"));
@@ -278,7 +287,7 @@ mod tests {
     #[test]
     fn a_server_that_does_not_start_for_another_reason_is_started_once_and_says_why() {
         let starts = Cell::new(0);
-        let running = Running::spawn(Server::Floor, folder(), |_, _| {
+        let running = Running::spawn(Server::Floor, 1, folder(), |_, _| {
             starts.set(starts.get() + 1);
             Ok(shell("echo no such thing; exit 1"))
         });
