@@ -259,15 +259,14 @@ impl Load {
         let mut client = None;
         for _ in 0..4 {
             for step in &self.steps {
-                let mut failures = Vec::new();
-                loop {
-                    match self.ask(step, &mut client, Duration::from_secs(2)) {
+                for failures in 1.. {
+                    let why = match self.ask(step, &mut client, Duration::from_secs(2)) {
                         Answer::Right => break,
-                        Answer::None(why) => failures.push(why),
-                    }
+                        Answer::None(why) => why,
+                    };
                     assert!(
                         Instant::now() < deadline,
-                        "{} gets no answer: {failures:?}",
+                        "{} gets no answer: {failures} failures, the last one: {why}",
                         first_line(&step.request)
                     );
                     thread::sleep(Duration::from_millis(2));

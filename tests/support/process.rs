@@ -137,7 +137,13 @@ pub fn is_traced(pid: u32, thread: u32) -> bool {
 /// that waits, `Z` for one that has ended and is still known. None when there is no such process.
 #[must_use]
 pub fn state(pid: u32) -> Option<char> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    state_of_thread(pid, pid)
+}
+
+/// The same of any of its threads.
+#[must_use]
+pub fn state_of_thread(pid: u32, thread: u32) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/task/{thread}/stat")).ok()?;
     // The name in parentheses before it may hold anything.
     stat.rsplit_once(") ")?.1.chars().next()
 }

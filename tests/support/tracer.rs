@@ -16,6 +16,8 @@ use crate::{PATIENCE, process};
 #[derive(Debug)]
 pub struct Tracer {
     strace: Child,
+    /// The process that it watches.
+    pid: u32,
     holds: bool,
 }
 
@@ -57,7 +59,11 @@ impl Tracer {
             .stderr(Stdio::piped())
             .spawn()
             .expect("strace starts");
-        let mut tracer = Self { strace, holds: false };
+        let mut tracer = Self {
+            strace,
+            pid,
+            holds: false,
+        };
         tracer.wait_until_attached(pid, threads, output.map(Path::new));
         tracer
     }
@@ -89,30 +95,55 @@ impl Tracer {
     /// Stops strace. What it watches stands still from its next system call on, until this is dropped.
     pub fn hold(&mut self) {
         self.holds = true;
-        self.signal(Signal::SIGSTOP);
+        signal(self.strace.id(), Signal::SIGSTOP);
     }
 
-    fn signal(&self, signal: Signal) {
-        let pid = i32::try_from(self.strace.id()).expect("a process id is positive");
-        // It may have ended with what it watches.
-        let _ = signal::kill(Pid::from_raw(pid), signal);
+    /// Waits until the process that it watches, which was stopped, has stopped in each thread, and strace knows it. It may have ended
+    /// before, and strace with it.
+    fn wait_until_it_stands_still(&self) {
+        let stands_still = || {
+            let threads = process::threads(self.pid, "");
+            let are_stopped = threads.iter().all(|&id| {
+                let state = process::state_of_thread(self.pid, id);
+                !matches!(state, Some('R' | 'S' | 'D'))
+            });
+            are_stopped && matches!(process::state(self.strace.id()), Some('S' | 'Z'))
+        };
+        let deadline = Instant::now() + PATIENCE;
+        let mut times = 0;
+        // A thread stops up to four times, each for strace to have a look, until it has stopped for good.
+        while times < 4 && Instant::now() < deadline {
+            times = if stands_still() { times + 1 } else { 0 };
+            thread::sleep(Duration::from_millis(2));
+        }
     }
+}
+
+/// Sends a signal to a process, which may have ended.
+fn signal(pid: u32, signal: Signal) {
+    let pid = i32::try_from(pid).expect("a process id is positive");
+    let _ = signal::kill(Pid::from_raw(pid), signal);
 }
 
 impl Drop for Tracer {
     fn drop(&mut self) {
-        if !self.holds {
-            // It writes down what it has seen.
-            self.signal(Signal::SIGTERM);
-            let deadline = Instant::now() + PATIENCE;
-            while Instant::now() < deadline {
-                if !matches!(self.strace.try_wait(), Ok(None)) {
-                    return;
-                }
-                thread::sleep(Duration::from_millis(2));
-            }
+        if self.holds {
+            let _ = self.strace.kill();
+            let _ = self.strace.wait();
+            return;
+        }
+        // strace makes a call fail by leaving it out and changing what it returns. Were it to go between these two, the call would
+        // return ENOSYS, and a server whose calls fail all the time is often between them.
+        signal(self.pid, Signal::SIGSTOP);
+        self.wait_until_it_stands_still();
+        // It writes down what it has seen.
+        signal(self.strace.id(), Signal::SIGTERM);
+        let deadline = Instant::now() + PATIENCE;
+        while matches!(self.strace.try_wait(), Ok(None)) && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(2));
         }
         let _ = self.strace.kill();
         let _ = self.strace.wait();
+        signal(self.pid, Signal::SIGCONT);
     }
 }
