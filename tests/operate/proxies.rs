@@ -299,11 +299,11 @@ fn clients(log: &Path) -> Vec<String> {
         .collect()
 }
 
-/// A server with a log, and its place.
+/// A server with a log, and its place. It has one worker, because lines of several come in the order in which the writer asks them.
 fn logged(arguments: &[&str]) -> (tempfile::TempDir, PathBuf, Server) {
     let folder = tempfile::tempdir().expect("a directory");
     let log = folder.path().join("log");
-    let launch = Launch::new().args(["--access-log", log.to_str().expect("text")]);
+    let launch = Launch::new().args(["--workers", "1", "--access-log", log.to_str().expect("text")]);
     let server = arguments.iter().fold(launch, Launch::arg).start();
     (folder, log, server)
 }

@@ -18,8 +18,12 @@ struct Subscriber {
 
 impl Subscriber {
     fn ask(server: &Server, index: usize) -> Self {
+        Self::ask_by(SUBSCRIBE, server, index)
+    }
+
+    fn ask_by(request: &[u8], server: &Server, index: usize) -> Self {
         let mut stream = crowd::connect(server.address(), index);
-        stream.write_all(SUBSCRIBE).expect("the server reads");
+        stream.write_all(request).expect("the server reads");
         Self {
             stream,
             bytes: Vec::new(),
@@ -241,6 +245,9 @@ fn a_client_that_is_further_behind_than_the_ring_is_long_loses_its_stream() {
     for _ in 0..1100 {
         publish(&mut publisher, "news");
     }
+    // The publisher is a thread of its own, which may be behind: not before the last event has come are the first ones gone.
+    let after = b"GET /events HTTP/1.1\r\nHost: a\r\nLast-Event-ID: 1098\r\n\r\n";
+    Subscriber::ask_by(after, &server, 0).wait_for(b"id: 1099\n");
     let mut client = server.connect();
     let again = "GET /events HTTP/1.1\r\nHost: a\r\nLast-Event-ID: 10\r\n\r\n";
     let ended = client.exchange(again).expect("a stream that ends at once");
