@@ -1,13 +1,15 @@
 //! Behind the proxies that people use, with connections to the server kept alive.
 
+use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use std::{fs, thread};
 
-use support::{Client, Launch, Server, tools};
+use support::{Client, Launch, PATIENCE, Server, tools};
 
 use crate::{REQUEST, read, wait_for};
 
@@ -74,21 +76,24 @@ fn sbin(name: &str) -> Option<PathBuf> {
     }
 }
 
-/// HAProxy before these servers; `options` stand behind each.
+/// HAProxy before these servers; `options` stand behind each. With `checks` it asks there whether they are ready.
 fn before(haproxy: &Path, servers: &[SocketAddr], checks: &[SocketAddr], options: &str) -> Proxy {
-    Proxy::start(haproxy, &["-db", "-f"], |port, _| {
+    Proxy::start(haproxy, &["-db", "-f"], |port, folder| {
         let mut text = format!(
-            "global\n maxconn 1000\ndefaults\n mode http\n timeout connect 5s\n timeout client 30s\n timeout server 30s\n \
+            "global\n maxconn 1000\n stats socket {}/stats\n\
+             defaults\n mode http\n timeout connect 5s\n timeout client 30s\n timeout server 30s\n timeout check 2s\n \
              option http-keep-alive\n http-reuse always\n option forwardfor\n retries 0\n\
-             frontend f\n bind 127.0.0.1:{port}\n default_backend b\nbackend b\n"
+             frontend f\n bind 127.0.0.1:{port}\n default_backend b\nbackend b\n",
+            folder.display()
         );
         if !checks.is_empty() {
             text += " option httpchk GET /readyz\n";
         }
         for (index, server) in servers.iter().enumerate() {
             let check = checks.get(index).map_or(String::new(), |admin| {
+                // One that connects too late, because nobody had a turn, counts as failed: two make a server one that is down.
                 format!(
-                    " check inter 100ms fall 1 rise 1 port {} addr {}",
+                    " check inter 300ms fastinter 100ms fall 2 rise 1 port {} addr {}",
                     admin.port(),
                     admin.ip()
                 )
@@ -97,6 +102,20 @@ fn before(haproxy: &Path, servers: &[SocketAddr], checks: &[SocketAddr], options
         }
         text
     })
+}
+
+/// How many servers HAProxy takes for ready.
+fn servers_that_are_up(proxy: &Proxy) -> usize {
+    let ask = || -> io::Result<String> {
+        let mut socket = UnixStream::connect(proxy.folder.path().join("stats"))?;
+        socket.set_read_timeout(Some(PATIENCE))?;
+        socket.write_all(b"show stat\n")?;
+        let mut text = String::new();
+        socket.read_to_string(&mut text).map(|_| text)
+    };
+    // Comma-separated: the backend, the server, and behind others the state.
+    let is_up = |line: &&str| line.starts_with("b,s") && line.split(',').nth(17) == Some("UP");
+    ask().expect("HAProxy tells").lines().filter(is_up).count()
 }
 
 /// nginx before a server, with connections to it kept alive.
@@ -236,7 +255,7 @@ impl Replica {
             "--admin",
             admin,
             "--drain-delay",
-            "500ms",
+            "2s",
         ];
         let server = Launch::new().args(arguments).start();
         let admin = crate::admin_address(&server);
@@ -279,8 +298,9 @@ fn a_rolling_restart_of_three_replicas_behind_haproxy_fails_no_request() {
         more(500);
         for replica in &mut replicas {
             replica.replace();
-            // HAProxy looks every 100 ms whether it is ready again.
-            thread::sleep(Duration::from_millis(500));
+            wait_for("HAProxy has seen that all are ready", || {
+                servers_that_are_up(&proxy) == 3
+            });
             more(500);
         }
         over.store(true, Ordering::Relaxed);
