@@ -51,7 +51,7 @@ pub fn run(program: &Path, args: &[&str], patience: Duration) -> Output {
 ///
 /// # Panics
 ///
-/// When it cannot be started, or has not ended after `patience`.
+/// When it cannot be started, or it and all that holds its outputs have not ended after `patience`.
 #[track_caller]
 pub fn finish(command: &mut Command, patience: Duration) -> Output {
     let started = Instant::now();
@@ -75,6 +75,14 @@ pub fn finish(command: &mut Command, patience: Duration) -> Output {
             }
         }
     };
+    // A program that it has left behind may hold them.
+    while !(stdout.is_finished() && stderr.is_finished()) {
+        assert!(
+            started.elapsed() < patience,
+            "{command:?} has ended, and somebody holds its outputs after {patience:?}"
+        );
+        thread::sleep(Duration::from_millis(1));
+    }
     Output {
         status,
         stdout: stdout.join().unwrap_or_default(),
@@ -93,7 +101,7 @@ fn read_all(pipe: Option<impl std::io::Read>) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Command, env, tool};
+    use super::{Command, Duration, env, finish, tool};
 
     const NAME: &str = "no-such-program-for-a-test";
 
@@ -103,6 +111,13 @@ mod tests {
         if env::var_os("ASK_FOR_A_TOOL").is_some() {
             assert!(tool(NAME).is_none());
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "somebody holds its outputs")]
+    fn a_program_that_leaves_one_behind_is_not_waited_for_without_an_end() {
+        let mut shell = Command::new("sh");
+        let _ = finish(shell.args(["-c", "sleep 5 & exit 0"]), Duration::from_millis(500));
     }
 
     #[test]
