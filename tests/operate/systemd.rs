@@ -5,11 +5,12 @@ use std::net::TcpListener;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use support::{Client, Launch, tools};
+use support::{Client, Launch, PATIENCE, tools};
 
 use crate::chain::{Chain, is_dead};
 use crate::{REQUEST, get, wait_for};
@@ -122,7 +123,12 @@ fn sockets_of_systemd_are_handed_on_and_leave_the_default_address_to_the_admin_l
         .and_then(|text| text.rsplit(' ').next()?.parse().ok());
     let successor = Pid::from_raw(successor.unwrap_or_else(|| panic!("no process serves: {said}")));
     let response = Client::connect(address).exchange(REQUEST).expect("an answer");
-    let status = get(DEFAULT.parse().expect("an address"), "/readyz").0;
+    // The one before it may still answer there for a moment, and says that it drains.
+    let (mut status, deadline) = (503, Instant::now() + PATIENCE);
+    while status == 503 && Instant::now() < deadline {
+        status = get(DEFAULT.parse().expect("an address"), "/readyz").0;
+        thread::sleep(Duration::from_millis(5));
+    }
     kill(successor, Signal::SIGTERM).expect("it runs");
     assert_eq!((response.status, status), (200, 200));
     wait_for("the successor ends", || {
